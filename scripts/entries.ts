@@ -1,0 +1,42 @@
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const root = new URL("../", import.meta.url);
+
+/**
+ * Every file that the package exposes: its name in `dist` to its source. The
+ * names are those of the `exports` in package.json, where `index` is `.`.
+ */
+export const ENTRIES = {
+  index: "src/index.ts",
+  producer: "src/producer.ts",
+  pg: "src/adapters/pg.ts",
+  postgres: "src/adapters/postgres.ts",
+  neon: "src/adapters/neon.ts",
+  pglite: "src/adapters/pglite.ts",
+  bun: "src/adapters/bun.ts",
+  conformance: "test/conformance/index.ts",
+  migrate: "src/cli/migrate.ts",
+  hono: "src/integrations/hono.ts",
+  cloudflare: "src/integrations/cloudflare.ts",
+  vercel: "src/integrations/vercel.ts",
+  node: "src/integrations/node.ts",
+  "cli/main": "src/cli/main.ts",
+} as const;
+
+/** {@link ENTRIES} without those whose source is not written yet. */
+export function writtenEntries(): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(ENTRIES).filter(([, source]) => existsSync(new URL(source, root))),
+  );
+}
+
+/** `pqrun` and `pqrun/<name>` as aliases of their sources, so that examples run in tests without a build. */
+export function sourceAliases(): { find: RegExp; replacement: string }[] {
+  return Object.entries(ENTRIES)
+    .filter(([name]) => !name.includes("/"))
+    .map(([name, source]) => ({
+      find: name === "index" ? /^pqrun$/ : new RegExp(`^pqrun/${name}$`),
+      replacement: fileURLToPath(new URL(source, root)),
+    }));
+}

@@ -1,0 +1,56 @@
+// What an application pays for pqrun: bundled, minified and gzipped, without its driver.
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+
+import { build } from "esbuild";
+
+import { ENTRIES } from "./entries.ts";
+
+/** 1 kB is 1024 bytes. */
+const KB = 1024;
+const ADAPTERS = ["pg", "postgres", "neon", "pglite", "bun"] as const;
+
+interface Bundle {
+  readonly name: string;
+  readonly source: string;
+  /** What it is to be. */
+  readonly goalKb: number;
+  /** What it must not grow beyond. */
+  readonly limitKb: number;
+}
+
+const bundles: readonly Bundle[] = [
+  { name: "enqueue alone (pqrun/producer)", source: exportAll("producer"), goalKb: 6, limitKb: 6 },
+  ...ADAPTERS.map((adapter) => ({
+    name: `enqueue and drain (pqrun, pqrun/${adapter})`,
+    source: `export { PgJobStore, drainOnce } from "./${ENTRIES.index}"; ${exportAll(adapter)}`,
+    goalKb: 14,
+    limitKb: 20,
+  })),
+];
+
+function exportAll(entry: keyof typeof ENTRIES): string {
+  return `export * from "./${ENTRIES[entry]}";`;
+}
+
+async function gzippedBytes(source: string): Promise<number> {
+  const { outputFiles } = await build({
+    stdin: { contents: source, loader: "ts", resolveDir: fileURLToPath(new URL("../", import.meta.url)) },
+    bundle: true,
+    minify: true,
+    write: false,
+    format: "esm",
+    target: "es2022",
+    packages: "external",
+  });
+  return gzipSync(outputFiles[0]?.contents ?? "", { level: 9 }).length;
+}
+
+console.log("minified and gzipped; 1 kB = 1024 bytes");
+for (const { name, source, goalKb, limitKb } of bundles) {
+  const kb = (await gzippedBytes(source)) / KB;
+  if (kb > limitKb) process.exitCode = 1;
+  const mark = kb > limitKb ? "✗" : "✓";
+  const missed = kb > goalKb ? `, ${(kb - goalKb).toFixed(1)} kB above the goal of ${goalKb} kB` : "";
+  console.log(`${mark} ${kb.toFixed(2).padStart(6)} kB of at most ${limitKb} kB  ${name}${missed}`);
+}

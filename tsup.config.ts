@@ -1,0 +1,24 @@
+import { defineConfig } from "tsup";
+
+import { writtenEntries } from "./scripts/entries.ts";
+
+export default defineConfig({
+  entry: writtenEntries(),
+  format: "esm",
+  target: "es2022",
+  platform: "node",
+  // The entries share their classes: one PgJobStore, whichever path it came by.
+  splitting: true,
+  clean: true,
+  // Drivers and Node's modules stay imports, spelt as they are: workerd wants `node:`.
+  skipNodeModulesBundle: true,
+  removeNodeProtocol: false,
+  dts: {
+    compilerOptions: {
+      noEmit: false,
+      allowImportingTsExtensions: true,
+      emitDeclarationOnly: true,
+      declaration: true,
+    },
+  },
+});
