@@ -1,0 +1,38 @@
+-- Least privilege: three roles to grant to the logins of an application.
+--
+--   GRANT pqrun_producer TO web;   GRANT pqrun_worker TO worker;   GRANT pqrun_viewer TO grafana;
+--
+-- The owner of the table, who migrates it, needs none of them. Repeating this file changes
+-- nothing; after a migration that adds columns, repeat it. It needs the right to create roles.
+DO $$
+DECLARE
+  role text;
+BEGIN
+  FOREACH role IN ARRAY ARRAY['pqrun_producer', 'pqrun_worker', 'pqrun_viewer'] LOOP
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = role) THEN
+      EXECUTE pg_catalog.format('CREATE ROLE %I NOLOGIN', role);
+    END IF;
+  END LOOP;
+END
+$$;
+
+GRANT USAGE ON SCHEMA public TO pqrun_producer, pqrun_worker, pqrun_viewer;
+
+-- A producer enqueues, and learns of a duplicate which job it is. It can't read what jobs carry.
+GRANT INSERT (id, job_type, payload, priority, max_attempts, run_after, timeout_seconds, dedupe_key)
+   ON public.jobs TO pqrun_producer;
+GRANT SELECT (id, status, dedupe_key) ON public.jobs TO pqrun_producer;
+-- For ON CONFLICT … DO UPDATE SET updated_at = now().
+GRANT UPDATE (updated_at) ON public.jobs TO pqrun_producer;
+GRANT USAGE ON SEQUENCE public.jobs_id_seq TO pqrun_producer;
+
+-- A worker does everything with jobs (its handlers enqueue, its drains prune), and nothing with the table.
+GRANT SELECT, INSERT, UPDATE, DELETE ON public.jobs TO pqrun_worker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON public.jobs_waiting TO pqrun_worker;
+GRANT USAGE ON SEQUENCE public.jobs_id_seq TO pqrun_worker;
+
+-- A viewer sees how the queue is doing, errors included, but no payload and no result.
+GRANT SELECT (id, job_type, status, priority, attempts, max_attempts, run_after, timeout_seconds, locked_at,
+              locked_by, dedupe_key, last_error, finished_at, duration_ms, created_at, updated_at,
+              lease_expires_at, lease_holder, released)
+   ON public.jobs TO pqrun_viewer;
