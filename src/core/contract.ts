@@ -1,0 +1,95 @@
+import { InvalidInputError } from "./errors.ts";
+import type { StandardSchema } from "./standard-schema.ts";
+
+/** What a contract says of every job of its type, unless an enqueue says otherwise. */
+export interface JobDefaults {
+  /** Longest run of a handler, in seconds; written to the row at enqueue. @default the runner's (WORKER_STALE_TIMEOUT) */
+  readonly timeoutSeconds?: number | undefined;
+  /** Most attempts. @default 5 */
+  readonly maxAttempts?: number | undefined;
+  /** Higher is sooner, an int4. @default 0 */
+  readonly priority?: number | undefined;
+}
+
+declare const INPUT: unique symbol;
+declare const OUTPUT: unique symbol;
+declare const RESULT: unique symbol;
+
+/**
+ * One type of job, without its handler: an edge route that only enqueues
+ * bundles contracts alone. `Input` is what enqueue takes and the table stores,
+ * `Output` what the handler gets, `Result` what it returns.
+ */
+export interface JobContract<
+  Input extends object = object,
+  Output = unknown,
+  Result = unknown,
+> extends JobDefaults {
+  readonly payload?: StandardSchema<Input, Output> | undefined;
+  readonly result?: StandardSchema<Result, unknown> | undefined;
+  /** Types only, never a value. */
+  readonly [INPUT]?: Input;
+  /** Types only, never a value. */
+  readonly [OUTPUT]?: Output;
+  /** Types only, never a value. */
+  readonly [RESULT]?: Result;
+}
+
+/** Contracts by job type. */
+export type JobContracts = Readonly<Record<string, JobContract>>;
+
+/** A store without contracts: any type, any payload, checked only to be JSON. */
+export type UntypedJobs = Readonly<Record<string, JobContract<JsonObject, JsonObject>>>;
+
+/** A payload without a contract. */
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+/** The names of the job types. */
+export type JobName<J> = keyof J & string;
+/** What enqueue takes. */
+export type InputOf<C> = C extends JobContract<infer Input, infer _Output, infer _Result> ? Input : never;
+/** What a handler gets. */
+export type OutputOf<C> = C extends JobContract<infer _Input, infer Output, infer _Result> ? Output : never;
+/** What a handler returns. */
+export type ResultOf<C> = C extends JobContract<infer _Input, infer _Output, infer Result> ? Result : never;
+
+/**
+ * The contract of one job type: with any Standard Schema, or with a type alone.
+ *
+ * ```ts
+ * const jobs = {
+ *   summarize: defineJob({ payload: z.object({ conversationId: z.number() }), timeoutSeconds: 300 }),
+ *   embed: defineJob<{ text: string }, { dimensions: number }>(),
+ * };
+ * ```
+ *
+ * The schema is asked at enqueue, and again before the handler, whose payload
+ * is the second answer. A `result` schema is asked when a handler returns; what
+ * it refuses is not stored, and the job is DONE all the same.
+ */
+export function defineJob<Input extends object, Result = unknown>(
+  options?: JobDefaults & {
+    readonly payload?: undefined;
+    readonly result?: StandardSchema<Result, unknown> | undefined;
+  },
+): JobContract<Input, Input, Result>;
+export function defineJob<Input extends object, Output, Result = unknown>(
+  options: JobDefaults & {
+    readonly payload: StandardSchema<Input, Output>;
+    readonly result?: StandardSchema<Result, unknown> | undefined;
+  },
+): JobContract<Input, Output, Result>;
+export function defineJob(options: JobContract = {}): JobContract {
+  for (const field of ["payload", "result"] as const) {
+    const schema: unknown = options[field];
+    if (schema !== undefined && !isStandardSchema(schema)) {
+      throw new InvalidInputError(field, "a Standard Schema (Zod, Valibot, ArkType …)", schema);
+    }
+  }
+  return Object.freeze({ ...options });
+}
+
+function isStandardSchema(value: unknown): boolean {
+  // ArkType's schemas are functions.
+  return (typeof value === "object" || typeof value === "function") && value !== null && "~standard" in value;
+}

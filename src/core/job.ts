@@ -1,0 +1,93 @@
+import type { SqlRow } from "./executor.ts";
+
+/** The states of a job: waiting, held by a worker, and the three that are final. */
+export const JOB_STATUSES = ["READY", "RUNNING", "DONE", "FAILED", "CANCELLED"] as const;
+
+/** One of {@link JOB_STATUSES}. */
+export type JobStatus = (typeof JOB_STATUSES)[number];
+
+/** The right to settle one attempt. `lockedBy` carries a nonce of its pick-up, so no two attempts share a fence. */
+export interface Fence {
+  /** An int8 as text: JavaScript's numbers end at 2^53. */
+  readonly id: string;
+  /** Which attempt this is, from 1. */
+  readonly attempts: number;
+  /** The worker's readable id and the nonce of the pick-up. */
+  readonly lockedBy: string;
+}
+
+/** A job as a pick-up hands it out: what a handler may want to know. */
+export interface PickedUpJob extends Fence {
+  readonly type: string;
+  /** The payload's JSON text; `parsePayload` reads it. */
+  readonly payloadText: string;
+  readonly maxAttempts: number;
+  readonly priority: number;
+  readonly runAfter: Date;
+  /** Longest run of the handler in seconds; null means the runner's default. */
+  readonly timeoutSeconds: number | null;
+  readonly dedupeKey: string | null;
+  readonly createdAt: Date;
+}
+
+/** A whole row of the table, for a status page. */
+export interface Job {
+  readonly id: string;
+  readonly type: string;
+  readonly payload: unknown;
+  readonly status: JobStatus;
+  readonly priority: number;
+  readonly attempts: number;
+  readonly maxAttempts: number;
+  readonly runAfter: Date;
+  readonly timeoutSeconds: number | null;
+  readonly lockedAt: Date | null;
+  readonly lockedBy: string | null;
+  readonly leaseExpiresAt: Date | null;
+  readonly dedupeKey: string | null;
+  readonly lastError: string | null;
+  readonly finishedAt: Date | null;
+  readonly durationMs: number | null;
+  readonly result: unknown;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+}
+
+/**
+ * Stands in the text of each statement that only reads. Hyperdrive answers such
+ * statements from a cache of 60 s unless the text names a volatile function,
+ * and looks for that in comments too.
+ */
+export const NEVER_CACHED = "-- now(): not to be answered from a cache";
+
+/** A row's columns in order, each text or null: the only place that looks into a driver's rows. */
+export function cells(row: SqlRow): readonly (string | null)[] {
+  return Object.values(row).map(cell);
+}
+
+function cell(value: unknown): string | null {
+  if (typeof value === "string" || value === null) return value;
+  if (value === undefined) return null;
+  // A driver told to parse even text hands over something else; as text again it is what it was.
+  return typeof value === "bigint" ? value.toString() : JSON.stringify(value);
+}
+
+/** Epoch milliseconds as a Date; an `infinity` of PostgreSQL becomes an invalid one. */
+export function dateOf(milliseconds: string | null | undefined): Date {
+  return new Date(Number(milliseconds ?? Number.NaN));
+}
+
+/** As {@link dateOf}, where the column may be null. */
+export function dateOrNull(milliseconds: string | null | undefined): Date | null {
+  return milliseconds === null || milliseconds === undefined ? null : dateOf(milliseconds);
+}
+
+/** A number, where the column may be null. */
+export function numberOrNull(text: string | null | undefined): number | null {
+  return text === null || text === undefined ? null : Number(text);
+}
+
+/** Whether `text` is one of the five states. */
+export function isJobStatus(text: unknown): text is JobStatus {
+  return (JOB_STATUSES as readonly unknown[]).includes(text);
+}

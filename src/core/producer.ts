@@ -1,0 +1,211 @@
+import { CoalescingEnqueue } from "./coalesce.ts";
+import type { InputOf, JobContract, JobContracts, JobName, UntypedJobs } from "./contract.ts";
+import { checkJob, checkLimits } from "./enqueue-options.ts";
+import type { EnqueueOptions, PayloadLimits } from "./enqueue-options.ts";
+import { enqueueDedupedText, enqueueStatement, enqueueText, readEnqueued } from "./enqueue.ts";
+import type { CheckedJob, EnqueueTexts, Enqueued } from "./enqueue.ts";
+import { DedupeConflictError, InvalidInputError, UnknownOutcomeError } from "./errors.ts";
+import { isExecutor } from "./executor.ts";
+import type { SqlExecutor, SqlStatement } from "./executor.ts";
+import { tableNames } from "./identifiers.ts";
+import type { TableOptions } from "./identifiers.ts";
+import { byteLength } from "./json.ts";
+import { silentLogger } from "./logger.ts";
+import type { Logger } from "./logger.ts";
+import { send } from "./send.ts";
+import type { Connection } from "./send.ts";
+
+/** Options of a producer, and so of a store. */
+export interface ProducerOptions<J extends JobContracts = UntypedJobs> extends TableOptions, PayloadLimits {
+  /** The contracts by job type. @default none: any type, any JSON object */
+  readonly jobs?: J | undefined;
+  /** @default silent */
+  readonly logger?: Logger | undefined;
+}
+
+/** One job of {@link JobProducer.enqueueMany}. */
+export type JobToEnqueue<J extends JobContracts> = {
+  [N in JobName<J>]: EnqueueOptions & { readonly type: N; readonly payload: InputOf<J[N]> };
+}[JobName<J>];
+
+/** Most jobs of one call. */
+export const MAX_JOBS_PER_CALL = 10_000;
+/** Most bytes of payloads in one call. */
+export const MAX_BYTES_PER_CALL = 8_388_608;
+/** How often a key is asked again whose active job was committed, or ended, while the statement ran. */
+const MAX_ASKS = 5;
+
+/**
+ * The enqueue half of a store, alone: for edge routes that run no job.
+ *
+ * ```ts
+ * const producer = new JobProducer(neonExecutor(neon(env.DATABASE_URL)), { jobs });
+ * const { id, created } = await producer.enqueue("summarize", { conversationId: 1 });
+ * ```
+ */
+export class JobProducer<J extends JobContracts = UntypedJobs, Tx = never> {
+  protected readonly connection: Connection;
+  protected readonly options: ProducerOptions<J>;
+  readonly #executor: SqlExecutor<Tx>;
+  readonly #texts: EnqueueTexts;
+  readonly #coalescing: CoalescingEnqueue | undefined;
+  readonly #listeners = new Set<() => void>();
+
+  /** Constructing does nothing but check: it may stand at a module's top level. @throws InvalidInputError */
+  constructor(executor: SqlExecutor<Tx>, options: ProducerOptions<J> = {}, inTransaction = false) {
+    const names = tableNames(options);
+    checkLimits(options);
+    this.#executor = executor;
+    this.options = options;
+    this.connection = {
+      executor,
+      names,
+      logger: options.logger ?? silentLogger,
+      inTransaction,
+      warned: { isolation: false },
+    };
+    this.#texts = { plain: enqueueText(names), deduped: enqueueDedupedText(names) };
+    if (executor.outlivesRequest === true && !inTransaction) {
+      this.#coalescing = new CoalescingEnqueue((jobs) => this.#write(jobs));
+    }
+  }
+
+  /**
+   * Enqueues one job. Never answers without an id.
+   *
+   * @throws InvalidInputError before anything is sent.
+   * @throws UnknownOutcomeError where the job may be there although no answer came.
+   */
+  async enqueue<N extends JobName<J>>(
+    type: N,
+    payload: InputOf<J[N]>,
+    options: EnqueueOptions = {},
+  ): Promise<Enqueued> {
+    const job = await checkJob(type, payload, options, this.#contract(type, "type"), this.options);
+    // A job with a key may have to wait for a rival's transaction, and nobody else's should wait with it.
+    if (this.#coalescing !== undefined && job.dedupeKey === null) return await this.#coalescing.enqueue(job);
+    const [enqueued] = await this.#askAgain([job], await this.#write([job]));
+    if (enqueued === undefined) throw new Error("the database answered without a row");
+    return enqueued;
+  }
+
+  /**
+   * Enqueues 1 to 10,000 jobs, at most 8 MiB of payloads, in one statement.
+   *
+   * @returns ids in input order; of jobs with the same dedupe key the first one is created.
+   * @throws InvalidInputError naming the job as `jobs[3].priority`, before anything is sent.
+   * @throws UnknownOutcomeError where some or all of the jobs may be there although no answer came.
+   */
+  async enqueueMany(jobs: readonly JobToEnqueue<J>[]): Promise<readonly Enqueued[]> {
+    const isList: boolean = Array.isArray(jobs);
+    if (!isList || jobs.length < 1 || jobs.length > MAX_JOBS_PER_CALL) {
+      throw new InvalidInputError("jobs", `a list of 1 to ${MAX_JOBS_PER_CALL} jobs`, jobs);
+    }
+    const checked: CheckedJob[] = [];
+    let bytes = 0;
+    for (const [index, entry] of jobs.entries()) {
+      const job = await this.#checkEntry(entry, `jobs[${index}]`);
+      bytes += byteLength(job.payloadText);
+      if (bytes > MAX_BYTES_PER_CALL) {
+        throw new InvalidInputError("jobs", `at most ${MAX_BYTES_PER_CALL} bytes of payloads`, jobs);
+      }
+      checked.push(job);
+    }
+    const answers = await this.#write(checked);
+    try {
+      return await this.#askAgain(checked, answers);
+    } catch (error) {
+      // What the first statement wrote is there, whatever became of the rest.
+      const partly = !this.connection.inTransaction && answers.some((answer) => answer?.created);
+      throw partly ? new UnknownOutcomeError("enqueueMany", error) : error;
+    }
+  }
+
+  /**
+   * The statement that enqueues one job, for transactions that are lists. It
+   * answers one row `{ id, created }` of text; `id` is null where a rival's job
+   * with the dedupe key was committed while it ran.
+   */
+  async enqueueStatement<N extends JobName<J>>(
+    type: N,
+    payload: InputOf<J[N]>,
+    options: EnqueueOptions = {},
+  ): Promise<SqlStatement> {
+    const job = await checkJob(type, payload, options, this.#contract(type, "type"), this.options);
+    return enqueueStatement(this.#texts, [job]);
+  }
+
+  /** A producer that enqueues inside the caller's transaction: an executor of `transaction`, or the driver's own. */
+  with(tx: Tx | SqlExecutor): JobProducer<J> {
+    return new JobProducer(this.executorOf(tx), this.options, true);
+  }
+
+  /** The job is committed by now: a listener's failure must not look like the enqueue's. */
+  #tellListeners(): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener();
+      } catch (error) {
+        this.connection.logger.error("an onEnqueue listener threw", {
+          error: error instanceof Error ? error.name : typeof error,
+        });
+      }
+    }
+  }
+
+  /** Calls `listener` after each enqueue through this object, which so wakes the workers of its own process. */
+  onEnqueue(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  protected executorOf(tx: Tx | SqlExecutor): SqlExecutor {
+    if (isExecutor(tx) || this.#executor.with === undefined) return tx as SqlExecutor;
+    return this.#executor.with(tx);
+  }
+
+  async #checkEntry(entry: unknown, field: string): Promise<CheckedJob> {
+    if (typeof entry !== "object" || entry === null) {
+      throw new InvalidInputError(field, "a job: its type, its payload and its options", entry);
+    }
+    const { type, payload, ...options } = entry as EnqueueOptions & Record<"type" | "payload", unknown>;
+    const contract = this.#contract(type, `${field}.type`);
+    return await checkJob(type, payload, options, contract, this.options, `${field}.`);
+  }
+
+  #contract(type: unknown, field: string): JobContract | undefined {
+    const { jobs } = this.options;
+    if (jobs === undefined) return undefined;
+    const contract = typeof type === "string" && Object.hasOwn(jobs, type) ? jobs[type] : undefined;
+    if (contract === undefined)
+      throw new InvalidInputError(field, `one of ${Object.keys(jobs).join(", ")}`, type);
+    return contract;
+  }
+
+  /** One statement; null for a job whose key a rival's job had, which was committed meanwhile. */
+  async #write(jobs: readonly CheckedJob[]): Promise<readonly (Enqueued | null)[]> {
+    const statement = enqueueStatement(this.#texts, jobs);
+    const answers = readEnqueued(await send(this.connection, "enqueue", statement));
+    this.#tellListeners();
+    return answers;
+  }
+
+  async #askAgain(
+    jobs: readonly CheckedJob[],
+    first: readonly (Enqueued | null)[],
+  ): Promise<readonly Enqueued[]> {
+    let answers = first;
+    for (let asks = 0; ; asks += 1) {
+      const open = jobs.filter((_, index) => answers[index] === null);
+      if (open.length === 0) return answers.filter((answer) => answer !== null);
+      if (asks === MAX_ASKS) {
+        throw new DedupeConflictError(
+          open[0]?.dedupeKey ?? "",
+          `enqueue: jobs with the dedupe key came and went ${MAX_ASKS} times while it was asked for; the job was not written`,
+        );
+      }
+      const again = [...(await this.#write(open))];
+      answers = answers.map((answer) => answer ?? again.shift() ?? null);
+    }
+  }
+}

@@ -1,0 +1,47 @@
+import type { SqlRow, SqlStatement } from "./executor.ts";
+import { quoteLiteral } from "./identifiers.ts";
+import type { TableNames } from "./identifiers.ts";
+import { cells, isJobStatus } from "./job.ts";
+import type { JobStatus } from "./job.ts";
+
+/** What a retry found. */
+export interface Retried {
+  /** Whether this call made the job READY. */
+  readonly retried: boolean;
+  /** The job's state now, or null where there is no such job. */
+  readonly status: JobStatus | null;
+}
+
+/**
+ * `$1` id. Attempts begin anew, since a FAILED job has none left. Fails with 23505 where its dedupe key is active.
+ *
+ * `held` waits for whoever is changing the job and then reads what became of it; the statement's snapshot is older.
+ */
+export const retryText = ({ jobs, waiting, channel }: TableNames): string => `
+WITH held AS MATERIALIZED (
+  SELECT j.id, j.status FROM ${jobs} j WHERE j.id = $1::text::int8 FOR UPDATE
+),
+retried AS (
+  UPDATE ${jobs} j
+     SET status = 'READY', attempts = 0, released = 0, run_after = now(), finished_at = NULL, updated_at = now()
+   WHERE j.id = (SELECT h.id FROM held h WHERE h.status = 'FAILED')
+  RETURNING j.status
+),
+woken AS MATERIALIZED (
+  SELECT pg_notify(${quoteLiteral(channel)}, '')
+   WHERE EXISTS (SELECT 1 FROM retried) AND EXISTS (SELECT 1 FROM ${waiting} w WHERE w.until > now())
+)
+SELECT EXISTS (SELECT 1 FROM retried)::text AS retried,
+       coalesce((SELECT r.status FROM retried r), (SELECT h.status FROM held h))::text AS status,
+       (SELECT count(*) FROM woken)::text AS woken`;
+
+/** Makes one FAILED job READY. */
+export function retryStatement(text: string, id: string): SqlStatement {
+  return { text, params: [id] };
+}
+
+/** Reads the one row. */
+export function readRetried(rows: readonly SqlRow[]): Retried {
+  const [retried, status] = cells(rows[0] ?? {});
+  return { retried: retried === "true", status: isJobStatus(status) ? status : null };
+}

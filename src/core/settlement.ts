@@ -1,0 +1,91 @@
+import type { Fence, JobStatus } from "./job.ts";
+
+/** How an attempt may end. */
+export const OUTCOMES = ["done", "retry", "fail", "snooze", "release"] as const;
+
+/** One of {@link OUTCOMES}. */
+export type Outcome = (typeof OUTCOMES)[number];
+
+/** When a job is due again: milliseconds from now by the database's clock, or a moment. */
+export type Due = number | Date;
+
+/** The end of one attempt, to be written if its lease is still held. */
+export type Settlement = {
+  readonly job: Fence;
+  /** How long the handler ran, in milliseconds; null where it did not start. */
+  readonly durationMs: number | null;
+} & (
+  | {
+      /** DONE. */
+      readonly outcome: "done";
+      /** JSON text that jsonb takes, or null. */
+      readonly resultText: string | null;
+      /** Why the handler's result is not there, for `last_error`. */
+      readonly note?: string | undefined;
+    }
+  /** READY again, or FAILED where no attempt is left. */
+  | { readonly outcome: "retry"; readonly error: string; readonly due: Due }
+  /** FAILED, whatever attempts are left. */
+  | { readonly outcome: "fail"; readonly error: string }
+  /** READY at a later time, the attempt given back. */
+  | { readonly outcome: "snooze"; readonly due: Due }
+  /** READY at once, the attempt given back, at most ten times per job. */
+  | { readonly outcome: "release" }
+);
+
+/**
+ * What became of a settlement: `settled`; `already`, when it had been settled
+ * before (an answer was lost, or the handler did it in a transaction of its
+ * own); `lost` or `cancelled`, when the lease is gone and nothing was written;
+ * `busy`, when somebody else has the row locked just now: try again.
+ */
+export const VERDICTS = ["settled", "already", "lost", "cancelled", "busy"] as const;
+
+/** One of {@link VERDICTS}. */
+export type Verdict = (typeof VERDICTS)[number];
+
+/** The answer to one settlement. */
+export interface SettlementAnswer {
+  readonly id: string;
+  readonly lockedBy: string;
+  readonly verdict: Verdict;
+  /** The state that was written, where the verdict is `settled`. */
+  readonly status: JobStatus | null;
+}
+
+/** A settlement is found again in the answers by its job and its pick-up. */
+export function settlementKey({ id, lockedBy }: Pick<Fence, "id" | "lockedBy">): string {
+  return `${id} ${lockedBy}`;
+}
+
+/** int4's greatest value: a handler of more than 24 days. */
+const MAX_DURATION_MS = 2_147_483_647;
+/** A hundred years: what is later is out of timestamptz's reach or a mistake. */
+const MAX_DELAY_MS = 3_155_760_000_000;
+
+/** The settlements as the JSON text that the turn opens. */
+export function encodeSettlements(settlements: readonly Settlement[]): string {
+  return `[${settlements.map(encodeSettlement).join(",")}]`;
+}
+
+function encodeSettlement(settlement: Settlement): string {
+  const { job, outcome, durationMs } = settlement;
+  const fields: Record<string, string | number> = { i: job.id, a: job.attempts, l: job.lockedBy, o: outcome };
+  if (durationMs !== null) fields["d"] = Math.round(clamp(durationMs, MAX_DURATION_MS));
+  if (outcome === "done") {
+    if (settlement.note !== undefined) fields["e"] = settlement.note;
+    const open = JSON.stringify(fields).slice(0, -1);
+    return settlement.resultText === null ? `${open}}` : `${open},"r":${settlement.resultText}}`;
+  }
+  if (outcome === "retry" || outcome === "fail") fields["e"] = settlement.error;
+  if (outcome === "retry" || outcome === "snooze") {
+    const { due } = settlement;
+    if (typeof due === "number") fields["w"] = clamp(due, MAX_DELAY_MS);
+    else fields["t"] = clamp(due.getTime(), Number.MAX_SAFE_INTEGER);
+  }
+  return JSON.stringify(fields);
+}
+
+function clamp(value: number, max: number): number {
+  return Number.isNaN(value) ? 0 : Math.min(Math.max(value, 0), max);
+}

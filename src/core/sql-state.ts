@@ -1,0 +1,70 @@
+/** Where drivers, and the query builders around them, keep the error behind theirs. */
+const INNER = ["cause", "sourceError"] as const;
+
+/** Connection errors that arise before anything is sent, as Node, postgres.js and pg's pool name them. */
+const NEVER_SENT =
+  /^(?:ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|CONNECT_TIMEOUT)$|^timeout exceeded when trying to connect$/;
+
+/**
+ * The SQLSTATE behind any driver's error, or undefined where the server said
+ * nothing. Bun keeps it in `errno` (its `code` is its own), the others in
+ * `code`; Drizzle wraps the driver's error in `cause`, Neon in `sourceError`.
+ */
+export function sqlState(error: unknown): string | undefined {
+  for (const layer of layers(error)) {
+    for (const field of [layer["errno"], layer["code"]]) {
+      if (isSqlState(field)) return field;
+    }
+  }
+  return undefined;
+}
+
+/**
+ * Whether the failed statement certainly had no effect: the server refused it,
+ * or it was never sent. Where the connection was lost, or a server shut down,
+ * the statement may have been committed before the answer was cut off.
+ */
+export function provesRollback(error: unknown): boolean {
+  const state = sqlState(error);
+  if (state === undefined) return neverSent(error);
+  // 08: connection exceptions, also poolers'. 57P01, 57P02, 57P05: the session was ended, perhaps after the
+  // commit. 40003: completion unknown. XX: poolers answer so for a lost server.
+  return !/^(?:08|57P0[125]|40003|XX)/.test(state);
+}
+
+/** Whether to send a refused statement again may help: the conflict that refused it is over. */
+export function isConflict(error: unknown): boolean {
+  const state = sqlState(error);
+  return state === "40001" || state === "40P01";
+}
+
+function neverSent(error: unknown): boolean {
+  for (const layer of layers(error)) {
+    if (NEVER_SENT.test(String(layer["code"])) || NEVER_SENT.test(String(layer["message"]))) return true;
+  }
+  return false;
+}
+
+function isSqlState(field: unknown): field is string {
+  // A digit tells 57014 and 0LP01 from Node's EPIPE, which is five capitals too.
+  return typeof field === "string" && /^[0-9A-Z]{5}$/.test(field) && /\d/.test(field);
+}
+
+/** An error and those behind it, at most eight. */
+export function* layers(error: unknown): Generator<Record<string, unknown>> {
+  const seen = new Set<unknown>();
+  const queue = [error];
+  for (const layer of queue) {
+    if (!isRecord(layer) || seen.has(layer) || seen.size >= 8) continue;
+    seen.add(layer);
+    yield layer;
+    for (const field of INNER) queue.push(layer[field]);
+    // Node's connect to several addresses fails with all their errors.
+    const several: unknown = layer["errors"];
+    if (Array.isArray(several)) for (const one of several.slice(0, 4) as unknown[]) queue.push(one);
+  }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
+}

@@ -1,0 +1,278 @@
+import { cancelStatement, cancelText, readCancelled } from "./cancel.ts";
+import type { Cancelled } from "./cancel.ts";
+import type { JobContracts, UntypedJobs } from "./contract.ts";
+import { errorText } from "./error-text.ts";
+import { DedupeConflictError, InvalidInputError, LeaseLostError } from "./errors.ts";
+import type { QueryOptions, SqlExecutor, SqlRow, SqlStatement } from "./executor.ts";
+import { extendStatement, extendText, readExtend } from "./extend.ts";
+import type { ExtendAnswer } from "./extend.ts";
+import { findPickUpStatement, findPickUpText, readFoundPickUp } from "./find-pick-up.ts";
+import { getStatement, getText, readGot } from "./get.ts";
+import { checkId } from "./job-id.ts";
+import type { Fence, Job, PickedUpJob } from "./job.ts";
+import { RESULT_LIMITS, encodeJson } from "./json.ts";
+import { listStatement, listText, readListed } from "./list.ts";
+import type { ListOptions } from "./list.ts";
+import { parsePayload } from "./parse-payload.ts";
+import { backoffPolicy } from "./policies.ts";
+import { JobProducer } from "./producer.ts";
+import type { ProducerOptions } from "./producer.ts";
+import { pruneStatement, pruneText, readPruned } from "./prune.ts";
+import type { PruneOptions, Pruned } from "./prune.ts";
+import { readRetried, retryStatement, retryText } from "./retry.ts";
+import type { Retried } from "./retry.ts";
+import { send } from "./send.ts";
+import { asLeaseLost, settleOrFailStatement, settleOrFailText } from "./settle-or-fail.ts";
+import type { Due, Settlement, SettlementAnswer } from "./settlement.ts";
+import { sqlState } from "./sql-state.ts";
+import { readStats, statsStatement, statsText } from "./stats.ts";
+import type { Stats } from "./stats.ts";
+import { turnText } from "./turn-text.ts";
+import { readTurn, turnStatement } from "./turn.ts";
+import type { ReapedJob, TurnAnswer, TurnRequest } from "./turn.ts";
+
+/** Options of a store. */
+export interface StoreOptions<J extends JobContracts = UntypedJobs> extends ProducerOptions<J> {
+  /** Reads a payload's JSON text before a handler gets it. @default JSON.parse, refusing integers beyond 2^53 */
+  readonly parse?: ((text: string) => unknown) | undefined;
+}
+
+/** What {@link PgJobStore.pickup} picks up. */
+export interface PickupOptions {
+  readonly types: readonly string[];
+  /** Most jobs. @default 1 */
+  readonly limit?: number | undefined;
+  /** The worker's readable id. @default "pickup" */
+  readonly workerId?: string | undefined;
+  /** Length of the lease in milliseconds. @default 30,000 */
+  readonly leaseMs?: number | undefined;
+}
+
+/** How often a settlement is tried whose row somebody else has locked. */
+const BUSY_TRIES = 10;
+
+/**
+ * The queue: enqueue, look, cancel, retry and prune for applications; turn,
+ * extend and settle for runners.
+ *
+ * ```ts
+ * const store = new PgJobStore(pgExecutor(pool), { jobs });
+ * const { id } = await store.enqueue("embed", { text: "…" });
+ * const job = await store.get(id);
+ * ```
+ */
+export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extends JobProducer<J, Tx> {
+  /** Reads a payload's JSON text. */
+  readonly parse: (text: string) => unknown;
+  readonly #options: StoreOptions<J>;
+  readonly #executor: SqlExecutor<Tx>;
+  readonly #texts: Readonly<Record<"turn" | "extend" | "find" | "settleOrFail", string>>;
+
+  /** Constructing does nothing but check: it may stand at a module's top level. @throws InvalidInputError */
+  constructor(executor: SqlExecutor<Tx>, options: StoreOptions<J> = {}, inTransaction = false) {
+    super(executor, options, inTransaction);
+    const { names } = this.connection;
+    this.parse = options.parse ?? parsePayload;
+    this.#options = options;
+    this.#executor = executor;
+    this.#texts = {
+      turn: turnText(names),
+      extend: extendText(names),
+      find: findPickUpText(names),
+      settleOrFail: settleOrFailText(names),
+    };
+  }
+
+  /** What runners do beside SQL through the same driver: LISTEN. */
+  get listen(): SqlExecutor["listen"] {
+    return this.#executor.listen?.bind(this.#executor);
+  }
+
+  /** The channel on which inserts notify waiting workers. */
+  get channel(): string {
+    return this.connection.names.channel;
+  }
+
+  /** The contracts that the store was made with. */
+  get jobs(): J | undefined {
+    return this.#options.jobs;
+  }
+
+  /** One round trip of a runner: settles, reaps and picks up. */
+  async turn(request: TurnRequest, options: QueryOptions = {}): Promise<TurnAnswer> {
+    return readTurn(
+      await send(this.connection, "turn", turnStatement(this.#texts.turn, request), options),
+      request,
+    );
+  }
+
+  /** Extends the leases of running jobs. */
+  async extend(
+    jobs: readonly Fence[],
+    leaseMs: number,
+    options: QueryOptions = {},
+  ): Promise<readonly ExtendAnswer[]> {
+    if (jobs.length === 0) return [];
+    return readExtend(
+      await send(this.connection, "extend", extendStatement(this.#texts.extend, jobs, leaseMs), options),
+    );
+  }
+
+  /** The jobs of pick-ups whose answers were lost, by their nonces. */
+  async findPickUp(lockedBy: readonly string[], options: QueryOptions = {}): Promise<readonly PickedUpJob[]> {
+    const statement = findPickUpStatement(this.#texts.find, lockedBy);
+    return readFoundPickUp(await send(this.connection, "findPickUp", statement, { ...options, reads: true }));
+  }
+
+  /** Picks up jobs for a loop of the caller's own, which then settles each with `markDone` or `markError`. */
+  async pickup({
+    types,
+    limit = 1,
+    workerId = "pickup",
+    leaseMs = 30_000,
+  }: PickupOptions): Promise<readonly PickedUpJob[]> {
+    if (!Number.isInteger(limit) || limit < 1 || limit > 1_000) {
+      throw new InvalidInputError("limit", "a whole number from 1 to 1000", limit);
+    }
+    const lockedBy = `${workerId}:${crypto.randomUUID()}`;
+    const { jobs } = await this.turn({ pickUp: { types, slots: limit, lockedBy, leaseMs } });
+    return jobs;
+  }
+
+  /** Settles a picked-up job as DONE. @throws LeaseLostError where another attempt has it. */
+  async markDone(job: Fence, result?: unknown, durationMs: number | null = null): Promise<SettlementAnswer> {
+    const resultText = result === undefined ? null : encodeJson(result, "result", RESULT_LIMITS);
+    return await this.#settleOne({ job, durationMs, outcome: "done", resultText });
+  }
+
+  /**
+   * Settles a picked-up job as a failed attempt: READY again at `due`, or
+   * FAILED where no attempt is left.
+   *
+   * @param due @default the Python package's backoff: 1m, 5m, 30m, 2h, 6h
+   * @throws LeaseLostError where another attempt has it.
+   */
+  async markError(
+    job: Fence,
+    error: unknown,
+    due: Due = backoffPolicy().delayMs(job.attempts),
+  ): Promise<SettlementAnswer> {
+    return await this.#settleOne({ job, durationMs: null, outcome: "retry", error: errorText(error), due });
+  }
+
+  /** Gives a picked-up job back unstarted, its attempt with it. @throws LeaseLostError where another attempt has it. */
+  async release(job: Fence): Promise<SettlementAnswer> {
+    return await this.#settleOne({ job, durationMs: null, outcome: "release" });
+  }
+
+  /** Reaps once: jobs whose lease has ended are READY again, or FAILED. */
+  async reapStale(staleTimeoutSeconds = 1_200, limit = 100): Promise<readonly ReapedJob[]> {
+    return (await this.turn({ reap: { staleTimeoutSeconds, limit } })).reaped;
+  }
+
+  /** Cancels a READY or RUNNING job; a running handler's signal aborts when its worker next extends. */
+  async cancel(id: string): Promise<Cancelled> {
+    return readCancelled(
+      await this.#send("cancel", cancelStatement(cancelText(this.connection.names), checkId("id", id))),
+    );
+  }
+
+  /** Makes a FAILED job READY, its attempts beginning anew. @throws DedupeConflictError while its key is active. */
+  async retry(id: string): Promise<Retried> {
+    try {
+      return readRetried(
+        await this.#send("retry", retryStatement(retryText(this.connection.names), checkId("id", id))),
+      );
+    } catch (error) {
+      if (sqlState(error) !== "23505") throw error;
+      // The refusal has ended a transaction of the caller's: the key can't be read in it.
+      const job = this.connection.inTransaction ? null : await this.get(id);
+      const key = job?.dedupeKey ?? "";
+      throw new DedupeConflictError(key, `retry: another job with the dedupe key of job ${id} is active`, {
+        cause: error,
+      });
+    }
+  }
+
+  /** Deletes finished jobs by age, at most `limit` of them. */
+  async prune(options: PruneOptions): Promise<Pruned> {
+    return readPruned(
+      await this.#send("prune", pruneStatement(pruneText(this.connection.names), options)),
+      options,
+    );
+  }
+
+  /** One job, or null. */
+  async get(id: string): Promise<Job | null> {
+    return readGot(await this.#read("get", getStatement(getText(this.connection.names), checkId("id", id))));
+  }
+
+  /** Jobs, newest first. */
+  async list(options: ListOptions = {}): Promise<readonly Job[]> {
+    return readListed(await this.#read("list", listStatement(listText(this.connection.names), options)));
+  }
+
+  /** What is in the table. Counts it whole: not for every request. */
+  async stats(): Promise<Stats> {
+    const { names } = this.connection;
+    return readStats(await this.#read("stats", statsStatement(statsText(names), names)));
+  }
+
+  /**
+   * Runs `work` in a transaction of the driver's: `tx.query` for its own SQL,
+   * `store.with(tx)` to enqueue, `ctx.settleIn(tx)` to settle. Absent over Neon
+   * HTTP: use `enqueueStatement` and `settleStatement` there.
+   */
+  async transaction<T>(work: (tx: SqlExecutor) => Promise<T>): Promise<T> {
+    if (this.#executor.transaction === undefined) {
+      throw new InvalidInputError(
+        "executor",
+        "one with interactive transactions (a pool, not HTTP or one client)",
+        this.#executor,
+      );
+    }
+    return await this.#executor.transaction(work);
+  }
+
+  /** A store that speaks inside the caller's transaction: an executor of `transaction`, or the driver's own. */
+  override with(tx: Tx | SqlExecutor): PgJobStore<J> {
+    return new PgJobStore(this.executorOf(tx), this.#options, true);
+  }
+
+  /** The statement that settles `job` as DONE or fails, and so rolls back the list that it stands in. */
+  settleStatement(job: Fence, result?: unknown, durationMs = 0): SqlStatement {
+    const resultText = result === undefined ? null : encodeJson(result, "result", RESULT_LIMITS);
+    return settleOrFailStatement(this.#texts.settleOrFail, job, resultText, durationMs);
+  }
+
+  /** Settles `job` as DONE inside a transaction. @throws LeaseLostError: the transaction can only be rolled back then. */
+  async settleIn(tx: Tx | SqlExecutor, job: Fence, result?: unknown, durationMs = 0): Promise<void> {
+    const { text, params } = this.settleStatement(job, result, durationMs);
+    try {
+      await this.executorOf(tx).query(text, params);
+    } catch (error) {
+      throw asLeaseLost(error, job.id);
+    }
+  }
+
+  async #settleOne(settlement: Settlement): Promise<SettlementAnswer> {
+    const { id } = settlement.job;
+    for (let tries = 1; tries <= BUSY_TRIES; tries += 1) {
+      const [answer] = (await this.turn({ settlements: [settlement] })).settlements;
+      if (answer === undefined || answer.verdict === "lost" || answer.verdict === "cancelled") {
+        throw new LeaseLostError(id);
+      }
+      if (answer.verdict !== "busy") return answer;
+    }
+    // Not an answer: who overlooks it loses the settlement, and the job runs again.
+    throw new Error(`job ${id} is locked by another transaction: nothing was written, settle it again`);
+  }
+
+  #send(operation: string, statement: SqlStatement): Promise<readonly SqlRow[]> {
+    return send(this.connection, operation, statement);
+  }
+
+  #read(operation: string, statement: SqlStatement): Promise<readonly SqlRow[]> {
+    return send(this.connection, operation, statement, { reads: true });
+  }
+}

@@ -1,0 +1,193 @@
+import type { SqlRow, SqlStatement } from "./executor.ts";
+import { cells, dateOf, isJobStatus, numberOrNull } from "./job.ts";
+import type { JobStatus, PickedUpJob } from "./job.ts";
+import { encodeSettlements, settlementKey } from "./settlement.ts";
+import type { Settlement, SettlementAnswer, Verdict } from "./settlement.ts";
+
+/** What a pick-up wants. */
+export interface PickUp {
+  /** Job types that the caller has handlers for. */
+  readonly types: readonly string[];
+  /** Free slots: how many jobs can start at once; 0 only asks what is due. */
+  readonly slots: number;
+  /** How many more to take into a buffer, of jobs never attempted. @default 0 */
+  readonly buffer?: number | undefined;
+  /** The worker's id with a nonce that no other pick-up has. */
+  readonly lockedBy: string;
+  /** Length of the lease in milliseconds. */
+  readonly leaseMs: number;
+  /** Bounds the lease by each job's `timeout_seconds`, with this default; for callers that don't extend. */
+  readonly timeoutSeconds?: number | undefined;
+  /** Milliseconds added to the lease after both bounds. @default 0 */
+  readonly marginMs?: number | undefined;
+}
+
+/** What a reap wants. */
+export interface Reap {
+  /** Most rows. @default 100 */
+  readonly limit?: number | undefined;
+  /** Seconds after which a row without a lease, a Python worker's, is lost. */
+  readonly staleTimeoutSeconds: number;
+}
+
+/** One round trip: any part may be absent. */
+export interface TurnRequest {
+  readonly settlements?: readonly Settlement[] | undefined;
+  readonly pickUp?: PickUp | undefined;
+  readonly reap?: Reap | undefined;
+  /** Ids of the jobs that the caller is running: a reap leaves them out. */
+  readonly running?: readonly string[] | undefined;
+  /** Raises (or, at 0 ms, lowers) the guard that makes inserts notify this worker. */
+  readonly guard?: { readonly worker: string; readonly forMs: number } | undefined;
+  /** Sends a NOTIFY with this payload: who hears it knows that LISTEN works. */
+  readonly probe?: string | undefined;
+}
+
+/** What a reap, or a pick-up that found no attempt left, did to one job. */
+export interface ReapedJob {
+  readonly id: string;
+  readonly type: string;
+  readonly status: JobStatus;
+}
+
+/** What the turn did, and how long its caller may sleep. */
+export interface TurnAnswer {
+  /** By priority, due time and id. */
+  readonly jobs: readonly PickedUpJob[];
+  /** READY jobs whose attempts were used up: FAILED now, not run. */
+  readonly exhausted: readonly ReapedJob[];
+  /** One for each settlement, in the request's order. */
+  readonly settlements: readonly SettlementAnswer[];
+  readonly reaped: readonly ReapedJob[];
+  /** More is due than was picked up. */
+  readonly more: boolean;
+  /** Something is due, and somebody else has it locked: look again soon. */
+  readonly contended: boolean;
+  /** Milliseconds until the next job is due, or null. Known where nothing more is due. */
+  readonly nextDueInMs: number | null;
+  /**
+   * Milliseconds until the next lease that the caller doesn't hold ends, or null. Known where nothing more is due;
+   * a Python worker's row counts where the turn reaps, since only a reap says how long such a row may stand.
+   */
+  readonly nextLeaseEndInMs: number | null;
+  /**
+   * The oldest transaction that was open, and one that began after all of them: once a later answer's `oldest`
+   * has reached this answer's `next`, all that were open at this turn have ended.
+   */
+  readonly snapshot: { readonly oldest: bigint; readonly next: bigint };
+}
+
+/** Most bytes of payload in one pick-up; a single job may be larger. */
+const PICK_UP_BYTES = 4_194_304;
+const REAP_LIMIT = 100;
+
+/** The turn as a statement. */
+export function turnStatement(text: string, request: TurnRequest): SqlStatement {
+  const { settlements = [], pickUp, reap, running = [], guard, probe } = request;
+  return {
+    text,
+    params: [
+      encodeSettlements(settlements),
+      JSON.stringify(pickUp?.types ?? []),
+      String(pickUp?.slots ?? 0),
+      String(pickUp?.buffer ?? 0),
+      String(PICK_UP_BYTES),
+      pickUp?.lockedBy ?? null,
+      String(pickUp?.leaseMs ?? 0),
+      pickUp?.timeoutSeconds === undefined ? null : String(pickUp.timeoutSeconds),
+      String(pickUp?.marginMs ?? 0),
+      String(reap === undefined ? 0 : (reap.limit ?? REAP_LIMIT)),
+      String(reap?.staleTimeoutSeconds ?? 0),
+      JSON.stringify(running),
+      guard?.worker ?? null,
+      String(guard?.forMs ?? 0),
+      probe ?? null,
+    ],
+  };
+}
+
+/** Reads the answer to {@link turnStatement}. */
+export function readTurn(rows: readonly SqlRow[], { settlements = [], pickUp }: TurnRequest): TurnAnswer {
+  const table = rows.map(cells);
+  const [, picked, more, dueElsewhere, nextDue, nextLeaseEnd, oldest, next] =
+    table.find(([kind]) => kind === "turn") ?? [];
+  const running = new Set(picked?.split(","));
+  const handedOut = table.filter(([kind]) => kind === "job");
+  const { lockedBy = "", slots = 0 } = pickUp ?? {};
+  return {
+    jobs: handedOut.filter(([, id]) => running.has(id ?? "")).map((row) => readPickedUpJob(row, lockedBy)),
+    exhausted: handedOut
+      .filter(isExhausted)
+      .map(([, id, type]) => ({ id: id ?? "", type: type ?? "", status: "FAILED" })),
+    settlements: readSettlements(table, settlements),
+    reaped: table
+      .filter(([kind]) => kind === "reaped")
+      .map(([, id, type, status]) => readReaped(id, type, status)),
+    // What is due and was not handed out is more where nothing was asked for, and locked by somebody where it was.
+    more: more === "true" || (slots === 0 && dueElsewhere === "true"),
+    contended: slots > 0 && dueElsewhere === "true",
+    nextDueInMs: secondsToMs(nextDue),
+    nextLeaseEndInMs: secondsToMs(nextLeaseEnd),
+    snapshot: { oldest: BigInt(oldest ?? 0), next: BigInt(next ?? 0) },
+  };
+}
+
+/** A row of kind `job`, in the order of the turn's last SELECT. */
+export function readPickedUpJob(row: readonly (string | null)[], lockedBy: string): PickedUpJob {
+  const [, id, type, payloadText, attempts, maxAttempts, priority, runAfter, timeout, dedupeKey, createdAt] =
+    row;
+  return {
+    id: id ?? "",
+    type: type ?? "",
+    payloadText: payloadText ?? "null",
+    // The row was read before it was updated, since only one of the two needs the payload.
+    attempts: Number(attempts) + 1,
+    maxAttempts: Number(maxAttempts),
+    lockedBy,
+    priority: Number(priority),
+    runAfter: dateOf(runAfter),
+    timeoutSeconds: numberOrNull(timeout),
+    dedupeKey: dedupeKey ?? null,
+    createdAt: dateOf(createdAt),
+  };
+}
+
+function isExhausted([, , , , attempts, maxAttempts]: readonly (string | null)[]): boolean {
+  return Number(attempts) >= Number(maxAttempts);
+}
+
+/** The turn names what it did not settle as DONE; the rest it only counts, as there may be a thousand. */
+function readSettlements(
+  table: readonly (readonly (string | null)[])[],
+  settlements: readonly Settlement[],
+): readonly SettlementAnswer[] {
+  const answers = new Map<string, string>();
+  for (const [kind, id, lockedBy, answer] of table) {
+    if (kind === "settlement")
+      answers.set(settlementKey({ id: id ?? "", lockedBy: lockedBy ?? "" }), answer ?? "lost");
+  }
+  return settlements.map(({ job: { id, lockedBy } }) => {
+    const answer = answers.get(settlementKey({ id, lockedBy })) ?? "DONE";
+    return isJobStatus(answer)
+      ? { id, lockedBy, verdict: "settled", status: answer }
+      : { id, lockedBy, verdict: readVerdict(answer), status: null };
+  });
+}
+
+function readVerdict(answer: string): Verdict {
+  return answer === "already" || answer === "busy" || answer === "cancelled" ? answer : "lost";
+}
+
+function readReaped(
+  id: string | null | undefined,
+  type: string | null | undefined,
+  status: unknown,
+): ReapedJob {
+  return { id: id ?? "", type: type ?? "", status: isJobStatus(status) ? status : "READY" };
+}
+
+/** Never below 0, and null for null and for PostgreSQL's infinity. */
+function secondsToMs(seconds: string | null | undefined): number | null {
+  const ms = numberOrNull(seconds);
+  return ms === null || !Number.isFinite(ms) ? null : Math.max(0, ms * 1000);
+}

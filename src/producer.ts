@@ -1,0 +1,15 @@
+/** `pqrun/producer`: the enqueue half alone, for an edge route that runs no job. */
+export { defineJob } from "./core/contract.ts";
+export type { InputOf, JobContract, JobContracts, JobDefaults, OutputOf, ResultOf } from "./core/contract.ts";
+export type { EnqueueOptions } from "./core/enqueue-options.ts";
+export type { Enqueued } from "./core/enqueue.ts";
+export {
+  DedupeConflictError,
+  InvalidInputError,
+  TableError,
+  UnknownOutcomeError,
+  isPqrunError,
+} from "./core/errors.ts";
+export type { SqlExecutor, SqlRow, SqlStatement } from "./core/executor.ts";
+export { JobProducer } from "./core/producer.ts";
+export type { JobToEnqueue, ProducerOptions } from "./core/producer.ts";
