@@ -1,0 +1,50 @@
+import type { SqlRow } from "../core/executor.ts";
+
+/** One query as `pg` takes it. */
+export interface PgQuery {
+  readonly text: string;
+  readonly values?: unknown[];
+  readonly name?: string;
+  /** Keeps `pg` 8.12 and later from the simple protocol, in which one text may hold several statements. */
+  readonly queryMode?: "extended";
+}
+
+/** What pqrun reads of a query's result; there is a list of them where a text held several statements. */
+export interface PgResult {
+  readonly rows: readonly SqlRow[];
+}
+
+/** What pqrun calls of a `pg` client that is in a transaction of its owner's. */
+export interface PgTransaction {
+  query(query: PgQuery): Promise<PgResult | readonly PgResult[]>;
+}
+
+/** A message that was heard. */
+export interface PgNotification {
+  readonly channel: string;
+  readonly payload?: string | undefined;
+}
+
+/** What pqrun calls of a `pg` Client. */
+export interface PgClient extends PgTransaction {
+  on(event: "notification", listener: (message: PgNotification) => void): unknown;
+  on(event: "error", listener: (error: Error) => void): unknown;
+  on(event: "end", listener: () => void): unknown;
+  removeListener(event: "notification", listener: (message: PgNotification) => void): unknown;
+  removeListener(event: "error", listener: (error: Error) => void): unknown;
+}
+
+/** A client that a pool lent. */
+export interface PgPoolClient extends PgClient {
+  removeAllListeners(event: "error"): unknown;
+  /** @param destroy closes the connection instead of keeping it */
+  release(destroy?: boolean): void;
+}
+
+/** What pqrun calls of a `pg` Pool, or of Neon's, which speaks through WebSockets. */
+export interface PgPool {
+  connect(): Promise<PgPoolClient>;
+  readonly totalCount: number;
+  /** Whether `end` was called. */
+  readonly ending?: boolean;
+}

@@ -1,0 +1,85 @@
+import { quoteName } from "../core/identifiers.ts";
+import type { PgClient, PgNotification, PgPool } from "./pg-driver.ts";
+import { destroy } from "./pg-session.ts";
+import { sharedListen } from "./shared-listen.ts";
+import type { OnNotify, Unlisten } from "./shared-listen.ts";
+
+const RECONNECT_MS = 1_000;
+
+/**
+ * LISTENs on a client that the pool lends for as long. When its connection is
+ * lost, another is taken, each second until it works, and `onNotify("")` tells
+ * that messages may have been missed.
+ */
+export async function listenOnPool(pool: PgPool, channel: string, onNotify: OnNotify): Promise<Unlisten> {
+  let stopped = false;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const reconnected = (closeAgain: () => void): void => {
+    close = closeAgain;
+    if (stopped) close();
+    else onNotify("");
+  };
+  const lost = (): void => {
+    if (stopped || pool.ending === true) return;
+    timer = setTimeout(() => {
+      // A failure is a loss again: there is nobody else to tell, and a worker polls meanwhile.
+      void open(pool, channel, onNotify, lost).then(reconnected, lost);
+    }, RECONNECT_MS);
+  };
+  let close = await open(pool, channel, onNotify, lost);
+  return () => {
+    stopped = true;
+    clearTimeout(timer);
+    close();
+    return Promise.resolve();
+  };
+}
+
+/** @returns what closes the connection: given back, it would go on listening. */
+async function open(
+  pool: PgPool,
+  channel: string,
+  onNotify: OnNotify,
+  onLost: () => void,
+): Promise<() => void> {
+  const client = await pool.connect();
+  let phase: "opening" | "open" | "closed" = "opening";
+  const stopHearing = hear(client, (name, payload) => {
+    if (name === channel) onNotify(payload);
+  });
+  const close = (): void => {
+    if (phase === "closed") return;
+    phase = "closed";
+    stopHearing();
+    destroy(client);
+  };
+  const lost = (): void => {
+    const wasOpen = phase === "open";
+    close();
+    if (wasOpen) onLost();
+  };
+  client.on("error", lost);
+  client.on("end", lost);
+  try {
+    await client.query({ text: `LISTEN ${quoteName(channel)}` });
+    phase = "open";
+  } catch (error) {
+    close();
+    throw error;
+  }
+  return close;
+}
+
+/** LISTENs on a client of the caller's. */
+export function listenOnClient(
+  client: PgClient,
+  send: (text: string) => Promise<unknown>,
+): (channel: string, onNotify: OnNotify) => Promise<Unlisten> {
+  return sharedListen({ send, hear: (heard) => hear(client, heard) });
+}
+
+function hear(client: PgClient, heard: (channel: string, payload: string) => void): () => void {
+  const listener = ({ channel, payload }: PgNotification): void => heard(channel, payload ?? "");
+  client.on("notification", listener);
+  return () => void client.removeListener("notification", listener);
+}

@@ -1,0 +1,90 @@
+import { EXECUTOR } from "../core/executor.ts";
+import type { QueryOptions, SqlExecutor, SqlRow } from "../core/executor.ts";
+import { sqlState } from "../core/sql-state.ts";
+import { orAbort, refuseAborted } from "./abort.ts";
+import type { PgPool, PgPoolClient, PgQuery, PgTransaction } from "./pg-driver.ts";
+import { severalStatements } from "./send.ts";
+
+/** Makes a statement a query of `pg`. */
+export type PgPrepare = (text: string, params: readonly unknown[]) => PgQuery;
+
+/** One connection: its queries go one after the other, since `pg`'s own queue of them is to go. */
+export class PgSession implements SqlExecutor {
+  readonly [EXECUTOR] = true;
+  readonly #client: PgTransaction;
+  readonly #prepare: PgPrepare;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(client: PgTransaction, prepare: PgPrepare) {
+    this.#client = client;
+    this.#prepare = prepare;
+  }
+
+  /** Whether the connection's state is unknown: it must not be used again. */
+  broken = false;
+
+  async query(
+    text: string,
+    params: readonly unknown[] = [],
+    { signal }: QueryOptions = {},
+  ): Promise<readonly SqlRow[]> {
+    const result = await orAbort(this.#send(this.#prepare(text, params), signal), signal, () => {
+      this.broken = true;
+    });
+    if ("rows" in result) return result.rows;
+    return severalStatements();
+  }
+
+  /** Runs a statement that concerns the session alone. */
+  async command(text: string): Promise<void> {
+    await this.#send({ text });
+  }
+
+  #send(query: PgQuery, signal?: AbortSignal): ReturnType<PgTransaction["query"]> {
+    const result = this.#last.then(() => {
+      refuseAborted(signal);
+      return this.#client.query(query);
+    });
+    this.#last = result.catch((error: unknown) => {
+      // Not the server's word: the connection is lost, or (query_timeout) the query is still running.
+      this.broken ||= sqlState(error) === undefined;
+    });
+    return result;
+  }
+}
+
+/** Lends a client of the pool to `work`, and destroys it afterwards where its state is unknown. */
+export async function withSession<T>(
+  pool: PgPool,
+  prepare: PgPrepare,
+  work: (session: PgSession) => Promise<T>,
+  signal?: AbortSignal,
+): Promise<T> {
+  refuseAborted(signal);
+  const lending = pool.connect();
+  const client = await orAbort(lending, signal, () => void lending.then(giveBack, () => undefined));
+  const session = new PgSession(client, prepare);
+  // The pool listens to idle clients only, and an error that nobody listens to ends the process.
+  const lost = (): void => {
+    session.broken = true;
+  };
+  client.on("error", lost);
+  try {
+    return await work(session);
+  } finally {
+    if (session.broken) destroy(client);
+    else giveBack(client);
+    client.removeListener("error", lost);
+  }
+}
+
+/** Closes a connection for good. What it still has to say is nobody's: the pool would pass it on, and end a process. */
+export function destroy(client: PgPoolClient): void {
+  client.release(true);
+  client.removeAllListeners("error");
+  client.on("error", () => undefined);
+}
+
+function giveBack(client: PgPoolClient): void {
+  client.release();
+}

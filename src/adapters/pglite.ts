@@ -1,0 +1,51 @@
+import type { SqlExecutor, SqlRow } from "../core/executor.ts";
+import { inOrder, inTransaction } from "./in-transaction.ts";
+import { senderOf } from "./send.ts";
+import type { Send, Sender } from "./send.ts";
+import { sharedListen } from "./shared-listen.ts";
+
+/** What pqrun calls of PGlite inside a transaction of its owner's. */
+export interface PgliteTransaction {
+  query(text: string, params: unknown[]): Promise<{ readonly rows: readonly unknown[] }>;
+}
+
+/** What pqrun calls of PGlite. */
+export interface Pglite extends PgliteTransaction {
+  transaction<T>(work: (tx: PgliteTransaction) => Promise<T>): Promise<T>;
+  onNotification(heard: (channel: string, payload: string) => void): () => void;
+}
+
+/**
+ * Speaks to PGlite, PostgreSQL in this process. There is one session: inside
+ * `transaction` only `tx` may be called, or both wait for each other for ever.
+ * An aborted statement is not waited for, but goes on.
+ *
+ * ```ts
+ * const store = new PgJobStore(pgliteExecutor(new PGlite("./data")));
+ * ```
+ */
+export function pgliteExecutor(pglite: Pglite): SqlExecutor<PgliteTransaction> {
+  const transaction = <T>(work: (tx: SqlExecutor) => Promise<T>): Promise<T> =>
+    pglite.transaction((tx) => inTransaction(sender(tx), work));
+  return {
+    ...through(pglite),
+    batch: (statements) => transaction((tx) => inOrder(tx, statements)),
+    transaction,
+    with: through,
+    // Not its `listen`, which can't take every name.
+    listen: sharedListen({
+      send: (text) => pglite.query(text, []),
+      hear: (heard) => pglite.onNotification(heard),
+    }),
+    outlivesRequest: true,
+  };
+}
+
+const through = (session: PgliteTransaction): Sender => senderOf(sender(session));
+
+function sender(session: PgliteTransaction): Send {
+  return async (text, params) => {
+    const { rows } = await session.query(text, [...params]);
+    return rows as readonly SqlRow[];
+  };
+}

@@ -1,0 +1,115 @@
+import type { SqlExecutor, SqlRow } from "../core/executor.ts";
+import { inOrder, inTransaction } from "./in-transaction.ts";
+import { socketsOutliveRequests } from "./outlives-request.ts";
+import { senderOf } from "./send.ts";
+import type { Send, Sender } from "./send.ts";
+import type { OnNotify, Unlisten } from "./shared-listen.ts";
+
+/** Rows as arrays, and what the columns are called; null where the statement has none. */
+export interface PostgresValues extends ReadonlyArray<readonly unknown[]> {
+  readonly columns?: readonly { readonly name: string }[] | null;
+}
+
+/** What pqrun calls of postgres.js inside a transaction of its owner's: the `sql` of `begin`, or a reserved one. */
+export interface PostgresTransaction {
+  unsafe(
+    text: string,
+    params: (string | null)[],
+    options: { readonly prepare: boolean; readonly simple: boolean },
+  ): { values(): Promise<PostgresValues> };
+}
+
+/** What pqrun calls of postgres.js. */
+export interface PostgresClient extends PostgresTransaction {
+  begin<T>(work: (sql: PostgresTransaction) => Promise<T>): Promise<unknown>;
+  listen(
+    channel: string,
+    onNotify: (payload: string) => void,
+    onListen: () => void,
+  ): Promise<{ unlisten(): Promise<unknown> }>;
+}
+
+/** Options of {@link postgresExecutor}. */
+export interface PostgresOptions {
+  /**
+   * Prepares pqrun's statements on each connection: one round trip instead of
+   * two. Leave it off behind a pooler in transaction mode: statements hang.
+   *
+   * @default false
+   */
+  readonly prepare?: boolean | undefined;
+
+  /**
+   * Whether the connections outlive the request that opened them.
+   *
+   * @default true, but false on Cloudflare's Workers
+   */
+  readonly outlivesRequest?: boolean | undefined;
+}
+
+/**
+ * Speaks through postgres.js, however it is configured. `listen` opens a
+ * connection of its own. An aborted statement is not waited for, but goes on:
+ * the driver's `cancel` also hits what comes next on that connection, and
+ * loses a connection that is just being opened.
+ *
+ * ```ts
+ * const store = new PgJobStore(postgresExecutor(postgres(url)));
+ * ```
+ */
+export function postgresExecutor(
+  sql: PostgresClient,
+  options: PostgresOptions = {},
+): SqlExecutor<PostgresTransaction> {
+  const { prepare = false, outlivesRequest = socketsOutliveRequests() } = options;
+  const through = (session: PostgresTransaction): Sender => senderOf(sender(session, prepare));
+  const transaction = async <T>(work: (tx: SqlExecutor) => Promise<T>): Promise<T> => {
+    // In an object, since `begin` looks into arrays.
+    const done = await sql.begin(async (tx) => ({ result: await inTransaction(sender(tx, prepare), work) }));
+    return (done as { readonly result: T }).result;
+  };
+  return {
+    ...through(sql),
+    batch: (statements) => transaction((tx) => inOrder(tx, statements)),
+    transaction,
+    with: through,
+    listen: (channel, onNotify) => listen(sql, channel, onNotify),
+    outlivesRequest,
+  };
+}
+
+function sender(session: PostgresTransaction, prepare: boolean): Send {
+  return async (text, params) => {
+    // As values, which `transform` leaves alone; not simple, or one text could hold several statements.
+    // An application's own SQL may have whatever parameters the driver takes.
+    const query = session.unsafe(text, [...params] as (string | null)[], { prepare, simple: false });
+    const values = await query.values();
+    const names = values.columns?.map(({ name }) => name) ?? [];
+    return values.map((row) => toRow(names, row));
+  };
+}
+
+function toRow(names: readonly string[], row: readonly unknown[]): SqlRow {
+  return Object.fromEntries(row.map((value, index) => [names[index] ?? String(index), value]));
+}
+
+async function listen(sql: PostgresClient, channel: string, onNotify: OnNotify): Promise<Unlisten> {
+  let state: "opening" | "open" | "stopped" = "opening";
+  const subscription = await sql.listen(
+    channel,
+    (payload) => {
+      if (state !== "stopped") onNotify(payload);
+    },
+    () => {
+      // Called again after a reconnect: something may have been missed.
+      if (state === "open") onNotify("");
+      if (state === "opening") state = "open";
+    },
+  );
+  return () => {
+    // After a reconnect the driver's own `unlisten` does nothing, and without a server it waits for one.
+    state = "stopped";
+    subscription.unlisten().catch(() => undefined);
+    return Promise.resolve();
+  };
+}
