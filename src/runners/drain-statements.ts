@@ -1,0 +1,143 @@
+import { causesText } from "../core/error-text.ts";
+import { isPqrunError } from "../core/errors.ts";
+import type { PickUp, TurnAnswer, TurnRequest } from "../core/turn.ts";
+import type { Budget } from "./budget.ts";
+import type { CheckedDrain, DrainEnd, DrainReport } from "./drain-options.ts";
+import type { EventCounts } from "./job-event.ts";
+import type { JobSlots } from "./job-slots.ts";
+import type { Timers } from "./wait.ts";
+
+/** A turn of a drain: even one that only settles asks what is due. */
+export type DrainTurn = TurnRequest & { readonly pickUp: PickUp };
+
+/** What a drain sends, each statement within its budget, and what it has learnt from the answers. */
+export class DrainStatements {
+  /** What the last turn answered. */
+  answer: TurnAnswer | undefined;
+  /** How many jobs have been picked up. */
+  picked = 0;
+  /** How many jobs have been pruned. */
+  pruned = 0;
+  /** The first failure. */
+  error: unknown;
+  readonly #options: CheckedDrain;
+  readonly #budget: Budget;
+  readonly #events: EventCounts;
+  readonly #slots: JobSlots;
+  readonly #timers: Timers;
+  /** Pick-ups whose answers were lost. */
+  readonly #lostPickUps: string[] = [];
+
+  constructor(options: CheckedDrain, budget: Budget, events: EventCounts, slots: JobSlots, timers: Timers) {
+    this.#options = options;
+    this.#timers = timers;
+    this.#budget = budget;
+    this.#events = events;
+    this.#slots = slots;
+  }
+
+  /**
+   * Sends one turn; answers whether it was answered within `ms`, or refused for
+   * a settlement's sake: then each goes alone.
+   *
+   * @throws whatever the drain's first statement throws
+   */
+  async turn(request: DrainTurn, ms: number): Promise<boolean> {
+    const first = this.#budget.statements === 0;
+    try {
+      const { store } = this.#options;
+      this.#take(await this.#budget.spend("turn", ms, (signal) => store.turn(request, { signal })));
+      return true;
+    } catch (error) {
+      if (isPqrunError(error, "unknown-outcome")) this.#lostPickUps.push(request.pickUp.lockedBy);
+      if (first) {
+        await this.releaseLost();
+        await this.settleRest();
+        throw error;
+      }
+      this.#options.logger.warn("a turn failed", { error: causesText(error) });
+      const alone = request.pickUp.slots === 0;
+      if (this.#slots.outbox.refused(request.settlements ?? [], error, alone)) return true;
+      this.error ??= error;
+      return false;
+    }
+  }
+
+  /** Settles all that has ended; what is `busy` is tried again while there is time. */
+  async settleRest(): Promise<void> {
+    const { outbox } = this.#slots;
+    while (outbox.size > 0 && this.#budget.affords(1) && this.#budget.remainingMs > 0) {
+      // The last settlement has all that is left.
+      if (!(await this.turn(this.settleOnly(), this.#budget.remainingMs))) return;
+      if (outbox.ready > 0) continue;
+      const ms = Math.min(outbox.busyMs, this.#budget.remainingMs);
+      await new Promise<void>((resolve) => {
+        this.#budget.after(this.#timers, ms, resolve);
+      });
+    }
+  }
+
+  /** A turn that settles and picks up nothing. Asking for no job still tells what is due. */
+  settleOnly(): DrainTurn {
+    const { types, workerId } = this.#options;
+    return {
+      settlements: this.#slots.outbox.next(),
+      pickUp: { types, slots: 0, lockedBy: workerId, leaseMs: 0 },
+    };
+  }
+
+  /** A turn is never sent twice: a pick-up whose answer was lost is looked for by its nonce, and given back. */
+  async releaseLost(): Promise<void> {
+    if (this.#lostPickUps.length === 0 || !this.#budget.affords(2)) return;
+    try {
+      const { store } = this.#options;
+      const ms = this.#budget.beforeLastMs;
+      const found = await this.#budget.spend("findPickUp", ms, (signal) =>
+        store.findPickUp(this.#lostPickUps, { signal }),
+      );
+      for (const job of found) this.#slots.release(job);
+    } catch {
+      // The turn's own error is told already; these leases run out.
+    }
+  }
+
+  /** Prunes, if that was asked for and there is time. */
+  async prune(): Promise<void> {
+    const { prune, store } = this.#options;
+    const ms = this.#budget.beforeLastMs;
+    if (prune === undefined || this.error !== undefined || !this.#budget.affords(1) || ms <= 0) return;
+    try {
+      this.pruned = (await this.#budget.spend("prune", ms, () => store.prune(prune))).deleted;
+    } catch (error) {
+      this.error = error;
+    }
+  }
+
+  /** @param limit what stopped the picking up, if anything did */
+  report(limit: DrainEnd | undefined): DrainReport {
+    const { answer, pruned, error } = this;
+    const more = answer?.more ?? false;
+    const atLimit = limit === "maxJobs" || limit === "maxStatements";
+    // A limit that was reached with the last job kept nothing from running.
+    const stoppedBy = answer !== undefined && !more && atLimit ? "empty" : (limit ?? "empty");
+    const report = {
+      ...this.#events.counts(),
+      unsettled: this.#slots.outbox.size + this.#slots.outbox.leftToExpire,
+      pruned,
+      stoppedBy: error === undefined ? stoppedBy : "error",
+      more,
+      nextDueInMs: more ? null : (answer?.nextDueInMs ?? null),
+      statements: this.#budget.statements,
+      elapsedMs: this.#budget.elapsedMs,
+    } as const;
+    return error === undefined ? report : { ...report, error };
+  }
+
+  #take(answer: TurnAnswer): void {
+    this.answer = answer;
+    this.#slots.outbox.answered(answer.settlements);
+    this.#events.tellReaped(answer);
+    this.picked += answer.jobs.length;
+    for (const job of answer.jobs) this.#slots.add(job);
+  }
+}

@@ -1,0 +1,107 @@
+import type { Fence } from "../core/job.ts";
+import type { Logger } from "../core/logger.ts";
+import type { TurnAnswer } from "../core/turn.ts";
+
+/** What can happen to a job in a runner. */
+export const JOB_EVENTS = [
+  "started",
+  "done",
+  "retried",
+  "failed",
+  "snoozed",
+  "released",
+  "lost",
+  "cancelled",
+  "reaped",
+] as const;
+
+/** One of {@link JOB_EVENTS}. */
+export type JobEventName = (typeof JOB_EVENTS)[number];
+
+/** Something that happened to a job. All but `started` are told after the database has answered. */
+export interface JobEvent {
+  readonly event: JobEventName;
+  readonly id: string;
+  readonly type: string;
+  /** Null where the runner did not hold the job: `reaped`, and `failed` for want of attempts. */
+  readonly attempts: number | null;
+  readonly durationMs: number | null;
+  /** What the handler threw, as it threw it: it may hold secrets. */
+  readonly error?: unknown;
+}
+
+/** Is told of each event. What it throws is logged and goes no further. */
+export type OnJobEvent = (event: JobEvent) => void;
+
+/** An event of a job that the runner held. */
+export function jobEvent(
+  event: JobEventName,
+  job: Fence & { readonly type: string },
+  durationMs: number | null = null,
+  error?: unknown,
+): JobEvent {
+  return {
+    event,
+    id: job.id,
+    type: job.type,
+    attempts: job.attempts,
+    durationMs,
+    ...(error === undefined ? {} : { error }),
+  };
+}
+
+/** Logs each event without its error or payload, and tells the user's hook. */
+export function teller(onEvent: OnJobEvent | undefined, logger: Logger): OnJobEvent {
+  return (event) => {
+    const { id, type, attempts, durationMs } = event;
+    const level = event.event === "failed" || event.event === "lost" ? "warn" : "debug";
+    logger[level](`job ${event.event}`, { id, type, attempts, durationMs });
+    try {
+      onEvent?.(event);
+    } catch (error) {
+      logger.error("onEvent threw", { error: error instanceof Error ? error.name : typeof error });
+    }
+  };
+}
+
+/** Counts of events by name, all but `started`. */
+export type OutcomeCounts = Readonly<Record<Exclude<JobEventName, "started">, number>>;
+
+/** Counts events on their way to a hook. */
+export class EventCounts {
+  /** Counts an event and tells it on. */
+  readonly tell: OnJobEvent;
+  readonly #counts = new Map<JobEventName, number>();
+
+  constructor(next: OnJobEvent) {
+    this.tell = (event) => {
+      this.#counts.set(event.event, this.#of(event.event) + 1);
+      next(event);
+    };
+  }
+
+  /** Tells of the jobs that a turn reaped, or found without an attempt left. */
+  tellReaped({ reaped, exhausted }: Pick<TurnAnswer, "reaped" | "exhausted">): void {
+    for (const { id, type } of reaped)
+      this.tell({ event: "reaped", id, type, attempts: null, durationMs: null });
+    for (const { id, type } of exhausted)
+      this.tell({ event: "failed", id, type, attempts: null, durationMs: null });
+  }
+
+  counts(): OutcomeCounts {
+    return {
+      done: this.#of("done"),
+      retried: this.#of("retried"),
+      failed: this.#of("failed"),
+      snoozed: this.#of("snoozed"),
+      released: this.#of("released"),
+      lost: this.#of("lost"),
+      cancelled: this.#of("cancelled"),
+      reaped: this.#of("reaped"),
+    };
+  }
+
+  #of(name: JobEventName): number {
+    return this.#counts.get(name) ?? 0;
+  }
+}

@@ -1,0 +1,117 @@
+import type { PickedUpJob } from "../core/job.ts";
+import type { AbortReason } from "./handler.ts";
+import { jobEvent } from "./job-event.ts";
+import type { OnJobEvent } from "./job-event.ts";
+import { Outbox } from "./outbox.ts";
+import { JobRun } from "./run-job.ts";
+import type { RunJobOptions } from "./run-job.ts";
+
+/** What {@link JobSlots} has to know. */
+export interface JobSlotsOptions {
+  readonly slots: number;
+  readonly runJob: RunJobOptions;
+  readonly tell: OnJobEvent;
+  /** Whether a buffered job may start now. */
+  readonly mayStart: (job: PickedUpJob) => boolean;
+  /** Is told of each run's end, after the outbox has it. */
+  readonly onEnd: (job: PickedUpJob, ranMs: number) => void;
+}
+
+/** The jobs that a runner holds: in a buffer, then in a slot, then in the outbox. */
+export class JobSlots {
+  /** What has ended and is to be settled. */
+  readonly outbox: Outbox;
+  readonly #options: JobSlotsOptions;
+  /** Each run, and when it started. */
+  readonly #running = new Map<JobRun, number>();
+  #buffer: PickedUpJob[] = [];
+
+  constructor(options: JobSlotsOptions) {
+    this.#options = options;
+    this.outbox = new Outbox(options.tell);
+  }
+
+  get running(): number {
+    return this.#running.size;
+  }
+
+  get buffered(): number {
+    return this.#buffer.length;
+  }
+
+  /** Running and buffered. */
+  get held(): number {
+    return this.running + this.buffered;
+  }
+
+  /** How many jobs could start at once, and how many more could wait in a buffer of `size`. */
+  room(size: number): { readonly slots: number; readonly buffer: number } {
+    const slots = Math.max(0, this.#options.slots - this.held);
+    return { slots, buffer: Math.max(0, this.#options.slots + size - this.held - slots) };
+  }
+
+  /** Takes in a picked-up job; it starts with the next {@link JobSlots.start}. */
+  add(job: PickedUpJob): void {
+    this.#buffer.push(job);
+  }
+
+  /** Starts buffered jobs while slots are free, in their order. */
+  start(): void {
+    const waiting: PickedUpJob[] = [];
+    while (this.running < this.#options.slots) {
+      const job = this.#buffer.shift();
+      if (job === undefined) break;
+      if (this.#options.mayStart(job)) this.#run(job);
+      else waiting.push(job);
+    }
+    if (waiting.length > 0) this.#buffer = [...waiting, ...this.#buffer];
+  }
+
+  /** Gives back what has not started, its attempts with it. */
+  releaseBuffered(): readonly PickedUpJob[] {
+    const released = this.#buffer.splice(0);
+    for (const job of released) this.release(job);
+    return released;
+  }
+
+  /** Gives back a job that has not started. */
+  release(job: PickedUpJob): void {
+    const settlement = { job, durationMs: null, outcome: "release" } as const;
+    this.outbox.add({ job, settlement, settledItself: false, reason: undefined });
+  }
+
+  /** Aborts every handler. */
+  abort(reason: AbortReason): void {
+    for (const run of this.#running.keys()) run.abort(reason);
+  }
+
+  /** Waits for no handler any longer. */
+  giveUp(): void {
+    for (const run of [...this.#running.keys()]) run.giveUp();
+  }
+
+  /** Forgets a job that is somebody else's, or answers the run that it is in. */
+  take(job: PickedUpJob): JobRun | undefined {
+    this.#buffer = this.#buffer.filter((buffered) => buffered !== job);
+    return [...this.#running.keys()].find((run) => run.job === job);
+  }
+
+  /** How long the longest of the running jobs has been at work. */
+  get longestRunningMs(): number {
+    // A Map keeps its order: the first is the oldest.
+    const [oldest] = this.#running.values();
+    return oldest === undefined ? 0 : this.#options.runJob.now() - oldest;
+  }
+
+  #run(job: PickedUpJob): void {
+    const { runJob, tell, onEnd } = this.#options;
+    tell(jobEvent("started", job));
+    const startedAt = runJob.now();
+    const run: JobRun = new JobRun(runJob, job, (end) => {
+      this.#running.delete(run);
+      this.outbox.add(end);
+      onEnd(job, runJob.now() - startedAt);
+    });
+    this.#running.set(run, startedAt);
+  }
+}

@@ -1,0 +1,115 @@
+import { causesText } from "../core/error-text.ts";
+import type { PickedUpJob } from "../core/job.ts";
+import { settlementKey } from "../core/settlement.ts";
+import type { CheckedWorker } from "./worker-options.ts";
+import { TOO_LATE, within } from "./wait.ts";
+
+/** Is told which job's lease is gone, and how that is known. */
+export type OnLeaseGone = (job: PickedUpJob, how: "lost" | "cancelled" | "unextended") => void;
+
+interface Held {
+  readonly job: PickedUpJob;
+  /** When the statement that last granted the lease was sent: the lease ends no earlier than its length after that. */
+  grantedAt: number;
+}
+
+/**
+ * Extends the leases of all that a worker holds, at every third of their
+ * length, whatever its loop is doing. Where it can't for a whole length, by its
+ * own clock, it says that the lease is gone: somebody else may run the job now.
+ */
+export class LeaseKeeper {
+  readonly #options: Pick<CheckedWorker, "store" | "leaseMs" | "now" | "logger">;
+  readonly #onGone: OnLeaseGone;
+  readonly #held = new Map<string, Held>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #extending = false;
+
+  constructor(options: Pick<CheckedWorker, "store" | "leaseMs" | "now" | "logger">, onGone: OnLeaseGone) {
+    this.#options = options;
+    this.#onGone = onGone;
+  }
+
+  /** The ids of what is held: a reap leaves them out. */
+  ids(): readonly string[] {
+    return [...this.#held.values()].map(({ job }) => job.id);
+  }
+
+  has(job: PickedUpJob): boolean {
+    return this.#held.has(settlementKey(job));
+  }
+
+  /** @param grantedAt when the pick-up's statement was sent */
+  hold(job: PickedUpJob, grantedAt: number): void {
+    this.#held.set(settlementKey(job), { job, grantedAt });
+    this.#timer ??= setTimeout(() => {
+      void this.#tick();
+    }, this.#tickMs);
+  }
+
+  /** The job has ended, or its lease is to run out. */
+  drop(job: PickedUpJob): void {
+    this.#held.delete(settlementKey(job));
+  }
+
+  stop(): void {
+    this.#held.clear();
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** Often enough that a lease is extended at a third, and that a lost one is noticed within a twelfth. */
+  get #tickMs(): number {
+    return this.#options.leaseMs / 12;
+  }
+
+  async #tick(): Promise<void> {
+    this.#timer = undefined;
+    const now = this.#options.now();
+    for (const { job, grantedAt } of [...this.#held.values()]) {
+      if (now - grantedAt >= this.#options.leaseMs) this.#gone(job, "unextended");
+    }
+    const due = [...this.#held.values()].some(
+      ({ grantedAt }) => now - grantedAt >= this.#options.leaseMs / 3,
+    );
+    if (due && !this.#extending) await this.#extend(now);
+    if (this.#held.size > 0) {
+      this.#timer ??= setTimeout(() => {
+        void this.#tick();
+      }, this.#tickMs);
+    }
+  }
+
+  async #extend(sentAt: number): Promise<void> {
+    const { store, leaseMs, logger } = this.#options;
+    this.#extending = true;
+    const held = [...this.#held.values()];
+    // The next tick must not wait for a connection that answers no more.
+    this.#timer = setTimeout(() => {
+      void this.#tick();
+    }, this.#tickMs);
+    try {
+      const jobs = held.map(({ job }) => job);
+      const answers = await within(leaseMs / 3, (signal) => store.extend(jobs, leaseMs, { signal }));
+      if (answers === TOO_LATE) throw new Error("no answer came in time");
+      for (const { verdict, ...fence } of answers) {
+        const entry = this.#held.get(settlementKey(fence));
+        if (entry === undefined) continue;
+        if (verdict === "extended") entry.grantedAt = sentAt;
+        else if (verdict !== "busy") this.#gone(entry.job, verdict);
+      }
+    } catch (error) {
+      logger.warn("leases could not be extended", {
+        jobs: held.length,
+        error: causesText(error),
+      });
+    } finally {
+      this.#extending = false;
+    }
+  }
+
+  #gone(job: PickedUpJob, how: "lost" | "cancelled" | "unextended"): void {
+    this.drop(job);
+    this.#onGone(job, how);
+  }
+}

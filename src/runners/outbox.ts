@@ -1,0 +1,162 @@
+import type { Settlement, SettlementAnswer } from "../core/settlement.ts";
+import { settlementKey } from "../core/settlement.ts";
+import { sqlState } from "../core/sql-state.ts";
+import type { JobEventName, OnJobEvent } from "./job-event.ts";
+import { jobEvent } from "./job-event.ts";
+import type { JobEnd } from "./run-job.ts";
+
+/** Most characters of settlements in one statement: results may be a MiB each. */
+const MAX_CHARACTERS = 4_194_304;
+const MAX_SETTLEMENTS = 2_000;
+/** How soon to settle again what somebody else has locked, in milliseconds; then each second. */
+const BUSY_AGAIN_MS = [5, 25, 100, 250] as const;
+
+type Settling = JobEnd & { readonly settlement: Settlement };
+
+/** Ended jobs on their way to the database. What is taken comes back until it is answered. */
+export class Outbox {
+  readonly #tell: OnJobEvent;
+  readonly #waiting = new Map<string, Settling>();
+  /** Those whose rows somebody else had locked. */
+  readonly #busy = new Set<string>();
+  #busyAnswers = 0;
+  /** Settlements that were refused together: each goes alone until the bad one is found. */
+  readonly #suspects = new Set<string>();
+  /** Those that were refused alone, and go without what they carried. */
+  readonly #stripped = new Set<string>();
+  #leftToExpire = 0;
+
+  constructor(tell: OnJobEvent) {
+    this.#tell = tell;
+  }
+
+  get size(): number {
+    return this.#waiting.size;
+  }
+
+  /** How many have not been tried, or may succeed at once. */
+  get ready(): number {
+    return this.#waiting.size - this.#busy.size;
+  }
+
+  /** How long to leave the others, in milliseconds; 0 where there are none. */
+  get busyMs(): number {
+    return this.#busy.size === 0 ? 0 : (BUSY_AGAIN_MS[this.#busyAnswers - 1] ?? 1_000);
+  }
+
+  /** Whether the next settlement is to go alone: the last refusal may be its fault. */
+  get suspects(): boolean {
+    return this.#suspects.size > 0;
+  }
+
+  /** How many will not be settled, their leases left to run out: they ignored a shutdown, or were refused to the last. */
+  get leftToExpire(): number {
+    return this.#leftToExpire;
+  }
+
+  /** Takes over an ended job. */
+  add(end: JobEnd): void {
+    const { job, settlement, reason, error } = end;
+    if (settlement === null) {
+      if (reason === "lost" || reason === "cancelled") this.#tell(jobEvent(reason, job, null, error));
+      else this.#leftToExpire += 1;
+      return;
+    }
+    this.#waiting.set(settlementKey(job), { ...end, settlement });
+  }
+
+  /** The next settlements to send, in the order in which the jobs ended. */
+  next(): readonly Settlement[] {
+    for (const key of this.#suspects) {
+      const suspect = this.#waiting.get(key);
+      if (suspect !== undefined) return [suspect.settlement];
+      this.#suspects.delete(key);
+    }
+    const batch: Settlement[] = [];
+    let characters = 0;
+    for (const { settlement } of this.#waiting.values()) {
+      characters += settlement.outcome === "done" ? (settlement.resultText?.length ?? 0) : 0;
+      if (batch.length > 0 && (batch.length >= MAX_SETTLEMENTS || characters > MAX_CHARACTERS)) break;
+      batch.push(settlement);
+    }
+    return batch;
+  }
+
+  /** Takes in the database's answers; who was `busy` stays for a later turn. */
+  answered(answers: readonly SettlementAnswer[]): void {
+    const busy = answers.filter(({ verdict }) => verdict === "busy").map(settlementKey);
+    this.#busyAnswers = busy.length === 0 ? 0 : this.#busyAnswers + 1;
+    for (const key of busy) this.#busy.add(key);
+    for (const answer of answers) {
+      const key = settlementKey(answer);
+      const ended = this.#waiting.get(key);
+      if (ended === undefined || answer.verdict === "busy") continue;
+      this.#forget(key);
+      const { job, settlement, error } = ended;
+      this.#tell(jobEvent(happened(answer, ended), job, settlement.durationMs, error));
+    }
+  }
+
+  /**
+   * Takes in a refusal of the whole statement. Where a value may be to blame
+   * (classes 22, 23, 54, and P0, a trigger's word) each settlement goes alone
+   * next; one that is refused alone goes without what it carried, and one that
+   * is refused even so is left to its lease.
+   *
+   * @param alone whether the statement did nothing but settle
+   * @returns whether another try may do better
+   */
+  refused(settlements: readonly Settlement[], error: unknown, alone: boolean): boolean {
+    const state = sqlState(error) ?? "";
+    const [only] = settlements;
+    if (only === undefined || !/^(?:2[23]|54|P0)/.test(state)) return false;
+    if (settlements.length === 1 && alone) this.#strip(settlementKey(only.job), state);
+    else for (const { job } of settlements) this.#suspects.add(settlementKey(job));
+    return true;
+  }
+
+  #strip(key: string, state: string): void {
+    const ended = this.#waiting.get(key);
+    if (ended === undefined) return;
+    if (this.#stripped.has(key)) {
+      this.#leftToExpire += 1;
+      this.#forget(key);
+      return;
+    }
+    this.#stripped.add(key);
+    const note = `the database refused what the attempt would have written (${state})`;
+    const { settlement } = ended;
+    if (settlement.outcome === "done")
+      this.#waiting.set(key, { ...ended, settlement: { ...settlement, resultText: null, note } });
+    else if ("error" in settlement)
+      this.#waiting.set(key, { ...ended, settlement: { ...settlement, error: note } });
+  }
+
+  #forget(key: string): void {
+    this.#waiting.delete(key);
+    this.#busy.delete(key);
+    this.#suspects.delete(key);
+    this.#stripped.delete(key);
+  }
+}
+
+/** What became of a job, from what was asked and what was answered. */
+function happened(
+  { verdict, status }: SettlementAnswer,
+  { settlement, settledItself }: Settling,
+): JobEventName {
+  if (verdict === "lost" || verdict === "cancelled") return verdict;
+  if (verdict === "already" && settledItself) return "done";
+  switch (settlement.outcome) {
+    case "done":
+      return "done";
+    case "fail":
+      return "failed";
+    case "snooze":
+      return "snoozed";
+    case "release":
+      return status === "FAILED" ? "failed" : "released";
+    case "retry":
+      return status === "FAILED" ? "failed" : "retried";
+  }
+}

@@ -1,0 +1,212 @@
+import type { JobContract, JobContracts } from "../core/contract.ts";
+import { errorText } from "../core/error-text.ts";
+import { InvalidInputError } from "../core/errors.ts";
+import type { PickedUpJob } from "../core/job.ts";
+import { RESULT_LIMITS, encodeJson } from "../core/json.ts";
+import type { Logger } from "../core/logger.ts";
+import type { BackoffPolicy } from "../core/policies.ts";
+import type { Settlement } from "../core/settlement.ts";
+import { issuesText } from "../core/standard-schema.ts";
+import type { PgJobStore } from "../core/store.ts";
+import { conclude } from "./conclude.ts";
+import type { Ending } from "./conclude.ts";
+import type { AbortReason, JobContext } from "./handler.ts";
+
+/** A handler as a runner calls it, its types gone. */
+export type AnyHandler = (ctx: JobContext<JobContracts, string>) => unknown;
+
+/** What all jobs of one runner have in common. */
+export interface RunJobOptions {
+  readonly store: PgJobStore<JobContracts>;
+  readonly handlers: ReadonlyMap<string, AnyHandler>;
+  readonly backoff: BackoffPolicy;
+  /** For a job without `timeoutSeconds` of its own. */
+  readonly timeoutSeconds: number;
+  readonly logger: Logger;
+  readonly redact: ((text: string) => string) | undefined;
+  /** Milliseconds of a clock that never goes back. */
+  readonly now: () => number;
+}
+
+/** The end of a run. */
+export interface JobEnd {
+  readonly job: PickedUpJob;
+  /** What to write; null where the lease is gone or is to run out. */
+  readonly settlement: Settlement | null;
+  /** Whether the handler settled itself: then "already" is its success. */
+  readonly settledItself: boolean;
+  readonly reason: AbortReason | undefined;
+  /** What the handler threw, if it did. */
+  readonly error?: unknown;
+}
+
+/** How long after its timeout a handler may still end by itself, in milliseconds. */
+const TIMEOUT_GRACE_MS = 1_000;
+/** The longest that setTimeout can wait. */
+const MAX_TIMER_MS = 2_147_483_647;
+
+/** One handler at work. Its end is told once, whether the handler ends or is given up on. */
+export class JobRun {
+  readonly job: PickedUpJob;
+  readonly #options: RunJobOptions;
+  readonly #onEnd: (end: JobEnd) => void;
+  readonly #controller = new AbortController();
+  readonly #startedAt: number;
+  readonly #timeoutMs: number;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #settledItself = false;
+  #told = false;
+
+  constructor(options: RunJobOptions, job: PickedUpJob, onEnd: (end: JobEnd) => void) {
+    this.job = job;
+    this.#options = options;
+    this.#onEnd = onEnd;
+    this.#startedAt = options.now();
+    this.#timeoutMs = Math.min((job.timeoutSeconds ?? options.timeoutSeconds) * 1000, MAX_TIMER_MS);
+    this.#timer = setTimeout(() => {
+      this.#timeOut();
+    }, this.#timeoutMs);
+    void this.#run();
+  }
+
+  /** Aborts the handler's signal; the first reason stands. */
+  abort(reason: AbortReason): void {
+    if (!this.#controller.signal.aborted) this.#controller.abort(reason);
+  }
+
+  /** Waits for the handler no longer. */
+  giveUp(): void {
+    this.#end({ kind: "given-up" });
+  }
+
+  /** The lease is gone: aborts the handler, and whatever it does writes nothing. */
+  abandon(reason: "lost" | "cancelled"): void {
+    this.abort(reason);
+    this.#tell({ settlement: null, reason });
+  }
+
+  async #run(): Promise<void> {
+    const ending = await runHandler(this.#options, this.job, this.#controller.signal, () => {
+      this.#settledItself = true;
+      return this.#options.now() - this.#startedAt;
+    });
+    this.#end(ending);
+  }
+
+  #timeOut(): void {
+    this.abort("timeout");
+    this.#timer = setTimeout(() => {
+      this.giveUp();
+    }, TIMEOUT_GRACE_MS);
+  }
+
+  #end(ending: Ending): void {
+    if (this.#told) return;
+    const { backoff, redact, now } = this.#options;
+    const settlement = conclude(ending, {
+      job: this.job,
+      durationMs: now() - this.#startedAt,
+      reason: this.#reason,
+      settledItself: this.#settledItself,
+      timeoutMs: this.#timeoutMs,
+      backoff,
+      redact,
+    });
+    const error = "error" in ending && ending.error !== undefined ? { error: ending.error } : {};
+    this.#tell({ settlement, reason: this.#reason, ...error });
+  }
+
+  #tell(end: Pick<JobEnd, "settlement" | "reason" | "error">): void {
+    if (this.#told) return;
+    this.#told = true;
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    this.#onEnd({ job: this.job, settledItself: this.#settledItself, ...end });
+  }
+
+  get #reason(): AbortReason | undefined {
+    const { signal } = this.#controller;
+    return signal.aborted ? (signal.reason as AbortReason) : undefined;
+  }
+}
+
+/** Validate, handle, encode: every step ends in one of the endings, and nothing is thrown. */
+async function runHandler(
+  { store, handlers, logger }: RunJobOptions,
+  job: PickedUpJob,
+  signal: AbortSignal,
+  onSettle: () => number,
+): Promise<Ending> {
+  try {
+    const contract = contractOf(store, job.type);
+    const payload = await readPayload(store, contract, job);
+    if ("refusal" in payload) return { kind: "refused", error: payload.refusal };
+    // A validator may take its time: what was aborted meanwhile must not start.
+    signal.throwIfAborted();
+    const handler = handlers.get(job.type);
+    if (handler === undefined) throw new Error(`no handler for the type ${job.type}`);
+    const returned = await handler({
+      payload: payload.value,
+      job,
+      signal,
+      store,
+      logger,
+      settleIn: async (tx, result) => {
+        await store.settleIn(tx, job, result, onSettle());
+      },
+      settleStatement: (result) => store.settleStatement(job, result, onSettle()),
+    });
+    return { kind: "returned", ...(await encodeResult(contract, returned)) };
+  } catch (error) {
+    return { kind: "threw", error };
+  }
+}
+
+function contractOf(store: PgJobStore<JobContracts>, type: string): JobContract | undefined {
+  const { jobs } = store;
+  return jobs !== undefined && Object.hasOwn(jobs, type) ? jobs[type] : undefined;
+}
+
+/** A payload that is wrong will be wrong again; a validator that throws may not. */
+async function readPayload(
+  store: PgJobStore<JobContracts>,
+  contract: JobContract | undefined,
+  job: PickedUpJob,
+): Promise<{ readonly value: unknown } | { readonly refusal: unknown }> {
+  let parsed: unknown;
+  try {
+    parsed = store.parse(job.payloadText);
+  } catch (refusal) {
+    return { refusal };
+  }
+  if (contract?.payload === undefined) return { value: parsed };
+  const validated = await contract.payload["~standard"].validate(parsed);
+  if (validated.issues === undefined) return { value: validated.value };
+  return {
+    refusal: new InvalidInputError(
+      "payload",
+      `what its schema says (${issuesText(validated.issues)})`,
+      parsed,
+    ),
+  };
+}
+
+/** The work is done, and a result that can't be stored must not have it done again. */
+async function encodeResult(
+  contract: JobContract | undefined,
+  returned: unknown,
+): Promise<{ readonly resultText: string | null; readonly note?: string }> {
+  if (returned === undefined) return { resultText: null };
+  try {
+    const validated = await contract?.result?.["~standard"].validate(returned);
+    if (validated?.issues !== undefined) {
+      throw new InvalidInputError(
+        "result",
+        `what its schema says (${issuesText(validated.issues)})`,
+        returned,
+      );
+    }
+    return { resultText: encodeJson(returned, "result", RESULT_LIMITS) };
+  } catch (error) {
+    return { resultText: null, note: `the result was not stored: ${errorText(error)}` };
+  }
+}

@@ -1,0 +1,96 @@
+import type { JobContracts, UntypedJobs } from "../core/contract.ts";
+import { InvalidInputError } from "../core/errors.ts";
+import { silentLogger } from "../core/logger.ts";
+import type { Logger } from "../core/logger.ts";
+import { backoffPolicy } from "../core/policies.ts";
+import type { BackoffPolicy } from "../core/policies.ts";
+import type { PgJobStore } from "../core/store.ts";
+import type { Handlers } from "./handler.ts";
+import type { OnJobEvent } from "./job-event.ts";
+import type { AnyHandler, RunJobOptions } from "./run-job.ts";
+
+/** Options that the worker and the drain share. */
+export interface RunnerOptions<J extends JobContracts = UntypedJobs, Tx = never> {
+  readonly store: PgJobStore<J, Tx>;
+  /** Handlers by job type; jobs of other types are left alone. */
+  readonly handlers: Handlers<J, Tx>;
+  /** How many handlers run at once, 1 to 1,000. @default 10 */
+  readonly concurrency?: number | undefined;
+  /** A readable id, 1 to 200 characters: the start of `locked_by`. @default "worker" or "drain" and a random part */
+  readonly workerId?: string | undefined;
+  /** When a failed attempt is due again. @default 1m, 5m, 30m, 2h, 6h, each ± 10 % */
+  readonly backoff?: BackoffPolicy | undefined;
+  /** Whether it reaps lost leases. @default true */
+  readonly reaper?: boolean | undefined;
+  /** Longest run in seconds of a handler whose job doesn't say; and when a Python worker's job is lost. @default 1,200 */
+  readonly staleTimeoutSeconds?: number | undefined;
+  /** Is told what happens to each job. @default nothing */
+  readonly onEvent?: OnJobEvent | undefined;
+  /** @default silent */
+  readonly logger?: Logger | undefined;
+  /** Takes secrets of your own out of error texts before they are stored. Connection strings are always taken out. */
+  readonly redact?: ((text: string) => string) | undefined;
+}
+
+/** What both runners make of their options. */
+export interface CheckedRunner {
+  readonly store: PgJobStore<JobContracts>;
+  readonly types: readonly string[];
+  readonly concurrency: number;
+  readonly reaper: boolean;
+  readonly staleTimeoutSeconds: number;
+  readonly logger: Logger;
+  readonly onEvent: OnJobEvent | undefined;
+  readonly runJob: RunJobOptions;
+}
+
+/** @throws InvalidInputError naming the option. */
+export function checkRunner<J extends JobContracts, Tx>(
+  options: RunnerOptions<J, Tx>,
+  now: () => number,
+): CheckedRunner {
+  // Inside, a job's type is a value and no longer a type; the handlers were checked against the contracts above.
+  const store = options.store as unknown as PgJobStore<JobContracts>;
+  const handlers = new Map<string, AnyHandler>(
+    Object.entries(options.handlers as unknown as Readonly<Record<string, AnyHandler>>),
+  );
+  for (const [type, handler] of handlers) checkHandler(store, type, handler);
+  const { concurrency = 10, staleTimeoutSeconds = 1_200, logger = silentLogger } = options;
+  checkNumber("concurrency", concurrency, 1, 1_000, true);
+  checkNumber("staleTimeoutSeconds", staleTimeoutSeconds, 1, 2_147_483);
+  const { workerId, redact, onEvent, reaper = true } = options;
+  if (workerId !== undefined && (typeof workerId !== "string" || !/^\P{Cc}{1,200}$/u.test(workerId))) {
+    throw new InvalidInputError("workerId", "1 to 200 characters without control characters", workerId);
+  }
+  const backoff = options.backoff ?? backoffPolicy();
+  const runJob = { store, handlers, backoff, timeoutSeconds: staleTimeoutSeconds, logger, redact, now };
+  return {
+    store,
+    types: [...handlers.keys()],
+    concurrency,
+    reaper,
+    staleTimeoutSeconds,
+    logger,
+    onEvent,
+    runJob,
+  };
+}
+
+/** @throws InvalidInputError for what is not a number within the bounds. */
+export function checkNumber(field: string, value: unknown, min: number, max: number, whole = false): void {
+  const fits =
+    typeof value === "number" && value >= min && value <= max && (!whole || Number.isInteger(value));
+  if (!fits)
+    throw new InvalidInputError(field, `a ${whole ? "whole " : ""}number from ${min} to ${max}`, value);
+}
+
+function checkHandler(store: PgJobStore<JobContracts>, type: string, handler: unknown): void {
+  if (typeof handler !== "function") throw new InvalidInputError(`handlers.${type}`, "a function", handler);
+  if (store.jobs !== undefined && !Object.hasOwn(store.jobs, type)) {
+    throw new InvalidInputError(
+      `handlers.${type}`,
+      `one of the contracts: ${Object.keys(store.jobs).join(", ")}`,
+      type,
+    );
+  }
+}

@@ -1,0 +1,93 @@
+/** The longest that setTimeout can wait; what is longer wakes up early and looks again. */
+const MAX_TIMER_MS = 2_147_483_647;
+
+/**
+ * A wait that can be cut short. A wake-up that comes while nobody waits is
+ * kept for the next wait, so that none is lost between a look and a sleep.
+ */
+export class Waiter {
+  #woken = false;
+  #cut: (() => void) | undefined;
+
+  /** Ends the wait under way, or the next one at once. */
+  wake(): void {
+    this.#woken = true;
+    this.#cut?.();
+  }
+
+  /** Waits for {@link Waiter.wake}, at most `ms`; Infinity waits for that alone. */
+  async wait(ms: number): Promise<void> {
+    if (!this.#woken && ms > 0) {
+      await new Promise<void>((resolve) => {
+        const timer = ms === Infinity ? undefined : setTimeout(resolve, Math.min(ms, MAX_TIMER_MS));
+        this.#cut = () => {
+          if (timer !== undefined) clearTimeout(timer);
+          resolve();
+        };
+      });
+      this.#cut = undefined;
+    }
+    this.#woken = false;
+  }
+}
+
+/** Lets everything that is ready run first, so that handlers that end together are settled together. */
+export function nextTick(): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, 0);
+  });
+}
+
+/** What {@link within} answers where the work took longer. */
+export const TOO_LATE: unique symbol = Symbol("too late");
+
+/**
+ * `work`, or {@link TOO_LATE} after `ms`: its signal is aborted then, and
+ * nobody waits for it any longer, whether or not its driver heeds the signal.
+ */
+export async function within<T>(
+  ms: number,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T | typeof TOO_LATE> {
+  const controller = new AbortController();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<typeof TOO_LATE>((resolve) => {
+    timer = setTimeout(
+      () => {
+        controller.abort(new Error(`no answer within ${Math.round(ms)} ms`));
+        resolve(TOO_LATE);
+      },
+      Math.min(Math.max(ms, 0), MAX_TIMER_MS),
+    );
+  });
+  const working = work(controller.signal);
+  // What it throws after it was given up on is nobody's any more.
+  working.catch(() => undefined);
+  try {
+    return await Promise.race([working, late]);
+  } finally {
+    if (timer !== undefined) clearTimeout(timer);
+  }
+}
+
+/** Timers that end together. */
+export class Timers {
+  readonly #timers = new Set<ReturnType<typeof setTimeout>>();
+
+  /** Calls `act` after `ms`, unless {@link Timers.clear} comes first. */
+  after(ms: number, act: () => void): void {
+    const timer = setTimeout(
+      () => {
+        this.#timers.delete(timer);
+        act();
+      },
+      Math.min(Math.max(ms, 0), MAX_TIMER_MS),
+    );
+    this.#timers.add(timer);
+  }
+
+  clear(): void {
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
+  }
+}
