@@ -1,0 +1,98 @@
+import type { JobContracts, UntypedJobs } from "../core/contract.ts";
+import { causesText } from "../core/error-text.ts";
+import { InvalidInputError } from "../core/errors.ts";
+import { drainOnce } from "../runners/drain-once.ts";
+import type { DrainOptions, DrainReport } from "../runners/drain-options.ts";
+
+/** What pqrun needs of Cloudflare's `ExecutionContext`. */
+export interface WaitsUntil {
+  waitUntil(promise: Promise<unknown>): void;
+}
+
+/** What pqrun hands on of Cloudflare's `ScheduledController`. */
+export interface CronTrigger {
+  readonly cron: string;
+  readonly scheduledTime: number;
+}
+
+/** One drain of one invocation: options of `drainOnce`, with clients made for it alone. */
+export interface DrainDefinition<J extends JobContracts = UntypedJobs, Tx = never> extends Omit<
+  DrainOptions<J, Tx>,
+  "budgetMs" | "signal"
+> {
+  /** How long it may take, in milliseconds. @default 50,000 of a cron trigger, 25,000 after a response */
+  readonly budgetMs?: number | undefined;
+  /** Closes the clients; called when the drain has ended. Over Neon's HTTP and Hyperdrive there is nothing to close. */
+  readonly close?: (() => unknown) | undefined;
+  /** Gets what the drain did. */
+  readonly onReport?: ((report: DrainReport) => void) | undefined;
+}
+
+/** Ends before the next one starts where the trigger fires each minute. */
+const CRON_BUDGET_MS = 50_000;
+/** Cloudflare cancels what `waitUntil` holds 30 s after the response. */
+const MAX_AFTER_RESPONSE_MS = 25_000;
+
+/**
+ * A `scheduled` handler that drains. `define` makes store and client inside
+ * each invocation, since on Workers a socket outlives none. Where the drain
+ * breaks off, the invocation fails, so that Cloudflare shows it.
+ *
+ * ```ts
+ * export default {
+ *   fetch: app.fetch,
+ *   scheduled: scheduledDrain((env: Env) => ({ store: storeOf(env), handlers })),
+ * };
+ * ```
+ */
+export function scheduledDrain<Env, J extends JobContracts = UntypedJobs, Tx = never>(
+  define: (env: Env, trigger: CronTrigger) => DrainDefinition<J, Tx> | Promise<DrainDefinition<J, Tx>>,
+): (trigger: CronTrigger, env: Env, ctx: WaitsUntil) => Promise<void> {
+  return async (trigger, env, ctx) => {
+    const draining = (async () => {
+      await drain(await define(env, trigger), CRON_BUDGET_MS);
+    })();
+    // What fails here is what Cloudflare's list of past events shows.
+    ctx.waitUntil(draining);
+    await draining;
+  };
+}
+
+/**
+ * Drains after the response: enqueue in the route, answer, and the job runs at
+ * once, with the cron trigger for what is left. At most 25 s.
+ *
+ * ```ts
+ * const { id } = await c.var.pqrun.enqueue("embed", { text });
+ * drainAfter(c.executionCtx, { store: c.var.pqrun, handlers });
+ * return c.json({ id }, 202);
+ * ```
+ *
+ * @throws InvalidInputError for a budget beyond 25,000 ms.
+ */
+export function drainAfter<J extends JobContracts = UntypedJobs, Tx = never>(
+  ctx: WaitsUntil,
+  definition: DrainDefinition<J, Tx>,
+): void {
+  const { budgetMs = MAX_AFTER_RESPONSE_MS } = definition;
+  if (budgetMs > MAX_AFTER_RESPONSE_MS) {
+    throw new InvalidInputError("budgetMs", `at most ${MAX_AFTER_RESPONSE_MS} after a response`, budgetMs);
+  }
+  ctx.waitUntil(drain(definition, budgetMs));
+}
+
+async function drain<J extends JobContracts, Tx>(
+  { close, onReport, budgetMs, ...options }: DrainDefinition<J, Tx>,
+  defaultBudgetMs: number,
+): Promise<void> {
+  try {
+    const report = await drainOnce({ ...options, budgetMs: budgetMs ?? defaultBudgetMs });
+    onReport?.(report);
+    if (report.stoppedBy === "error") {
+      // Without the cause itself: Cloudflare would print it as it is.
+      throw new Error(`the drain broke off: ${causesText(report.error)}`);
+    }
+  } finally {
+    await close?.();
+  }
+}

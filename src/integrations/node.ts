@@ -1,0 +1,66 @@
+import { constants } from "node:os";
+
+/** A `Worker`, as far as signals go. */
+export interface StartsAndStops {
+  start(): unknown;
+  stop(options?: { readonly graceMs?: number }): Promise<void>;
+}
+
+/** Options of {@link runUntilSignal}. */
+export interface SignalOptions {
+  /** @default SIGTERM and SIGINT */
+  readonly signals?: readonly NodeJS.Signals[] | undefined;
+  /**
+   * Called at the first signal, while the worker stops: closes the HTTP server,
+   * for instance. It is waited for.
+   */
+  readonly onSignal?: ((signal: NodeJS.Signals) => void | Promise<void>) | undefined;
+}
+
+/**
+ * Runs a worker until the process is told to end: the life of a container in
+ * one line. The first signal stops it gracefully; a second one aborts its
+ * handlers at once, and the process will exit with 128 and the signal's number;
+ * a third one kills, as if nobody listened.
+ *
+ * ```ts
+ * await runUntilSignal(worker, { onSignal: () => server.close() });
+ * await pool.end();
+ * ```
+ *
+ * @returns the first signal, once everything has stopped. What failed on the way is thrown then.
+ */
+export async function runUntilSignal(
+  worker: StartsAndStops,
+  { signals = ["SIGTERM", "SIGINT"], onSignal }: SignalOptions = {},
+): Promise<NodeJS.Signals> {
+  const unlisten = (): void => {
+    for (const name of signals) process.off(name, listener);
+  };
+  let first: ((signal: NodeJS.Signals) => void) | undefined;
+  const listener = (signal: NodeJS.Signals): void => {
+    if (first !== undefined) {
+      first(signal);
+      first = undefined;
+      return;
+    }
+    unlisten();
+    process.exitCode = 128 + constants.signals[signal];
+    // Its failure is that of the first stop, which is waited for.
+    worker.stop({ graceMs: 0 }).catch(() => undefined);
+  };
+  const told = new Promise<NodeJS.Signals>((resolve) => {
+    first = resolve;
+  });
+  for (const name of signals) process.on(name, listener);
+  try {
+    worker.start();
+    const signal = await told;
+    // Each is waited for, even where the other failed.
+    const ends = await Promise.allSettled([worker.stop(), Promise.resolve(signal).then(onSignal)]);
+    for (const end of ends) if (end.status === "rejected") throw end.reason;
+    return signal;
+  } finally {
+    unlisten();
+  }
+}

@@ -1,0 +1,94 @@
+import type { JobContracts, UntypedJobs } from "../core/contract.ts";
+import { causesText } from "../core/error-text.ts";
+import type { Logger } from "../core/logger.ts";
+import type { PgJobStore } from "../core/store.ts";
+import { drainOnce } from "../runners/drain-once.ts";
+import type { DrainOptions, DrainReport } from "../runners/drain-options.ts";
+
+/** Options of {@link drainRoute}: those of `drainOnce`, and who may call. */
+export interface DrainRouteOptions<J extends JobContracts = UntypedJobs, Tx = never> extends Omit<
+  DrainOptions<J, Tx>,
+  "store" | "signal"
+> {
+  /** A function where each request needs a client of its own. */
+  readonly store: PgJobStore<J, Tx> | (() => PgJobStore<J, Tx> | Promise<PgJobStore<J, Tx>>);
+  /**
+   * What a caller sends as `Authorization: Bearer …`, of at least 16 characters;
+   * Vercel's cron sends CRON_SECRET. Without one, or with a shorter one, every
+   * request is answered 500.
+   */
+  readonly secret: string | undefined | (() => string | undefined);
+  /** Gets what the answers keep to themselves. @default console, for the route's own errors; the drain's logger is silent */
+  readonly logger?: Logger | undefined;
+}
+
+/** What the route answers: a {@link DrainReport} without what failed. */
+export type DrainRouteReport = Omit<DrainReport, "error">;
+
+const MIN_SECRET_LENGTH = 16;
+const utf8 = new TextEncoder();
+
+/**
+ * A route that drains, for any platform that calls a function with a `Request`:
+ * Vercel, Next, SvelteKit, Supabase, Netlify, Bun.
+ *
+ * ```ts
+ * export const GET = drainRoute({ store, handlers, budgetMs: 50_000, secret: process.env.CRON_SECRET });
+ * ```
+ *
+ * It answers 200 with the report; 401 to the wrong secret; 500 where it was set
+ * up wrongly or the database failed. No answer holds a payload, an error's text
+ * or more about a refusal than its status: that goes to the logger.
+ */
+export function drainRoute<J extends JobContracts = UntypedJobs, Tx = never>(
+  options: DrainRouteOptions<J, Tx>,
+): (request: Request) => Promise<Response> {
+  const { store, secret, ...drain } = options;
+  const logger: Pick<Logger, "error"> = options.logger ?? console;
+  return async (request) => {
+    const expected = typeof secret === "function" ? secret() : secret;
+    if (expected === undefined || expected.length < MIN_SECRET_LENGTH) {
+      logger.error(`drainRoute: no secret of at least ${MIN_SECRET_LENGTH} characters is set`);
+      return answer(500, { error: "Internal Server Error" });
+    }
+    if (!(await isSame(bearerOf(request), expected))) return answer(401, { error: "Unauthorized" });
+    try {
+      const report = await drainOnce({
+        ...drain,
+        store: typeof store === "function" ? await store() : store,
+      });
+      if (report.stoppedBy === "error") {
+        logger.error("drainRoute: the drain broke off", { error: causesText(report.error) });
+      }
+      // A cron that shows its failures is to show this one.
+      return answer(report.stoppedBy === "error" ? 500 : 200, visible(report));
+    } catch (error) {
+      logger.error("drainRoute: the drain failed", { error: causesText(error) });
+      return answer(500, { error: "Internal Server Error" });
+    }
+  };
+}
+
+function visible({ error: _, ...report }: DrainReport): DrainRouteReport {
+  return report;
+}
+
+function bearerOf(request: Request): string {
+  return /^Bearer +(.+)$/i.exec(request.headers.get("authorization") ?? "")?.[1] ?? "";
+}
+
+/** In the same time whatever differs: of digests, which have one length, every byte is compared. */
+async function isSame(one: string, other: string): Promise<boolean> {
+  const [a, b] = await Promise.all([digest(one), digest(other)]);
+  let difference = 0;
+  for (const [place, byte] of a.entries()) difference |= byte ^ (b[place] ?? 0);
+  return difference === 0;
+}
+
+async function digest(text: string): Promise<Uint8Array> {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", utf8.encode(text)));
+}
+
+function answer(status: number, body: DrainRouteReport | { readonly error: string }): Response {
+  return Response.json(body, { status, headers: { "cache-control": "no-store" } });
+}
