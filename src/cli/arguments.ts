@@ -1,0 +1,76 @@
+import { parseArgs, type ParseArgsOptionsConfig } from "node:util";
+
+import type { TableOptions } from "../core/identifiers.ts";
+import { UsageError } from "./io.ts";
+
+/** The options of every command that has to do with a table. */
+export const TABLE_OPTIONS = {
+  schema: { type: "string" },
+  table: { type: "string" },
+} as const satisfies ParseArgsOptionsConfig;
+
+/** The lines of help for {@link TABLE_OPTIONS}. */
+export const TABLE_HELP = `  --schema S       the table's schema (default: public)
+  --table T        the table's name (default: jobs)`;
+
+const CONNECTION_STRING = /:\/\/|\b(?:password|passwd|pwd)\s*=/i;
+
+/**
+ * The options of one command. An argument is never repeated in an error: it
+ * may be a password that went astray.
+ *
+ * @throws UsageError for an unknown option, one without its value, or an argument that is no option.
+ */
+export function readOptions<T extends ParseArgsOptionsConfig>(
+  args: readonly string[],
+  options: T,
+): ReturnType<typeof parseArgs<{ options: T; strict: true }>>["values"] {
+  refuseConnectionStrings(args);
+  try {
+    const parsed = parseArgs({ args: [...args], options, strict: true, allowPositionals: true });
+    if (parsed.positionals.length > 0) throw new UsageError("an argument that is no option");
+    return parsed.values;
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    throw new UsageError(explain(error), { cause: error });
+  }
+}
+
+/** The table that {@link TABLE_OPTIONS} name. */
+export function tableOf({
+  schema,
+  table,
+}: {
+  schema?: string | undefined;
+  table?: string | undefined;
+}): TableOptions {
+  return { schema, table };
+}
+
+/** @throws UsageError without the argument itself. */
+export function refuseConnectionStrings(args: readonly string[]): void {
+  if (!args.some((arg) => CONNECTION_STRING.test(arg))) return;
+  throw new UsageError(
+    "a connection string doesn't belong on the command line, where other users of the machine can read it: " +
+      "set PQRUN_DATABASE_URL, or name a file that does with --env-file",
+  );
+}
+
+/** @throws UsageError for what is not a whole number within the bounds. */
+export function wholeNumber(option: string, text: string, min: number, max: number): number {
+  const number = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+  if (number >= min && number <= max) return number;
+  throw new UsageError(`--${option}: expected a whole number from ${min} to ${max}`);
+}
+
+/** In words of our own, since Node's quote the argument. */
+function explain(error: unknown): string {
+  const { code, message } = error as { readonly code?: unknown; readonly message?: unknown };
+  const option = /'(-{1,2}[a-z][a-z-]*)/i.exec(String(message))?.[1] ?? "an option";
+  if (code === "ERR_PARSE_ARGS_UNKNOWN_OPTION") return `unknown option ${option}`;
+  if (code === "ERR_PARSE_ARGS_INVALID_OPTION_VALUE") {
+    const wants = String(message).includes("does not take") ? "takes no value" : "wants a value";
+    return `${option} ${wants}`;
+  }
+  return "the arguments can't be read";
+}

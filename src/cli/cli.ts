@@ -1,0 +1,73 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { isPqrunError } from "../core/errors.ts";
+import { refuseConnectionStrings } from "./arguments.ts";
+import { demoCommand } from "./demo-command.ts";
+import { failureText } from "./failure-text.ts";
+import { EXIT, Interruption, UsageError, type CliIo, type Command } from "./io.ts";
+import { migrateCommand } from "./migrate-command.ts";
+import { packageRoot } from "./package-root.ts";
+import { sqlCommand } from "./sql-command.ts";
+import { statsCommand } from "./stats-command.ts";
+
+const COMMANDS: readonly Command[] = [sqlCommand, migrateCommand, statsCommand, demoCommand];
+
+/**
+ * Runs one command line, without the program's own name.
+ *
+ * @returns the exit code: 0 done, 1 failed, 2 usage, 128 and the signal's number where it was interrupted.
+ */
+export async function runCli(args: readonly string[], io: CliIo): Promise<number> {
+  const [first, ...rest] = args;
+  const command = COMMANDS.find(({ name }) => name === first);
+  try {
+    if (command === undefined) return withoutCommand(args, io);
+    if (rest.includes("--help") || rest.includes("-h")) return print(io, command.help);
+    return await command.run(rest, io);
+  } catch (error) {
+    return failed(error, command, io);
+  }
+}
+
+function withoutCommand(args: readonly string[], io: CliIo): number {
+  refuseConnectionStrings(args);
+  const [first = "--help"] = args;
+  if (first === "--help" || first === "-h" || first === "help") return print(io, overallHelp());
+  if (first === "--version" || first === "-v") return print(io, version());
+  throw new UsageError(`the first argument is not one of ${COMMANDS.map(({ name }) => name).join(", ")}`);
+}
+
+function print(io: CliIo, text: string): number {
+  io.stdout.write(`${text}\n`);
+  return EXIT.done;
+}
+
+function failed(error: unknown, command: Command | undefined, { stderr, signal }: CliIo): number {
+  if (signal.reason instanceof Interruption) {
+    stderr.write("pqrun: interrupted\n");
+    return signal.reason.exitCode;
+  }
+  stderr.write(`pqrun: ${failureText(error)}\n`);
+  if (!(error instanceof UsageError) && !isPqrunError(error, "invalid-input")) return EXIT.failed;
+  stderr.write(`Try: pqrun ${command === undefined ? "" : `${command.name} `}--help\n`);
+  return EXIT.usage;
+}
+
+function overallHelp(): string {
+  return `pqrun: a job queue in PostgreSQL
+
+${COMMANDS.map(({ name, summary }) => `  pqrun ${name.padEnd(10)} ${summary}`).join("\n")}
+
+  pqrun <command> --help
+  pqrun --version
+
+Exit codes: 0 done, 1 failed, 2 wrong usage.`;
+}
+
+function version(): string {
+  const manifest = JSON.parse(readFileSync(join(packageRoot(), "package.json"), "utf8")) as {
+    version: string;
+  };
+  return manifest.version;
+}
