@@ -1,0 +1,67 @@
+import { Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { pqrun, type PqrunEnv } from "pqrun/hono";
+import type { Job, PgJobStore } from "pqrun";
+
+import type { Source, jobs } from "./jobs.ts";
+
+/** The queue of this application. */
+export type Store = PgJobStore<typeof jobs>;
+
+/** The API: it enqueues and looks, and knows no handler. */
+export function createApp(store: Store): Hono<PqrunEnv<Store>> {
+  const app = new Hono<PqrunEnv<Store>>();
+  app.use(bodyLimit({ maxSize: 1_000_000 }), pqrun(store));
+
+  app.get("/", (c) =>
+    c.text("POST /summaries {text} or {path}\nPOST /relations {summaryIds}\nGET  /jobs/:id\n"),
+  );
+
+  app.post("/summaries", async (c) => {
+    const source = readSource(await c.req.json<unknown>().catch(() => null));
+    if (source === undefined) return c.json({ error: "expected {text}, or {path} of a Markdown file" }, 400);
+    // One job at a time for each file: asked again meanwhile, the answer is the job that is there.
+    const dedupeKey = "path" in source ? `summarize:${source.path}` : undefined;
+    return c.json(await c.var.pqrun.enqueue("summarize", source, { dedupeKey }), 202);
+  });
+
+  app.post("/relations", async (c) => {
+    const summaryIds = readIds(await c.req.json<unknown>().catch(() => null));
+    if (summaryIds === undefined)
+      return c.json({ error: "expected {summaryIds}, a list of 1 to 1000 ids" }, 400);
+    return c.json(await c.var.pqrun.enqueue("relate", { summaryIds }), 202);
+  });
+
+  app.get("/jobs/:id{[0-9]{1,18}}", async (c) => {
+    const job = await c.var.pqrun.get(c.req.param("id"));
+    return job === null ? c.json({ error: "no such job" }, 404) : c.json(visible(job));
+  });
+
+  return app;
+}
+
+/** What a caller may see: an error's text may hold more than is theirs. */
+function visible({
+  id,
+  type,
+  status,
+  attempts,
+  result,
+}: Job): Pick<Job, "id" | "type" | "status" | "attempts" | "result"> {
+  return { id, type, status, attempts, result };
+}
+
+function readSource(body: unknown): Source | undefined {
+  if (typeof body !== "object" || body === null) return undefined;
+  if ("text" in body && typeof body.text === "string" && body.text.trim() !== "") return { text: body.text };
+  if ("path" in body && typeof body.path === "string" && /^[^\0]{1,400}\.md$/i.test(body.path))
+    return { path: body.path };
+  return undefined;
+}
+
+function readIds(body: unknown): string[] | undefined {
+  if (typeof body !== "object" || body === null || !("summaryIds" in body)) return undefined;
+  const ids: unknown = body.summaryIds;
+  const isId = (id: unknown): id is string => typeof id === "string" && /^\d{1,18}$/.test(id);
+  return Array.isArray(ids) && ids.length >= 1 && ids.length <= 1_000 && ids.every(isId) ? ids : undefined;
+}
