@@ -1,0 +1,28 @@
+import { PGlite } from "@electric-sql/pglite";
+import { executorSuite, queueSuite, runnerSuite, type Capability, type Subject } from "pqrun/conformance";
+import { afterAll, describe, test } from "vitest";
+
+import { pgliteExecutor, type PgliteTransaction } from "../../src/adapters/pglite.ts";
+import { migrate } from "../../src/cli/migrate.ts";
+
+const pglite = await PGlite.create();
+const executor = pgliteExecutor(pglite);
+await migrate(executor);
+afterAll(() => pglite.close());
+
+async function open(): Promise<Subject<PgliteTransaction>> {
+  await pglite.exec("TRUNCATE public.jobs, public.jobs_waiting RESTART IDENTITY");
+  return { executor, begin: (work) => pglite.transaction(work), close: () => Promise.resolve() };
+}
+
+const lacks: Partial<Record<Capability, string>> = {
+  rival: "PGlite is one session",
+  abort: "a statement runs to its end before anything else in the process",
+  reconnect: "PGlite is one session",
+};
+
+describe("PGlite", () => {
+  executorSuite({ test, open, lacks });
+  queueSuite({ test, open, lacks });
+  runnerSuite({ test, open, lacks });
+});

@@ -1,0 +1,153 @@
+import { spawn, type ChildProcessByStdio } from "node:child_process";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import type { Readable } from "node:stream";
+
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+import { tableDatabase } from "../support/table-database.ts";
+import { cli, MAIN, run } from "./run-cli.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "pqrun-demo-"));
+const FROM_SOURCE = ["--import", join(dirname(MAIN), "../../scripts/from-source.ts"), MAIN];
+const env = { ...process.env, DATABASE_URL: "", PQRUN_DATABASE_URL: "", WORKER_ENABLED: "false" };
+
+beforeAll(() => {
+  const files = {
+    "README.md": "# Bees\n\nBees carry pollen from one flower to another flower. `They` also make *honey*.\n",
+    "deep/er/wasps.md": "Wasps eat the flies that bees and people do not like at all.\n",
+    "zebra.MD":
+      "---\ntitle: x\n---\n```\nnot prose\n```\nThe zebra [runs](http://x) across a wide plain at night.\n",
+    "notes.txt": "This one is no Markdown and must not be read.",
+    "node_modules/a/README.md": "This one belongs to somebody else and must not be read.",
+    ".hidden/b.md": "This one is hidden and must not be read.",
+    "large.md": `${"A file of more than a million bytes is left out. ".repeat(25_000)}\n`,
+  };
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), text);
+  }
+});
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
+
+test("--once does the whole job on a machine without PostgreSQL, says what it did, and ends in 0", async () => {
+  const { code, stdout, stderr } = await run(
+    process.execPath,
+    [...FROM_SOURCE, "demo", "--once", "--path", folder],
+    { env },
+  );
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  expect(stdout).toMatch(/files +3, 1 kB; 1 too large, or too many, left out\n/);
+  expect(stdout).toMatch(/database +PGlite/);
+  expect(stdout).toMatch(/202 \{"id":"1","created":true\}/);
+  expect(stdout).toMatch(/relate failed at attempt 1: \d of 3 vectors are there; it will be tried again\n/);
+  expect(stdout).toMatch(
+    /\n {2}summarize +0 +0 +3 +0 +0\n {2}embed +0 +0 +3 +0 +0\n {2}relate +0 +0 +1 +0 +0\n/,
+  );
+  expect(stdout).toMatch(/\n {2}all +0 +0 +7 +0 +0\n/);
+  expect(stdout).toMatch(/retries +\d: relate, job \d+, took \d attempts\n/);
+  expect(stdout).toMatch(/duplicates +1, not enqueued twice: README\.md is job 1\n/);
+  expect(stdout).toContain("    Bees carry pollen from one flower to another flower.\n");
+  expect(stdout).toContain("    Wasps eat the flies that bees and people do not like at all.\n");
+  expect(stdout).toContain("    The zebra runs across a wide plain at night.\n");
+  expect(stdout).not.toContain("must not be read");
+  expect(stdout.split("\n").filter((line) => line.length > 100)).toEqual([]);
+  expect(stdout).not.toContain("\u001b");
+});
+
+test("on a database it uses a table of its own, and leaves what is there", async () => {
+  await using database = await tableDatabase();
+  await database.migrate();
+  await database.rows("INSERT INTO jobs (job_type) VALUES ('summarize'), ('embed')");
+  const { code, stdout } = await cli(["demo", "--once", "--path", folder], { DATABASE_URL: database.url });
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/table +public\.pqrun_demo, created\n/);
+  expect(await database.rows("SELECT DISTINCT status FROM jobs")).toEqual([{ status: "READY" }]);
+  const vectors = await database.rows(
+    "SELECT jsonb_array_length(result->'vector') AS n FROM pqrun_demo WHERE job_type = 'embed'",
+  );
+  expect(vectors).toEqual([{ n: 128 }, { n: 128 }, { n: 128 }]);
+});
+
+test("a job that FAILED is shown, the rest is done all the same, and it ends in 1", async () => {
+  await using database = await tableDatabase();
+  await database.migrate({ table: "pqrun_demo" });
+  await database.rows(
+    `INSERT INTO pqrun_demo (job_type, payload, dedupe_key)
+     VALUES ('summarize', '{"path": "../gone.md"}', 'summarize:README.md')`,
+  );
+  const { code, stdout } = await cli(["demo", "--once", "--path", folder], { DATABASE_URL: database.url });
+  expect(code).toBe(1);
+  expect(stdout).toMatch(/FAILED: summarize, job 1: NonRetriableError: no such file\n/);
+  expect(stdout).toMatch(
+    /\n {2}summarize +0 +0 +2 +1 +0\n {2}embed +0 +0 +2 +0 +0\n {2}relate +0 +0 +1 +0 +0\n/,
+  );
+});
+
+test("without --once it serves the example until Ctrl-C, and then ends gracefully in 0", async () => {
+  await using database = await tableDatabase();
+  const child = demo(database.url, "--path", folder);
+  const output = await untilSaid(child, "Serving until Ctrl-C.");
+  const url = /http:\/\/127\.0\.0\.1:\d+/.exec(output)?.[0] ?? "";
+  const first = await (await fetch(`${url}/jobs/1`)).json();
+  expect(first).toMatchObject({ id: "1", type: "summarize", status: "DONE", result: { title: "Bees" } });
+  const body = JSON.stringify({ text: "It still works." });
+  const { id } = (await (await fetch(`${url}/summaries`, { method: "POST", body })).json()) as { id: string };
+  const status = async (): Promise<unknown> => (await fetch(`${url}/jobs/${id}`)).json();
+  await expect.poll(status, { timeout: 20_000 }).toMatchObject({ status: "DONE" });
+  child.kill("SIGINT");
+  expect(await once(child, "close")).toEqual([0, null]);
+});
+
+test("interrupted before it is done, it ends with the signal's code", async () => {
+  await using database = await tableDatabase();
+  const child = demo(database.url, "--once", "--path", folder);
+  await untilSaid(child, "files");
+  child.kill("SIGTERM");
+  expect(await once(child, "close")).toEqual([143, null]);
+});
+
+test("a folder without Markdown, one that isn't there, and a taken port end in 1 and say so", async () => {
+  await using database = await tableDatabase();
+  const failed = async (...args: string[]): Promise<string> => {
+    const { code, stderr } = await cli(["demo", "--once", ...args], { DATABASE_URL: database.url });
+    expect(code).toBe(1);
+    return stderr;
+  };
+  expect(await failed("--path", join(folder, ".hidden", "none"))).toContain("ENOENT");
+  mkdirSync(join(folder, "empty"));
+  expect(await failed("--path", join(folder, "empty"))).toContain("holds no Markdown file");
+  const taken = createServer().listen(0, "127.0.0.1");
+  await once(taken, "listening");
+  const { port } = taken.address() as { port: number };
+  expect(await failed("--path", folder, "--port", String(port))).toContain("EADDRINUSE");
+  taken.close();
+});
+
+type Demo = ChildProcessByStdio<null, Readable, null>;
+
+function demo(url: string, ...args: string[]): Demo {
+  return spawn(process.execPath, [...FROM_SOURCE, "demo", ...args], {
+    env: { ...env, DATABASE_URL: url },
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+}
+
+async function untilSaid(child: Demo, what: string): Promise<string> {
+  let output = "";
+  child.stdout.setEncoding("utf8");
+  return await new Promise((resolve, reject) => {
+    child.stdout.on("data", (text: string) => {
+      output += text;
+      if (output.includes(what)) resolve(output);
+    });
+    child.on("close", () => {
+      reject(new Error(`it ended before it said "${what}":\n${output}`));
+    });
+  });
+}

@@ -1,0 +1,112 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { afterAll, expect, test } from "vitest";
+
+import manifest from "../../package.json" with { type: "json" };
+import { cli } from "./run-cli.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "pqrun-cli-"));
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
+
+const COMMANDS = ["sql", "migrate", "stats", "demo"];
+const SECRET = "hunter2";
+
+test("without a command, or asked for help, it lists every command", async () => {
+  for (const args of [[], ["--help"], ["-h"], ["help"]]) {
+    const { code, stdout, stderr } = await cli(args);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    for (const command of COMMANDS) expect(stdout).toContain(`pqrun ${command} `);
+  }
+});
+
+test("--version is the package's", async () => {
+  expect(await cli(["--version"])).toEqual({ code: 0, stdout: `${manifest.version}\n`, stderr: "" });
+});
+
+test.each(COMMANDS)("pqrun %s --help names each of its options", async (command) => {
+  const { code, stdout, stderr } = await cli([command, "--schema", "s", "--help"]);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  expect(stdout).toMatch(new RegExp(`^pqrun ${command} `));
+  expect(stdout).toContain("--schema");
+});
+
+test("a help fits a terminal of 100 columns", async () => {
+  for (const args of [["--help"], ...COMMANDS.map((command) => [command, "--help"])]) {
+    const { stdout } = await cli(args);
+    expect(stdout.split("\n").filter((line) => line.length > 100)).toEqual([]);
+  }
+});
+
+test.each([
+  [["nonsense"], "the first argument is not one of"],
+  [["sql", "--nonsense"], "unknown option --nonsense"],
+  [["sql", "nonsense"], "an argument that is no option"],
+  [["sql", "--table"], "--table wants a value"],
+  [["sql", "--concurrently=yes"], "--concurrently takes no value"],
+  [["sql", "--from", "x"], "--from: expected a whole number"],
+  [["sql", "--from", "77"], "from: expected a whole number from 1 to 3"],
+  [["sql", "--table", ""], "table: expected a name"],
+  [["sql", "--drop-python-indexes", "--python-pick-index"], "pythonPickIndex"],
+  [["demo", "--port", "70000"], "--port: expected a whole number from 0 to 65535"],
+  [["stats"], "which database?"],
+  [["migrate"], "which database?"],
+  [["stats", "--env-file", "/nowhere/.env"], "--env-file: the file can't be read (ENOENT)"],
+])("wrong usage ends in 2 and says what is wrong: %j", async (args, complaint) => {
+  const { code, stdout, stderr } = await cli(args);
+  expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+  expect(stderr).toContain(complaint);
+});
+
+test.each([
+  [["stats", `postgres://u:${SECRET}@h/d`]],
+  [["stats", "--url", `postgres://u:${SECRET}@h/d`]],
+  [["stats", `--url=postgres://u:${SECRET}@h/d`]],
+  [["stats", `--table=postgres://u:${SECRET}@h/d`]],
+  [["stats", `--from=host=h password=${SECRET}`]],
+  [[`postgresql://u:${SECRET}@h/d`]],
+])("a connection string on the command line is refused, and not shown: %#", async (args) => {
+  const { code, stdout, stderr } = await cli(args);
+  expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+  expect(stderr).toContain("doesn't belong on the command line");
+  expect(stderr).not.toContain(SECRET);
+});
+
+test.each([[["stats", "--password", SECRET]], [["stats", SECRET]], [[SECRET]]])(
+  "no argument that went astray is shown: %#",
+  async (args) => {
+    const { code, stderr } = await cli(args);
+    expect(code).toBe(2);
+    expect(stderr).not.toContain(SECRET);
+  },
+);
+
+test.each([
+  `postgres://u:${SECRET}@[bad/d`,
+  `postgres://u:${SECRET}#@h:99999999/d`,
+  `mysql://u:${SECRET}@h/d`,
+  `host=h password=${SECRET}`,
+  SECRET,
+])("a URL that can't be read is named by its variable, and not shown: %#", async (url) => {
+  for (const name of ["PQRUN_DATABASE_URL", "DATABASE_URL"]) {
+    const { code, stdout, stderr } = await cli(["stats"], { [name]: url });
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toContain(`${name}: expected postgres://`);
+    expect(stderr).not.toContain(SECRET);
+  }
+});
+
+test("PQRUN_DATABASE_URL comes before DATABASE_URL, and the environment before the file", async () => {
+  const file = join(folder, ".env");
+  writeFileSync(file, "PQRUN_DATABASE_URL=nonsense\nDATABASE_URL=nonsense\n");
+  const asked = async (env: Record<string, string>): Promise<string> =>
+    (await cli(["stats", "--env-file", file], env)).stderr;
+  expect(await asked({})).toContain("PQRUN_DATABASE_URL: expected");
+  expect(await asked({ PQRUN_DATABASE_URL: "postgres://u@127.0.0.1:1/d" })).not.toContain("expected");
+  writeFileSync(file, "DATABASE_URL=nonsense\n");
+  expect(await asked({})).toContain("DATABASE_URL: expected");
+  expect(await asked({ PQRUN_DATABASE_URL: "postgres://u@127.0.0.1:1/d" })).not.toContain("expected");
+});

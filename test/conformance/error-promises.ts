@@ -1,0 +1,99 @@
+import { sqlState } from "../../src/core/sql-state.ts";
+import { equal, ok, rejected, soon } from "./assert.ts";
+import { marksOf } from "./marks.ts";
+import { valuesOf } from "./rows.ts";
+import type { Promises } from "./subject.ts";
+
+/** What an executor promises of statements that fail, or that nobody waits for any more. */
+export function errorPromises<Tx>(promise: Promises<Tx>): void {
+  errors(promise);
+  aborts(promise);
+}
+
+/** Statements that PostgreSQL refuses, each with its SQLSTATE; 42601 is refused before it is planned. */
+const REFUSED = [
+  ["SELEKT 1", "42601"],
+  ["SELECT 1 FROM public.pqrun_no_such_table", "42P01"],
+  ["SELECT pqrun_no_such_column", "42703"],
+  ["SELECT (1 / (length('') * 1))::text AS a", "22012"],
+  ["SELECT 'x'::text::int4::text AS a", "22P02"],
+  ["DO $$ BEGIN RAISE 'own' USING ERRCODE = 'PQR99'; END $$", "PQR99"],
+] as const;
+
+function errors<Tx>(promise: Promises<Tx>): void {
+  promise(
+    "the SQLSTATE is behind every error, and the executor is usable after it",
+    [],
+    async ({ executor }) => {
+      for (const [text, state] of REFUSED) {
+        equal(sqlState(await rejected(executor.query(text))), state, text);
+        equal(
+          valuesOf(await executor.query("SELECT $1::text AS a", ["usable"])),
+          [["usable"]],
+          `after ${state}`,
+        );
+      }
+    },
+  );
+
+  promise("a unique violation is known by its SQLSTATE", [], async (bench) => {
+    const { text, params } = (await marksOf(bench)).insert("twin");
+    await bench.executor.query(text, params);
+    equal(sqlState(await rejected(bench.executor.query(text, params))), "23505");
+  });
+
+  promise("an error among statements at once is its own statement's only", [], async ({ executor }) => {
+    const divisors = ["1", "0", "1", "0", "1"];
+    const outcomes = await Promise.allSettled(
+      divisors.map((n) => executor.query("SELECT (1 / $1::text::int4)::text AS a", [n])),
+    );
+    equal(
+      outcomes.map((outcome) => (outcome.status === "fulfilled" ? "1" : sqlState(outcome.reason))),
+      ["1", "22012", "1", "22012", "1"],
+    );
+  });
+}
+
+function aborts<Tx>(promise: Promises<Tx>): void {
+  promise("an aborted signal refuses a statement with its reason, and nothing is sent", [], async (bench) => {
+    const marks = await marksOf(bench);
+    const { text, params } = marks.insert("never");
+    const reason = new Error("the reason");
+    const signal = AbortSignal.abort(reason);
+    ok((await rejected(bench.executor.query(text, params, { signal }))) === reason, "the signal's reason");
+    equal(valuesOf(await bench.executor.query("SELECT 'usable' AS a")), [["usable"]]);
+    equal(await marks.all(), []);
+  });
+
+  promise(
+    "an abort during a statement rejects it at once with the signal's reason",
+    ["abort"],
+    async ({ executor }) => {
+      const controller = new AbortController();
+      const reason = { any: "value" };
+      const sleeping = rejected(
+        executor.query("SELECT pg_sleep(60)::text AS a", [], { signal: controller.signal }),
+      );
+      setTimeout(() => controller.abort(reason), 50);
+      ok((await soon(sleeping, "the rejection")) === reason, "the signal's reason");
+    },
+  );
+
+  promise("after an aborted statement the next ones run", ["abort", "recovery"], async ({ executor }) => {
+    const sleeps = Array.from({ length: 3 }, () => {
+      const controller = new AbortController();
+      setTimeout(() => controller.abort(new Error("enough")), 50);
+      return rejected(executor.query("SELECT pg_sleep(60)::text AS a", [], { signal: controller.signal }));
+    });
+    await soon(Promise.all(sleeps), "the rejections");
+    equal(valuesOf(await soon(executor.query("SELECT 'usable' AS a"), "the next statement")), [["usable"]]);
+  });
+
+  promise("a signal that fires after the answer changes nothing", [], async ({ executor }) => {
+    const controller = new AbortController();
+    const { signal } = controller;
+    equal(valuesOf(await executor.query("SELECT 'first' AS a", [], { signal })), [["first"]]);
+    controller.abort();
+    equal(valuesOf(await executor.query("SELECT 'second' AS a")), [["second"]]);
+  });
+}

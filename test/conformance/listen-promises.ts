@@ -1,0 +1,124 @@
+import { deferred, equal, soon } from "./assert.ts";
+import type { Bench, Promises } from "./subject.ts";
+
+/** Names that a driver might fold, cut or take for SQL; the last has 63 bytes. */
+const CHANNELS = [
+  "plain",
+  "Upper Case",
+  'quo"te',
+  "semi;colon",
+  "--comment",
+  "ünïcödé",
+  "$1",
+  "x".repeat(63),
+];
+
+/** What an executor promises of LISTEN. */
+export function listenPromises<Tx>(promise: Promises<Tx>): void {
+  promise(
+    "listen hears what other sessions send, whatever the channel is called",
+    ["listen"],
+    async (bench) => {
+      for (const channel of CHANNELS) {
+        const ear = await listenTo(bench, channel);
+        await notify(bench, channel, `to ${channel}`);
+        equal(await ear.next(), `to ${channel}`);
+        await ear.stop();
+      }
+    },
+  );
+
+  promise("listen hears payloads in order, empty ones and 7 kB of unicode too", ["listen"], async (bench) => {
+    const ear = await listenTo(bench, "payloads");
+    const payloads = ["", "one", "zażółć 🐘", "ü".repeat(3_500), `{"json": "'"}`];
+    for (const payload of payloads) await notify(bench, "payloads", payload);
+    for (const payload of payloads) equal(await ear.next(), payload);
+    await ear.stop();
+  });
+
+  promise("listen hears no channel but its own", ["listen"], async (bench) => {
+    const [a, b] = [await listenTo(bench, "a"), await listenTo(bench, "b")];
+    await notify(bench, "a", "for a");
+    await notify(bench, "b", "for b");
+    equal([await a.next(), await b.next()], ["for a", "for b"]);
+    await Promise.all([a.stop(), b.stop()]);
+  });
+
+  promise("nothing is heard after unlisten, and a second call does nothing", ["listen"], async (bench) => {
+    const [gone, kept] = [await listenTo(bench, "gone"), await listenTo(bench, "kept")];
+    await gone.stop();
+    await gone.stop();
+    for (const payload of ["1", "2"]) {
+      await notify(bench, "gone", payload);
+      await notify(bench, "kept", payload);
+      equal(await kept.next(), payload);
+    }
+    equal(gone.unread(), []);
+    await kept.stop();
+  });
+
+  promise("one of two listeners of a channel may leave", ["listen"], async (bench) => {
+    const [leaving, staying] = [await listenTo(bench, "shared"), await listenTo(bench, "shared")];
+    await notify(bench, "shared", "both");
+    equal([await leaving.next(), await staying.next()], ["both", "both"]);
+    await leaving.stop();
+    await notify(bench, "shared", "one");
+    equal(await staying.next(), "one");
+    equal(leaving.unread(), []);
+    await staying.stop();
+  });
+
+  promise("statements run while it listens", ["listen"], async (bench) => {
+    const ear = await listenTo(bench, "busy");
+    await Promise.all(Array.from({ length: 5 }, () => bench.executor.query("SELECT 1::text AS a")));
+    await notify(bench, "busy", "heard");
+    equal(await ear.next(), "heard");
+    await ear.stop();
+  });
+
+  promise(
+    "LISTEN outlives its session, and says that something may have been missed",
+    ["listen", "reconnect", "rival"],
+    async (bench) => {
+      const ear = await listenTo(bench, "outlives");
+      await bench.sql(
+        `SELECT pg_terminate_backend(pid)::text AS a FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid() AND query ILIKE 'listen %outlives%'`,
+      );
+      equal(await ear.next(), "", "the hint after the reconnect");
+      await notify(bench, "outlives", "again");
+      equal(await ear.next(), "again");
+      await ear.stop();
+      equal(await bench.executor.query("SELECT 'usable' AS a").then((rows) => rows.length), 1);
+    },
+  );
+}
+
+interface Ear {
+  /** The next payload, in order. */
+  next(): Promise<string>;
+  unread(): readonly string[];
+  readonly stop: () => Promise<void>;
+}
+
+async function listenTo<Tx>({ executor }: Bench<Tx>, channel: string): Promise<Ear> {
+  const heard: string[] = [];
+  let arrived = deferred<undefined>();
+  const unlisten = await executor.listen(channel, (payload) => {
+    heard.push(payload);
+    arrived.resolve(undefined);
+    arrived = deferred();
+  });
+  return {
+    next: async () => {
+      while (heard.length === 0) await soon(arrived.promise, `a payload on ${channel}`);
+      return heard.shift() ?? "";
+    },
+    unread: () => heard,
+    stop: unlisten,
+  };
+}
+
+async function notify<Tx>({ sql }: Bench<Tx>, channel: string, payload: string): Promise<void> {
+  await sql("SELECT pg_notify($1::text, $2::text)::text AS a", [channel, payload]);
+}

@@ -1,0 +1,17 @@
+import { enqueuePromises } from "./enqueue-promises.ts";
+import { pickUpPromises } from "./pick-up-promises.ts";
+import { queueTransactionPromises } from "./queue-transaction-promises.ts";
+import { rowPromises } from "./row-promises.ts";
+import { settlePromises } from "./settle-promises.ts";
+import { promisesOf } from "./subject.ts";
+import type { Suite } from "./subject.ts";
+
+/** What the queue promises over an executor that keeps what `executorSuite` asks. */
+export function queueSuite<Tx>(suite: Suite<Tx>): void {
+  const promise = promisesOf(suite);
+  enqueuePromises(promise);
+  pickUpPromises(promise);
+  settlePromises(promise);
+  rowPromises(promise);
+  queueTransactionPromises(promise);
+}

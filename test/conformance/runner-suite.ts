@@ -1,0 +1,11 @@
+import { drainPromises } from "./drain-promises.ts";
+import { promisesOf } from "./subject.ts";
+import type { Suite } from "./subject.ts";
+import { workerPromises } from "./worker-promises.ts";
+
+/** What both runners promise over an executor that keeps what `executorSuite` asks. */
+export function runnerSuite<Tx>(suite: Suite<Tx>): void {
+  const promise = promisesOf(suite);
+  drainPromises(promise);
+  workerPromises(promise);
+}

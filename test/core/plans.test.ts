@@ -1,0 +1,127 @@
+import { beforeEach, describe, expect, test } from "vitest";
+
+import { enqueueDedupedText, enqueueStatement, enqueueText } from "../../src/core/enqueue.ts";
+import { extendStatement, extendText } from "../../src/core/extend.ts";
+import type { SqlStatement } from "../../src/core/executor.ts";
+import { tableNames } from "../../src/core/identifiers.ts";
+import { turnText } from "../../src/core/turn-text.ts";
+import { turnStatement, type TurnRequest } from "../../src/core/turn.ts";
+import { planOf, type PlanStep } from "../support/plan.ts";
+import { pickUpOf, testQueue } from "../support/queue.ts";
+
+const queue = await testQueue();
+const { store } = queue;
+const { client } = await queue.session();
+const names = tableNames();
+
+const turn = (request: TurnRequest): SqlStatement => turnStatement(turnText(names), request);
+const reap = { staleTimeoutSeconds: 1_200 };
+
+/** The busiest step: where a plan is quadratic it looks at the square of what it was given. */
+const mostRows = (steps: readonly PlanStep[]): number => Math.max(...steps.map(({ rows }) => rows));
+const scanned = (steps: readonly PlanStep[]): readonly PlanStep[] =>
+  steps.filter(({ type, of }) => type.includes("Seq Scan") && of === "jobs");
+
+// Statistics are what the test says.
+await queue.rows("ALTER TABLE jobs SET (autovacuum_enabled = off)");
+
+/** How a table comes to its statistics. */
+const STATISTICS = {
+  "never analyzed": { before: "SELECT", after: "SELECT" },
+  analyzed: { before: "SELECT", after: "VACUUM ANALYZE jobs" },
+  "analyzed when all its jobs were due": {
+    before: "INSERT INTO jobs (job_type, priority) SELECT 'a', n % 3 FROM generate_series(1, 3000) n",
+    after: "SELECT",
+  },
+} as const;
+
+describe.each(Object.entries(STATISTICS))("on a table %s", (_, { before, after }) => {
+  beforeEach(async () => {
+    // Statistics outlive TRUNCATE.
+    await queue.rows("DELETE FROM pg_statistic WHERE starelid = 'jobs'::regclass");
+    await queue.rows(before);
+    if (before !== "SELECT") await queue.rows("ANALYZE jobs");
+    await queue.rows("DELETE FROM jobs");
+  });
+
+  test.for([
+    ["that are not due", "SELECT 'a', n % 3, 'READY'::job_status, now() + interval '1 day'"],
+    ["of types that it doesn't handle", "SELECT 'other' || n % 5, n % 3, 'READY'::job_status, now()"],
+    ["that are finished", "SELECT 'a', n % 3, 'DONE'::job_status, now()"],
+  ] as const)("a turn looks past 50,000 jobs %s", { timeout: 60_000 }, async ([, select]) => {
+    await queue.rows(
+      `INSERT INTO jobs (job_type, priority, status, run_after) ${select} FROM generate_series(1, 50000) n`,
+    );
+    await queue.rows(after);
+    for (const due of [0, 50]) {
+      await queue.rows("INSERT INTO jobs (job_type) SELECT 'a' FROM generate_series(1, $1)", [due]);
+      for (const generic of [false, true]) {
+        const steps = await planOf(
+          client,
+          turn({ pickUp: pickUpOf({ slots: 10, types: ["a", "b"] }), reap }),
+          generic,
+        );
+        expect(scanned(steps)).toEqual([]);
+        expect(mostRows(steps)).toBeLessThan(500);
+      }
+    }
+  });
+
+  test("the work of a turn with 1,000 settlements and 1,000 pick-ups grows with their number, not its square", async () => {
+    await queue.rows("INSERT INTO jobs (job_type) SELECT 'a' FROM generate_series(1, 2500)");
+    await queue.rows(after);
+    const { jobs } = await store.turn({ pickUp: pickUpOf({ slots: 1_000 }) });
+    const pickUp = pickUpOf({ slots: 1_000 });
+    const requests: TurnRequest[] = [
+      {
+        pickUp,
+        reap,
+        settlements: jobs.map((job) => ({ job, durationMs: 1, outcome: "done", resultText: `{"n":1}` })),
+      },
+      {
+        pickUp,
+        reap,
+        settlements: jobs.map((job) => ({ job, durationMs: 1, outcome: "retry", error: "no", due: 0 })),
+      },
+      {
+        pickUp,
+        reap,
+        settlements: jobs.map((job) => ({
+          job: { ...job, lockedBy: "lost" },
+          durationMs: 1,
+          outcome: "release",
+        })),
+      },
+      { pickUp, reap, running: jobs.map(({ id }) => id) },
+    ];
+    for (const request of requests) {
+      for (const generic of [false, true])
+        expect(mostRows(await planOf(client, turn(request), generic))).toBeLessThan(20_000);
+    }
+    const extend = extendStatement(extendText(names), jobs, 30_000);
+    for (const generic of [false, true])
+      expect(mostRows(await planOf(client, extend, generic))).toBeLessThan(20_000);
+  });
+});
+
+test("the work of an enqueue of 10,000 jobs grows with their number, new or there already", async () => {
+  await queue.rows("DELETE FROM pg_statistic WHERE starelid = 'jobs'::regclass");
+  const texts = { plain: enqueueText(names), deduped: enqueueDedupedText(names) };
+  for (const keyed of [false, true]) {
+    const jobs = Array.from({ length: 10_000 }, (_, n) => ({
+      type: "a",
+      payloadText: `{"n":${n}}`,
+      dedupeKey: keyed ? `k${n}` : null,
+      priority: 0,
+      runAfter: null,
+      maxAttempts: 5,
+      timeoutSeconds: null,
+    }));
+    const statement = enqueueStatement(texts, jobs);
+    expect(mostRows(await planOf(client, statement))).toBeLessThan(100_000);
+    await client.query(statement.text, [...statement.params]);
+    expect(mostRows(await planOf(client, statement))).toBeLessThan(100_000);
+    await queue.rows("VACUUM ANALYZE jobs");
+    expect(mostRows(await planOf(client, statement))).toBeLessThan(100_000);
+  }
+});

@@ -1,0 +1,108 @@
+import { expect, test } from "vitest";
+
+import { asLeaseLost } from "../../src/core/settle-or-fail.ts";
+import { pickUpOne, testQueue } from "../support/queue.ts";
+
+const queue = await testQueue();
+const { store } = queue;
+
+test("settleIn settles with the transaction's own writes, or not at all", async () => {
+  await queue.rows("CREATE TABLE effects (job text)");
+  const { client } = await queue.session();
+  for (const [end, status] of [
+    ["ROLLBACK", "RUNNING"],
+    ["COMMIT", "DONE"],
+  ] as const) {
+    await queue.insert();
+    const job = await pickUpOne(store);
+    await client.query("BEGIN");
+    await client.query("INSERT INTO effects VALUES ($1)", [job.id]);
+    await store.settleIn(client, job, { n: 1 }, 7);
+    await client.query(end);
+    expect(await store.get(job.id)).toMatchObject({ status });
+    expect(await queue.rows("SELECT FROM effects WHERE job = $1", [job.id])).toHaveLength(
+      status === "DONE" ? 1 : 0,
+    );
+  }
+  expect(await store.list({ statuses: ["DONE"] })).toMatchObject([
+    { result: { n: 1 }, durationMs: 7, leaseExpiresAt: null },
+  ]);
+});
+
+test("a settlement after settleIn is answered already", async () => {
+  await queue.insert();
+  const job = await pickUpOne(store);
+  const { client } = await queue.session();
+  await client.query("BEGIN");
+  await store.settleIn(client, job);
+  await client.query("COMMIT");
+  expect(await store.markDone(job)).toMatchObject({ verdict: "already" });
+});
+
+test("settleIn waits for who has the row locked: the transaction has only this job to wait for", async () => {
+  const id = await queue.insert();
+  const job = await pickUpOne(store);
+  const [lock, own] = [await queue.session(), await queue.session()];
+  await lock.client.query(`BEGIN; SELECT FROM jobs WHERE id = ${id} FOR UPDATE`);
+  const settled = own.store.settleIn(own.client, job);
+  await queue.blocked(own.pid);
+  await lock.client.query("COMMIT");
+  await settled;
+  expect(await store.get(id)).toMatchObject({ status: "DONE" });
+});
+
+test("a reap that comes while settleIn waits wins, and the transaction can only be rolled back", async () => {
+  await queue.insert();
+  const job = await pickUpOne(store);
+  const [reaper, own] = [await queue.session(), await queue.session()];
+  await reaper.client.query("BEGIN; UPDATE jobs SET status = 'READY', locked_by = NULL");
+  await own.client.query("BEGIN");
+  const settled = expect(own.store.settleIn(own.client, job)).rejects.toMatchObject({
+    name: "LeaseLostError",
+    jobId: job.id,
+  });
+  await queue.blocked(own.pid);
+  await reaper.client.query("COMMIT");
+  await settled;
+  await expect(own.client.query("SELECT 1")).rejects.toMatchObject({ code: "25P02" });
+});
+
+test("a list of statements with settleStatement in it is refused as a whole when the lease is gone", async () => {
+  await queue.insert();
+  const job = await pickUpOne(store);
+  await store.cancel(job.id);
+  await queue.rows("CREATE TABLE writes (n int)");
+  const { client } = await queue.session();
+  const { text, params } = store.settleStatement(job, { n: 1 });
+  await client.query("BEGIN; INSERT INTO writes VALUES (1)");
+  await expect(client.query(text, [...params])).rejects.toMatchObject({
+    message: expect.stringContaining("lease lost") as string,
+  });
+  await client.query("COMMIT");
+  expect(await queue.rows("SELECT FROM writes")).toEqual([]);
+});
+
+test("only the lost lease is taken for a lost lease, however the error is wrapped", async () => {
+  await queue.insert();
+  const job = await pickUpOne(store);
+  await store.cancel(job.id);
+  const { text, params } = store.settleStatement(job);
+  const lost = await queue.rows(text, params).catch((error: unknown) => error);
+  expect(asLeaseLost(lost, job.id)).toMatchObject({ name: "LeaseLostError", jobId: job.id, cause: lost });
+  // Query builders put the statement's text into their message, and the driver's error behind it.
+  const wrapped = (cause: unknown): Error =>
+    new Error(`Failed query: ${text}\nparams: ${params.join()}`, { cause });
+  expect(asLeaseLost(wrapped(lost), job.id)).toMatchObject({ name: "LeaseLostError" });
+  const other = wrapped(Object.assign(new Error("terminating connection"), { code: "57P01" }));
+  expect(asLeaseLost(other, job.id)).toBe(other);
+});
+
+test("a retry by hand whose key is active again says so, in a transaction too", async () => {
+  const failed = await queue.insert({ status: "'FAILED'", dedupe_key: "'k'" });
+  await queue.insert({ dedupe_key: "'k'" });
+  await expect(store.retry(failed)).rejects.toMatchObject({ name: "DedupeConflictError", dedupeKey: "k" });
+  const { client, store: own } = await queue.session();
+  await client.query("BEGIN");
+  await expect(own.with(client).retry(failed)).rejects.toMatchObject({ name: "DedupeConflictError" });
+  await client.query("ROLLBACK");
+});

@@ -1,0 +1,152 @@
+import { once } from "node:events";
+import { createServer, type AddressInfo } from "node:net";
+
+import { Client, Pool } from "pg";
+import { expect, test } from "vitest";
+
+import { pgExecutor } from "../../src/adapters/pg.ts";
+import { PgJobStore } from "../../src/core/store.ts";
+import { pickUpOf, pickUpOne, testQueue, type QueueSession } from "../support/queue.ts";
+
+const queue = await testQueue();
+
+const INSERT_KEY = "INSERT INTO jobs (job_type, dedupe_key) VALUES ('a', 'k')";
+
+/** An enqueue that waits for a rival's transaction. */
+async function waitingEnqueue(): Promise<{
+  own: QueueSession;
+  rival: QueueSession;
+  enqueued: Promise<unknown>;
+}> {
+  const [rival, own] = [await queue.session(), await queue.session()];
+  await rival.client.query(`BEGIN; ${INSERT_KEY}`);
+  const enqueued = own.store.enqueue("a", {}, { dedupeKey: "k" }).catch((error: unknown) => error);
+  await queue.blocked(own.pid);
+  return { own, rival, enqueued };
+}
+
+test("an enqueue whose session is ended while it runs throws UnknownOutcomeError", async () => {
+  const { own, rival, enqueued } = await waitingEnqueue();
+  await queue.rows("SELECT pg_terminate_backend($1)", [own.pid]);
+  expect(await enqueued).toMatchObject({
+    name: "UnknownOutcomeError",
+    operation: "enqueue",
+    cause: { code: "57P01" },
+  });
+  await rival.client.query("ROLLBACK");
+});
+
+test("an enqueue whose connection breaks while it runs throws UnknownOutcomeError", async () => {
+  const { own, rival, enqueued } = await waitingEnqueue();
+  (own.client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+  expect(await enqueued).toMatchObject({ name: "UnknownOutcomeError", operation: "enqueue" });
+  await rival.client.query("ROLLBACK");
+});
+
+test("an enqueue that the server cancelled had no effect, and its error says so by its SQLSTATE", async () => {
+  const { own, rival, enqueued } = await waitingEnqueue();
+  await queue.rows("SELECT pg_cancel_backend($1)", [own.pid]);
+  expect(await enqueued).toMatchObject({ code: "57014" });
+  await rival.client.query("ROLLBACK");
+});
+
+test("an enqueue that the server refused is no unknown outcome", async () => {
+  const { store } = await queue.session();
+  await queue.rows("ALTER TABLE jobs ADD CONSTRAINT polite CHECK (payload = '{}')");
+  try {
+    await expect(store.enqueue("a", { rude: true })).rejects.toMatchObject({ code: "23514" });
+  } finally {
+    await queue.rows("ALTER TABLE jobs DROP CONSTRAINT polite");
+  }
+});
+
+async function closedPort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+test("a statement that never left is no unknown outcome: nobody listens there", async () => {
+  const pool = new Pool({ host: "127.0.0.1", port: await closedPort(), user: "u", password: "p" });
+  const store = new PgJobStore(pgExecutor(pool));
+  await expect(store.enqueue("a", {})).rejects.toMatchObject({ code: "ECONNREFUSED" });
+  await pool.end();
+});
+
+test("a statement that never left is no unknown outcome: the password is wrong", async () => {
+  const url = new URL(queue.url);
+  url.username = "nobody_of_that_name";
+  const pool = new Pool({ connectionString: url.href });
+  const store = new PgJobStore(pgExecutor(pool));
+  await expect(store.enqueue("a", {})).rejects.toMatchObject({
+    code: expect.stringMatching(/^28/) as string,
+  });
+  await pool.end();
+});
+
+test("a read that was cut off is no unknown outcome: it has none", async () => {
+  const [own, lock] = [await queue.session(), await queue.session()];
+  await lock.client.query("BEGIN; LOCK TABLE jobs");
+  const got = own.store.get("1").catch((error: unknown) => error);
+  await queue.blocked(own.pid);
+  await queue.rows("SELECT pg_terminate_backend($1)", [own.pid]);
+  expect(await got).toMatchObject({ code: "57P01" });
+  await lock.client.query("ROLLBACK");
+});
+
+test("inside a transaction nothing has taken effect before its COMMIT: the driver's error is the caller's", async () => {
+  const [rival, own] = [await queue.session(), await queue.session()];
+  await rival.client.query(`BEGIN; ${INSERT_KEY}`);
+  await own.client.query("BEGIN");
+  const enqueued = own.store
+    .with(own.client)
+    .enqueue("a", {}, { dedupeKey: "k" })
+    .catch((error: unknown) => error);
+  await queue.blocked(own.pid);
+  await queue.rows("SELECT pg_terminate_backend($1)", [own.pid]);
+  expect(await enqueued).toMatchObject({ code: "57P01" });
+  await rival.client.query("ROLLBACK");
+});
+
+test("a turn that was cut off is answered unknown, and its settlement can be repeated alone", async () => {
+  const { store } = queue;
+  await queue.insert();
+  const job = await pickUpOne(store);
+  const [own, lock] = [await queue.session(), await queue.session()];
+  await lock.client.query("BEGIN; LOCK TABLE jobs IN SHARE MODE");
+  const settlements = [{ job, durationMs: 1, outcome: "done", resultText: null }] as const;
+  const turn = own.store.turn({ settlements, pickUp: pickUpOf() }).catch((error: unknown) => error);
+  await queue.blocked(own.pid);
+  await queue.rows("SELECT pg_terminate_backend($1)", [own.pid]);
+  expect(await turn).toMatchObject({ name: "UnknownOutcomeError", operation: "turn" });
+  await lock.client.query("ROLLBACK");
+  expect((await store.turn({ settlements })).settlements).toMatchObject([{ verdict: "settled" }]);
+});
+
+test("a signal's abort while the statement runs is an unknown outcome that keeps the reason", async () => {
+  const [own, lock] = [await queue.session(), await queue.session()];
+  await lock.client.query("BEGIN; LOCK TABLE jobs IN SHARE MODE");
+  const controller = new AbortController();
+  const turn = own.store
+    .turn({ pickUp: pickUpOf() }, { signal: controller.signal })
+    .catch((error: unknown) => error);
+  await queue.blocked(own.pid);
+  controller.abort(new Error("out of time"));
+  expect(await turn).toMatchObject({ name: "UnknownOutcomeError", cause: { message: "out of time" } });
+  await lock.client.query("ROLLBACK");
+});
+
+test("a table that isn't there is named, with the command that makes it", async () => {
+  const client = new Client({ connectionString: queue.url });
+  await client.connect();
+  const store = new PgJobStore(pgExecutor(client), { table: "absent" });
+  await expect(store.enqueue("a", {})).rejects.toMatchObject({
+    name: "TableError",
+    message: expect.stringMatching(/"public"\."absent".*pqrun migrate/) as string,
+  });
+  await expect(store.turn({})).rejects.toMatchObject({ name: "TableError" });
+  await client.end();
+});

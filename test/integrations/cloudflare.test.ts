@@ -1,0 +1,83 @@
+import { afterAll, beforeEach, expect, test } from "vitest";
+
+import { pgExecutor } from "../../src/adapters/pg.ts";
+import { PgJobStore } from "../../src/core/store.ts";
+import { drainAfter, scheduledDrain, type WaitsUntil } from "../../src/integrations/cloudflare.ts";
+import type { DrainReport } from "../../src/runners/drain-options.ts";
+import { tableDatabase } from "../support/table-database.ts";
+
+const database = await tableDatabase();
+await database.migrate();
+const store = new PgJobStore(pgExecutor(database.pool));
+afterAll(() => database[Symbol.asyncDispose]());
+beforeEach(() => database.rows("TRUNCATE jobs"));
+
+const trigger = { cron: "* * * * *", scheduledTime: 0 };
+const handlers = { a: () => "done" };
+
+/** An invocation that ends when all that it was told to wait for has ended. */
+function invocation(): WaitsUntil & { ended(): Promise<PromiseSettledResult<unknown>[]> } {
+  const waits: Promise<unknown>[] = [];
+  return { waitUntil: (promise) => void waits.push(promise), ended: () => Promise.allSettled(waits) };
+}
+
+const statuses = (): Promise<unknown> =>
+  database.rows("SELECT status, count(*)::int AS n FROM jobs GROUP BY status");
+
+test("a cron trigger drains, with clients made for the invocation and closed at its end", async () => {
+  await store.enqueueMany([
+    { type: "a", payload: {} },
+    { type: "a", payload: {} },
+  ]);
+  const acts: string[] = [];
+  const reports: DrainReport[] = [];
+  const scheduled = scheduledDrain((env: { NAME: string }, { cron }) => {
+    acts.push(`made for ${env.NAME} at ${cron}`);
+    return { store, handlers, close: () => acts.push("closed"), onReport: (report) => reports.push(report) };
+  });
+  expect(acts).toEqual([]);
+  const ctx = invocation();
+  await scheduled(trigger, { NAME: "production" }, ctx);
+  expect(await ctx.ended()).toEqual([{ status: "fulfilled", value: undefined }]);
+  expect(acts).toEqual(["made for production at * * * * *", "closed"]);
+  expect(reports).toMatchObject([{ done: 2, stoppedBy: "empty" }]);
+  expect(await statuses()).toEqual([{ status: "DONE", n: 2 }]);
+});
+
+test("a drain that broke off fails the invocation, without a password, and closes its clients", async () => {
+  await store.enqueue("a", {});
+  const executor = pgExecutor(database.pool);
+  let statements = 0;
+  const breaking = new PgJobStore({
+    ...executor,
+    query: (text, params, options) => {
+      statements += 1;
+      if (statements > 1) return Promise.reject(new Error("lost postgres://u:hunter2@db/app"));
+      return executor.query(text, params, options);
+    },
+  });
+  let closed = false;
+  const close = (): void => {
+    closed = true;
+  };
+  const ctx = invocation();
+  const running = scheduledDrain(() => ({ store: breaking, handlers, close }))(trigger, {}, ctx);
+  await expect(running).rejects.toThrow(/^the drain broke off: .*: lost postgres:\/\/\*\*\*@db\/app$/);
+  expect((await ctx.ended()).map(({ status }) => status)).toEqual(["rejected"]);
+  expect(closed).toBe(true);
+});
+
+test("after a response, what the route enqueued runs while the invocation waits", async () => {
+  const ctx = invocation();
+  await store.enqueue("a", {});
+  drainAfter(ctx, { store, handlers });
+  expect(await ctx.ended()).toEqual([{ status: "fulfilled", value: undefined }]);
+  expect(await statuses()).toEqual([{ status: "DONE", n: 1 }]);
+});
+
+test("a budget that Cloudflare would cut off after the response is refused", () => {
+  const ctx = invocation();
+  expect(() => {
+    drainAfter(ctx, { store, handlers, budgetMs: 25_001 });
+  }).toThrow("budgetMs: expected at most 25000 after a response; received 25001");
+});

@@ -1,0 +1,238 @@
+import { expect, test } from "vitest";
+
+import type { EventLog } from "../support/event-log.ts";
+import { Gate, heedsItsSignal, ignoresItsSignal, takes } from "../support/handlers.ts";
+import { insertJobs, jobRow } from "../support/job-rows.ts";
+import { testQueue } from "../support/queue.ts";
+import { startWorker } from "../support/test-worker.ts";
+import { Wire, connectionLost, turnParts, untilIdle } from "../support/wire.ts";
+
+const queue = await testQueue();
+
+/** A row whose worker is dead, its lease over. */
+const LOST = {
+  status: "'RUNNING'",
+  attempts: "1",
+  locked_at: "now() - interval '1 h'",
+  locked_by: "'dead'",
+  lease_holder: "'dead'",
+  lease_expires_at: "now() - interval '1 s'",
+};
+
+test("a lease is extended for as long as its handler runs, and nobody else runs the job", async () => {
+  const id = await queue.insert();
+  let runs = 0;
+  const handlers = {
+    a: async (ctx: { readonly signal: AbortSignal }) => {
+      runs += 1;
+      await takes(2_600)(ctx);
+    },
+  };
+  await using worker = startWorker(queue, { leaseMs: 1_000, handlers });
+  await worker.log.until("started");
+  await using rival = startWorker(queue, { leaseMs: 1_000, reapIntervalSeconds: 1, handlers });
+  await worker.log.until("done");
+  expect(worker.wire.sent.filter(({ kind }) => kind === "extend").length).toBeGreaterThanOrEqual(4);
+  expect(rival.worker.counts.reaped).toBe(0);
+  expect(runs).toBe(1);
+  expect(await jobRow(queue, id)).toMatchObject({ status: "DONE", attempts: 1 });
+});
+
+test("buffered jobs are extended with the running ones", async () => {
+  await insertJobs(queue, 100);
+  const gate = new Gate();
+  await using worker = startWorker(queue, {
+    leaseMs: 1_000,
+    concurrency: 2,
+    handlers: { a: ({ payload }) => (Number(payload["n"]) <= 20 ? undefined : gate.opened) },
+  });
+  await worker.log.until("done", 20);
+  await worker.wire.answered(({ kind }) => kind === "extend");
+  const [left] = await queue.rows(
+    "SELECT count(*)::int AS n FROM jobs WHERE status = 'RUNNING' AND lease_expires_at < now()",
+  );
+  expect(left).toEqual({ n: 0 });
+  gate.open();
+  await worker.log.until("done", 100);
+});
+
+test("a lease that is lost aborts its handler, which then writes nothing", async () => {
+  const id = await queue.insert({ max_attempts: "1" });
+  const reasons: unknown[] = [];
+  await using worker = startWorker(queue, {
+    leaseMs: 1_000,
+    handlers: {
+      a: (ctx) => {
+        ctx.signal.addEventListener("abort", () => reasons.push(ctx.signal.reason));
+        return heedsItsSignal(ctx).catch(() => "a result of too late");
+      },
+    },
+  });
+  await worker.log.until("started");
+  await queue.rows("UPDATE jobs SET lease_expires_at = now() - interval '1 s' WHERE id = $1", [id]);
+  await queue.store.reapStale();
+  const image = await queue.image(id);
+  await worker.log.until("lost");
+  expect(reasons).toEqual(["lost"]);
+  await worker.worker.stop();
+  expect(await queue.image(id)).toBe(image);
+  expect(worker.worker.counts).toMatchObject({ lost: 1, done: 0, retried: 0 });
+});
+
+test("a cancel aborts the handler, and the row stays CANCELLED", async () => {
+  const id = await queue.insert();
+  const reasons: unknown[] = [];
+  await using worker = startWorker(queue, {
+    leaseMs: 1_000,
+    handlers: {
+      a: (ctx) => {
+        ctx.signal.addEventListener("abort", () => reasons.push(ctx.signal.reason));
+        return heedsItsSignal(ctx);
+      },
+    },
+  });
+  await worker.log.until("started");
+  await worker.store.cancel(id);
+  const image = await queue.image(id);
+  await worker.log.until("cancelled");
+  expect(reasons).toEqual(["cancelled"]);
+  await worker.worker.stop();
+  expect(await queue.image(id)).toBe(image);
+});
+
+test("a job that is cancelled in the buffer is told, and never starts", async () => {
+  await insertJobs(queue, 100);
+  const gate = new Gate();
+  await using worker = startWorker(queue, {
+    leaseMs: 1_000,
+    concurrency: 1,
+    handlers: { a: ({ payload }) => (Number(payload["n"]) <= 20 ? undefined : gate.opened) },
+  });
+  await worker.log.until("started", 21);
+  const [buffered] = await queue.rows(
+    "SELECT id::text FROM jobs WHERE status = 'RUNNING' ORDER BY id DESC LIMIT 1",
+  );
+  const id = String(buffered?.["id"]);
+  expect(worker.log.of("started").map((event) => event.id)).not.toContain(id);
+  await worker.store.cancel(id);
+  await worker.log.until("cancelled");
+  gate.open();
+  await worker.log.until("done", 99);
+  expect(worker.log.events.filter((event) => event.id === id)).toMatchObject([{ event: "cancelled" }]);
+});
+
+test("a job that is cancelled in the second after its timeout is told as cancelled", async () => {
+  const id = await queue.insert({ timeout_seconds: "1" });
+  const cancelled = new Gate();
+  await using worker = startWorker(queue, {
+    leaseMs: 1_000,
+    handlers: {
+      a: ({ signal }) => {
+        signal.addEventListener("abort", () => {
+          void queue.store.cancel(id).then(() => {
+            cancelled.open();
+          });
+        });
+        return ignoresItsSignal();
+      },
+    },
+  });
+  await worker.log.until("cancelled");
+  await cancelled.opened;
+  expect(worker.worker.counts).toMatchObject({ cancelled: 1, retried: 0 });
+});
+
+test("a worker that is cut off aborts its handlers after a lease's length by its own clock", async () => {
+  await queue.insert();
+  const wire = new Wire();
+  const aborted = Promise.withResolvers<unknown>();
+  await using worker = startWorker(queue, {
+    wire,
+    leaseMs: 1_000,
+    shutdownTimeoutSeconds: 1,
+    handlers: {
+      a: (ctx) => {
+        ctx.signal.addEventListener("abort", () => {
+          aborted.resolve(ctx.signal.reason);
+        });
+        return heedsItsSignal(ctx);
+      },
+    },
+  });
+  await worker.log.until("started");
+  const startedAt = performance.now();
+  wire.step = () => Promise.reject(connectionLost());
+  expect(await aborted.promise).toBe("lost");
+  const took = performance.now() - startedAt;
+  expect(took).toBeGreaterThan(700);
+  expect(took).toBeLessThan(1_400);
+});
+
+test("one that comes back in time to settle finds its job its own, or not, by the fence alone", async () => {
+  const id = await queue.insert();
+  const wire = new Wire();
+  await using worker = startWorker(queue, { wire, leaseMs: 1_000, handlers: { a: heedsItsSignal } });
+  await worker.log.until("started");
+  wire.step = () => Promise.reject(connectionLost());
+  // Its handler has been aborted, and that it failed could not be settled.
+  await wire.until(() =>
+    wire.turns().find((turn) => turn.rows === undefined && turnParts(turn).settlements > 0),
+  );
+  wire.step = (_statement, send) => send();
+  await worker.log.until("retried");
+  const row = await jobRow(queue, id);
+  expect(row).toMatchObject({ status: "READY", attempts: 1 });
+  expect(row["last_error"]).toContain("the lease was not extended in time");
+});
+
+test("a worker reaps what the dead have left, and runs it", async () => {
+  const id = await queue.insert(LOST);
+  await using worker = startWorker(queue);
+  await worker.log.until("done");
+  expect(worker.log.names()).toContain("reaped");
+  expect(await jobRow(queue, id)).toMatchObject({ status: "DONE", attempts: 2 });
+});
+
+test("it reaps a lease soon after its end, not at the next interval", async () => {
+  const id = await queue.insert({ ...LOST, lease_expires_at: "now() + interval '400 ms'" });
+  await using worker = startWorker(queue);
+  await worker.log.until("done");
+  expect(await jobRow(queue, id)).toMatchObject({ status: "DONE", attempts: 2 });
+});
+
+test("with its reaper off it leaves them", async () => {
+  const id = await queue.insert(LOST);
+  await using worker = startWorker(queue, { reaper: false });
+  await untilIdle(worker.wire);
+  expect(await jobRow(queue, id)).toMatchObject({ status: "RUNNING", locked_by: "dead" });
+  const { log } = startWorkerOnce();
+  await log.until("reaped");
+});
+
+/** Another worker beside, which does reap: the row was not out of reach. */
+function startWorkerOnce(): { readonly log: EventLog } {
+  const { worker, log } = startWorker(queue);
+  void log.until("done").then(() => worker.stop());
+  return { log };
+}
+
+test("what a reap finds without an attempt left is FAILED", async () => {
+  const id = await queue.insert({ ...LOST, max_attempts: "1" });
+  await using worker = startWorker(queue);
+  await worker.log.until("reaped");
+  const row = await jobRow(queue, id);
+  expect(row).toMatchObject({ status: "FAILED", attempts: 1 });
+  expect(row["last_error"]).toContain("lease lost");
+});
+
+test("a handler that outlives its timeout loses its slot, not its worker", async () => {
+  const id = await queue.insert({ timeout_seconds: "1", priority: "1" });
+  await queue.insert({ job_type: "'next'" });
+  await using worker = startWorker(queue, {
+    concurrency: 1,
+    handlers: { a: ignoresItsSignal, next: () => undefined },
+  });
+  await worker.log.until("done");
+  expect(worker.log.names()).toEqual(["started", "retried", "started", "done"]);
+  expect((await jobRow(queue, id))["last_error"]).toContain("timed out after 1 s");
+});

@@ -1,0 +1,36 @@
+import { Pool } from "pg";
+import { afterAll } from "vitest";
+
+import { pgExecutor } from "../../src/adapters/pg.ts";
+import { migrate } from "../../src/cli/migrate.ts";
+import type { SqlExecutor } from "../../src/core/executor.ts";
+import { freshDatabase } from "./postgres.ts";
+
+/** A migrated database that the conformance tests of one file have to themselves. */
+export interface ConformanceDatabase {
+  readonly url: string;
+  /** Connections of its own. */
+  readonly rival: SqlExecutor;
+  /** Takes every job out. */
+  empty(): Promise<void>;
+}
+
+/** Opens it until the end of the file. */
+export async function conformanceDatabase(): Promise<ConformanceDatabase> {
+  const database = await freshDatabase();
+  const pool = new Pool({ connectionString: database.url, max: 4 });
+  pool.on("error", () => undefined); // Dropping the database ends its idle sessions.
+  const rival = pgExecutor(pool);
+  await migrate(rival);
+  afterAll(async () => {
+    await pool.end();
+    await database.drop();
+  });
+  return {
+    url: database.url,
+    rival,
+    empty: async () => {
+      await rival.query("TRUNCATE public.jobs, public.jobs_waiting RESTART IDENTITY");
+    },
+  };
+}

