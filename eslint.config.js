@@ -3,7 +3,7 @@ import { defineConfig } from "eslint/config";
 import tseslint from "typescript-eslint";
 
 export default defineConfig(
-  { ignores: ["dist/", ".pg/", ".ci/results/", "test/package/fixtures/"] },
+  { ignores: ["dist/", ".pg/", ".runtimes/", ".ci/results/", "test/package/fixtures/"] },
   { linterOptions: { reportUnusedDisableDirectives: "error" } },
   js.configs.recommended,
   {

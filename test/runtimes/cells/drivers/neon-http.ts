@@ -1,0 +1,22 @@
+import { neon, neonConfig } from "@neondatabase/serverless";
+import { neonExecutor } from "pqrun/neon";
+
+import type { Driver } from "../place.ts";
+import { emptied, prove } from "../prove.ts";
+
+const NO_SESSION = "HTTP has no session: a transaction is a batch";
+
+export const driver: Driver = ({ databaseUrl, neonEndpoint, lacks = {} }, test, print) => {
+  neonConfig.fetchEndpoint = neonEndpoint;
+  prove({
+    test,
+    print,
+    lacks: { transaction: NO_SESSION, with: NO_SESSION, listen: "HTTP has no session", ...lacks },
+    open: async () => ({
+      executor: neonExecutor(neon(databaseUrl)),
+      // Each request has a session of its own.
+      rival: await emptied(neonExecutor(neon(databaseUrl))),
+      close: () => Promise.resolve(),
+    }),
+  });
+};

@@ -1,0 +1,35 @@
+import { neonConfig, Pool } from "@neondatabase/serverless";
+import { pgExecutor } from "pqrun/pg";
+
+import { inPgTransaction } from "../in-pg-transaction.ts";
+import type { Driver } from "../place.ts";
+import { emptied, prove } from "../prove.ts";
+
+export const driver: Driver = ({ databaseUrl, neonWsProxy, lacks = {} }, test, print) => {
+  neonConfig.wsProxy = neonWsProxy;
+  neonConfig.useSecureWebSocket = false;
+  neonConfig.pipelineConnect = false;
+  prove({
+    test,
+    print,
+    lacks: { extended: "the pg inside it has no queryMode", ...lacks },
+    open: async () => {
+      const direct = new Pool({ connectionString: databaseUrl, max: 2 });
+      const rival = await emptied(pgExecutor(direct));
+      const pool = new Pool({ connectionString: databaseUrl, max: 6 });
+      return {
+        executor: pgExecutor(pool),
+        rival,
+        begin: async (work) => {
+          const client = await pool.connect();
+          await inPgTransaction(client, work).finally(() => {
+            client.release();
+          });
+        },
+        close: async () => {
+          await Promise.all([pool.end(), direct.end()]);
+        },
+      };
+    },
+  });
+};

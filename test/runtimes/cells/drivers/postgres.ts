@@ -1,0 +1,29 @@
+import { postgresExecutor } from "pqrun/postgres";
+import postgres from "postgres";
+
+import type { Driver } from "../place.ts";
+import { emptied, prove } from "../prove.ts";
+
+export const driver: Driver = ({ databaseUrl, directUrl = databaseUrl, lacks = {} }, test, print) => {
+  prove({
+    test,
+    print,
+    lacks,
+    open: async () => {
+      const direct = postgres(directUrl, { max: 2, onnotice: () => undefined });
+      const rival = await emptied(postgresExecutor(direct));
+      // prepare: false is what a pooler in transaction mode needs.
+      const sql = postgres(databaseUrl, { max: 6, prepare: false, onnotice: () => undefined });
+      return {
+        executor: postgresExecutor(sql),
+        rival,
+        begin: async (work) => {
+          await sql.begin((tx) => work(tx));
+        },
+        close: async () => {
+          await Promise.all([sql.end({ timeout: 0 }), direct.end({ timeout: 0 })]);
+        },
+      };
+    },
+  });
+};

@@ -1,0 +1,18 @@
+import type { Capability, RegisterTest } from "pqrun/conformance";
+
+/** Where a cell of the matrix finds what it connects to. */
+export interface Place {
+  /** A migrated database that the cell has to itself, as its driver reaches it. */
+  readonly databaseUrl: string;
+  /** The same database without what stands between, a pooler for instance. @default databaseUrl */
+  readonly directUrl?: string;
+  /** Neon's `/sql`, or a stand-in for it. */
+  readonly neonEndpoint: string;
+  /** Neon's WebSocket proxy, as `host:port/path`. */
+  readonly neonWsProxy: string;
+  /** What this place lacks beyond what the driver lacks. */
+  readonly lacks?: Partial<Readonly<Record<Capability, string>>>;
+}
+
+/** Registers the conformance suite of one driver. */
+export type Driver = (place: Place, test: RegisterTest, print: (line: string) => void) => unknown;
