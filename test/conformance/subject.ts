@@ -22,6 +22,7 @@ export interface Subject<Tx = never> {
 
 /**
  * What a driver may lack: the optional members of an executor, and
+ * - `hears`: LISTEN succeeds, and no NOTIFY ever arrives, as behind a transaction pooler;
  * - `rival`: there is only one session;
  * - `abort`: a statement that has begun can't be walked away from;
  * - `recovery`: after an aborted statement the executor is of no use until that has ended;
@@ -33,6 +34,7 @@ export const CAPABILITIES = [
   "transaction",
   "with",
   "listen",
+  "hears",
   "rival",
   "abort",
   "recovery",

@@ -32,7 +32,7 @@ export function workerPromises<Tx>(promise: Promises<Tx>): void {
     );
   });
 
-  promise("a plain INSERT wakes a worker that listens", ["listen"], async (bench) => {
+  promise("a plain INSERT wakes a worker that listens", ["listen", "hears"], async (bench) => {
     const { store } = queueOf(bench);
     const events = new Events();
     const options = { store, handlers: { a: () => undefined }, onEvent: events.add, env: {} };
