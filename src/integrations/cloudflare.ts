@@ -3,13 +3,14 @@ import { causesText } from "../core/error-text.ts";
 import { InvalidInputError } from "../core/errors.ts";
 import { drainOnce } from "../runners/drain-once.ts";
 import type { DrainOptions, DrainReport } from "../runners/drain-options.ts";
+import { processEnvironment } from "../runners/worker-environment.ts";
 
 /** What pqrun needs of Cloudflare's `ExecutionContext`. */
 export interface WaitsUntil {
   waitUntil(promise: Promise<unknown>): void;
 }
 
-/** What pqrun hands on of Cloudflare's `ScheduledController`. */
+/** What pqrun hands on of Cloudflare's `ScheduledController`, or of Bun's `CronController`. */
 export interface CronTrigger {
   readonly cron: string;
   readonly scheduledTime: number;
@@ -38,6 +39,9 @@ const MAX_AFTER_RESPONSE_MS = 25_000;
  * each invocation, since on Workers a socket outlives none. Where the drain
  * breaks off, the invocation fails, so that Cloudflare shows it.
  *
+ * The same default export works as a Bun cron, whose process exits with 1 then.
+ * Bun hands over the trigger alone: `env` is the process's environment there.
+ *
  * ```ts
  * export default {
  *   fetch: app.fetch,
@@ -47,13 +51,13 @@ const MAX_AFTER_RESPONSE_MS = 25_000;
  */
 export function scheduledDrain<Env, J extends JobContracts = UntypedJobs, Tx = never>(
   define: (env: Env, trigger: CronTrigger) => DrainDefinition<J, Tx> | Promise<DrainDefinition<J, Tx>>,
-): (trigger: CronTrigger, env: Env, ctx: WaitsUntil) => Promise<void> {
-  return async (trigger, env, ctx) => {
+): (trigger: CronTrigger, env?: Env, ctx?: WaitsUntil) => Promise<void> {
+  return async (trigger, env = processEnvironment() as Env, ctx) => {
     const draining = (async () => {
       await drain(await define(env, trigger), CRON_BUDGET_MS);
     })();
     // What fails here is what Cloudflare's list of past events shows.
-    ctx.waitUntil(draining);
+    ctx?.waitUntil(draining);
     await draining;
   };
 }

@@ -67,6 +67,18 @@ test("a drain that broke off fails the invocation, without a password, and close
   expect(closed).toBe(true);
 });
 
+test("as a Bun cron it gets the trigger alone, and takes the process's environment", async () => {
+  await store.enqueue("a", {});
+  const environments: unknown[] = [];
+  const scheduled = scheduledDrain((env) => {
+    environments.push(env);
+    return { store, handlers };
+  });
+  await scheduled(trigger);
+  expect(environments).toEqual([process.env]);
+  expect(await statuses()).toEqual([{ status: "DONE", n: 1 }]);
+});
+
 test("after a response, what the route enqueued runs while the invocation waits", async () => {
   const ctx = invocation();
   await store.enqueue("a", {});
