@@ -4,7 +4,7 @@ import { program } from "./program.ts";
 
 const version = manifest.devDependencies.bun;
 
-await registerProcessRow({ title: `Bun ${version}`, runtime: "bun", version }, [program("bun")], {
+await registerProcessRow({ title: `Bun ${version}`, runtime: "bun", version }, [program("bun")], "bun-sql", {
   ...DRIVERS,
   "bun-sql": "Bun.SQL",
 });

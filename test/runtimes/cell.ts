@@ -1,11 +1,14 @@
 import { describe, expect, test } from "vitest";
 
+import type { BudgetDrain } from "./cells/budgets.ts";
 import type { Listing, Verdict } from "./cells/suite.ts";
 
 /** One cell of the matrix, wherever it runs. */
 export interface Cell {
   readonly listing: Listing;
   run(index: number): Promise<Verdict>;
+  /** Measures drains, one after another. */
+  budgets(seed: number, drains: number): Promise<readonly BudgetDrain[]>;
 }
 
 /** The runtime that a row of the matrix claims. */

@@ -4,8 +4,8 @@ import { program } from "./program.ts";
 
 const version = manifest.devDependencies.deno;
 
-await registerProcessRow({ title: `Deno ${version}`, runtime: "deno", version }, [
-  program("deno"),
-  "run",
-  "-A",
-]);
+await registerProcessRow(
+  { title: `Deno ${version}`, runtime: "deno", version },
+  [program("deno"), "run", "-A"],
+  "postgres",
+);

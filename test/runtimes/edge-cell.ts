@@ -3,6 +3,7 @@ import { build } from "esbuild";
 
 import { PROJECT } from "../../scripts/install-built.ts";
 import type { Cell } from "./cell.ts";
+import type { BudgetDrain } from "./cells/budgets.ts";
 import type { Place } from "./cells/place.ts";
 import type { Listing, Verdict } from "./cells/suite.ts";
 
@@ -40,6 +41,8 @@ export async function edgeCell(place: Place): Promise<Cell> {
   };
   return {
     listing: (await ask("neon-http")) as Listing,
+    budgets: async (seed, drains) =>
+      (await ask(`neon-http/budgets/${seed}/${drains}`)) as readonly BudgetDrain[],
     run: async (index) => (await ask(`neon-http/${index}`)) as Verdict,
   };
 }

@@ -1,8 +1,13 @@
 import manifest from "../../package.json" with { type: "json" };
+import { registerBudgets } from "./budgets.ts";
 import { registerCell } from "./cell.ts";
 import { edgeCell } from "./edge-cell.ts";
 import { freshPlace } from "./place.ts";
 
 const title = `Vercel edge VM ${manifest.devDependencies["@edge-runtime/vm"]}`;
 
-registerCell({ title, runtime: "edge-runtime" }, "Neon HTTP", await edgeCell(await freshPlace()));
+const row = { title, runtime: "edge-runtime" } as const;
+const cell = await edgeCell(await freshPlace());
+
+registerCell(row, "Neon HTTP", cell);
+registerBudgets(row, "Neon HTTP", cell);

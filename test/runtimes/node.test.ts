@@ -11,5 +11,9 @@ const oldestPath = execFileSync("npx", ["--yes", "-p", `node@${OLDEST}`, "-c", "
   encoding: "utf8",
 }).trim();
 
-await registerProcessRow({ title: `Node ${OLDEST}`, runtime: "node", version: OLDEST }, [oldestPath]);
-await registerProcessRow({ title: `Node ${newest}`, runtime: "node", version: newest }, [process.execPath]);
+await registerProcessRow({ title: `Node ${OLDEST}`, runtime: "node", version: OLDEST }, [oldestPath], "pg");
+await registerProcessRow(
+  { title: `Node ${newest}`, runtime: "node", version: newest },
+  [process.execPath],
+  "pg",
+);

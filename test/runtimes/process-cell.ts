@@ -5,6 +5,7 @@ import { afterAll } from "vitest";
 
 import { PROJECT } from "../../scripts/install-built.ts";
 import type { Cell } from "./cell.ts";
+import type { BudgetDrain } from "./cells/budgets.ts";
 import type { Place } from "./cells/place.ts";
 import type { Listing, Verdict } from "./cells/suite.ts";
 
@@ -38,12 +39,18 @@ export async function processCell(command: readonly string[], driver: string, pl
       }
       return told.get(index) ?? { index };
     },
+    budgets: async (seed, drains) => {
+      const child = start(command, driver, `budgets ${seed} ${drains}`, place);
+      const { value } = await lines<readonly BudgetDrain[]>(child).next();
+      if (value === undefined) throw new Error(`${command.join(" ")} ${driver} measured nothing`);
+      return value;
+    },
   };
 }
 
 function start(command: readonly string[], driver: string, act: string, place: Place): ChildProcess {
   const [program = "", ...args] = command;
-  return spawn(program, [...args, "cells/process.ts", driver, act], {
+  return spawn(program, [...args, "cells/process.ts", driver, ...act.split(" ")], {
     cwd: PROJECT,
     env: { ...process.env, PQRUN_PLACE: JSON.stringify(place), NO_COLOR: "1" },
     stdio: ["ignore", "pipe", "inherit"],

@@ -1,3 +1,4 @@
+import { registerBudgets } from "./budgets.ts";
 import { registerCell, type Row } from "./cell.ts";
 import { freshPlace } from "./place.ts";
 import { processCell } from "./process-cell.ts";
@@ -11,13 +12,16 @@ export const DRIVERS = {
   pglite: "PGlite",
 } as const;
 
-/** Registers a row of cells, each a process of `command` with a database of its own. */
+/** Registers a row of cells, each a process of `command` with a database of its own; budgets are measured over `timed`. */
 export async function registerProcessRow(
   row: Row,
   command: readonly string[],
+  timed: string,
   drivers: Readonly<Record<string, string>> = DRIVERS,
 ): Promise<void> {
   for (const [driver, column] of Object.entries(drivers)) {
-    registerCell(row, column, await processCell(command, driver, await freshPlace()));
+    const cell = await processCell(command, driver, await freshPlace());
+    registerCell(row, column, cell);
+    if (driver === timed) registerBudgets(row, column, cell);
   }
 }

@@ -6,6 +6,7 @@ import { afterAll } from "vitest";
 
 import { PROJECT } from "../../scripts/install-built.ts";
 import type { Cell } from "./cell.ts";
+import type { BudgetDrain } from "./cells/budgets.ts";
 import type { Place } from "./cells/place.ts";
 import type { Listing, Verdict } from "./cells/suite.ts";
 import { program } from "./program.ts";
@@ -77,6 +78,8 @@ export async function workerdCell(
   };
   return {
     listing: (await ask(driver)) as Listing,
+    budgets: async (seed, drains) =>
+      (await ask(`${driver}/budgets/${seed}/${drains}`)) as readonly BudgetDrain[],
     run: async (index) => (await ask(`${driver}/${index}`)) as Verdict,
   };
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 
+import { registerBudgets } from "./budgets.ts";
 import { registerCell } from "./cell.ts";
 import { freshPlace } from "./place.ts";
 import { bundleWorker, workerdCell } from "./workerd-cell.ts";
@@ -21,7 +22,9 @@ for (const [driver, column] of [
   ["neon-http", "Neon HTTP"],
   ["neon-websocket", "Neon WebSocket Pool"],
 ] as const) {
-  registerCell(row, column, await workerdCell(script, driver, await freshPlace(), false));
+  const cell = await workerdCell(script, driver, await freshPlace(), false);
+  registerCell(row, column, cell);
+  if (driver === "postgres" || driver === "neon-http") registerBudgets(row, column, cell);
 }
 for (const driver of ["pg", "postgres"] as const) {
   const place = { ...(await freshPlace()), lacks: DEAF };

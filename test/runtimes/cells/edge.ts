@@ -1,7 +1,7 @@
-// A cell in Vercel's edge VM, which has no TCP: its `fetch` event answers as worker.ts does.
+// The cell in Vercel's edge VM, which has no TCP.
 import { driver } from "./drivers/neon-http.ts";
 import type { Place } from "./place.ts";
-import { CellSuite } from "./suite.ts";
+import { answerOf } from "./answer.ts";
 
 interface FetchEvent {
   readonly request: Request;
@@ -14,12 +14,8 @@ declare const PLACE: Place;
 /** As a service worker has it; Node's types, which are loaded, know none. */
 declare function addEventListener(type: "fetch", listener: (event: FetchEvent) => void): void;
 
-async function answer({ url }: Request): Promise<Response> {
-  const [, , index] = new URL(url).pathname.split("/");
-  const suite = new CellSuite(driver, PLACE);
-  return Response.json(index === undefined ? suite.listing() : await suite.run(Number(index)));
-}
+const answer = answerOf(driver);
 
 addEventListener("fetch", (event) => {
-  event.respondWith(answer(event.request));
+  event.respondWith(answer(event.request.url, PLACE));
 });

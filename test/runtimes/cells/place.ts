@@ -1,4 +1,4 @@
-import type { Capability, RegisterTest } from "pqrun/conformance";
+import type { Capability, Suite } from "pqrun/conformance";
 
 /** Where a cell of the matrix finds what it connects to. */
 export interface Place {
@@ -14,5 +14,5 @@ export interface Place {
   readonly lacks?: Partial<Readonly<Record<Capability, string>>>;
 }
 
-/** Registers the conformance suite of one driver. */
-export type Driver = (place: Place, test: RegisterTest, print: (line: string) => void) => unknown;
+/** What the conformance suite needs of one driver. */
+export type Driver<Tx = never> = (place: Place) => Pick<Suite<Tx>, "open" | "lacks">;

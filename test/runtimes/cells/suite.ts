@@ -1,3 +1,5 @@
+import { executorSuite, queueSuite, runnerSuite, type Suite } from "pqrun/conformance";
+
 import { identity, type Identity } from "./identity.ts";
 import type { Driver, Place } from "./place.ts";
 
@@ -21,17 +23,28 @@ interface Test {
 /** A test that hangs is a failure, and keeps no other from its turn. */
 const TEST_LIMIT_MS = 30_000;
 
+/** Collects all that an executor is held to. */
+export function cellSuite<Tx>(driver: Driver<Tx>, place: Place): CellSuite {
+  const [tests, leftOut]: [Test[], string[]] = [[], []];
+  const suite: Suite<Tx> = {
+    ...driver(place),
+    test: (name, work) => tests.push({ name, work }),
+    print: (line) => leftOut.push(line),
+  };
+  executorSuite(suite);
+  queueSuite(suite);
+  runnerSuite(suite);
+  return new CellSuite(tests, leftOut);
+}
+
 /** One driver's conformance suite in this runtime, without a test runner, which not every runtime has. */
 export class CellSuite {
-  readonly #tests: Test[] = [];
-  readonly #leftOut: string[] = [];
+  readonly #tests: readonly Test[];
+  readonly #leftOut: readonly string[];
 
-  constructor(driver: Driver, place: Place) {
-    driver(
-      place,
-      (name, work) => this.#tests.push({ name, work }),
-      (line) => this.#leftOut.push(line),
-    );
+  constructor(tests: readonly Test[], leftOut: readonly string[]) {
+    this.#tests = tests;
+    this.#leftOut = leftOut;
   }
 
   listing(): Listing {

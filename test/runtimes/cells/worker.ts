@@ -1,16 +1,16 @@
-// A cell on workerd: `GET /<driver>` lists its tests, `GET /<driver>/<index>` runs one inside that request.
+// The cells on workerd. A socket lives no longer than its request, so each test is one.
 import { driver as neonHttp } from "./drivers/neon-http.ts";
 import { driver as neonWebSocket } from "./drivers/neon-websocket.ts";
 import { driver as pg } from "./drivers/pg.ts";
 import { driver as postgres } from "./drivers/postgres.ts";
-import type { Driver, Place } from "./place.ts";
-import { CellSuite } from "./suite.ts";
+import type { Place } from "./place.ts";
+import { answerOf, type Answer } from "./answer.ts";
 
-const DRIVERS: Readonly<Record<string, Driver>> = {
-  pg,
-  postgres,
-  "neon-http": neonHttp,
-  "neon-websocket": neonWebSocket,
+const CELLS: Readonly<Record<string, Answer>> = {
+  pg: answerOf(pg),
+  postgres: answerOf(postgres),
+  "neon-http": answerOf(neonHttp),
+  "neon-websocket": answerOf(neonWebSocket),
 };
 
 interface Env {
@@ -21,14 +21,13 @@ interface Env {
 
 export default {
   async fetch(request: Request, { PLACE, HYPERDRIVE }: Env): Promise<Response> {
-    const [, name = "", index] = new URL(request.url).pathname.split("/");
-    const driver = DRIVERS[name];
-    if (driver === undefined) return new Response(null, { status: 404 });
+    const [, name = ""] = new URL(request.url).pathname.split("/");
+    const answer = CELLS[name];
+    if (answer === undefined) return new Response(null, { status: 404 });
     const place =
       HYPERDRIVE === undefined
         ? PLACE
         : { ...PLACE, directUrl: PLACE.databaseUrl, databaseUrl: HYPERDRIVE.connectionString };
-    const suite = new CellSuite(driver, place);
-    return Response.json(index === undefined ? suite.listing() : await suite.run(Number(index)));
+    return answer(request.url, place);
   },
 };

@@ -1,7 +1,7 @@
-import { bunExecutor, type BunSql } from "pqrun/bun";
+import { bunExecutor, type BunSql, type BunTransaction } from "pqrun/bun";
 
 import type { Driver } from "../place.ts";
-import { emptied, prove } from "../prove.ts";
+import { emptied } from "../emptied.ts";
 
 /** As much of Bun as this cell uses; Node's types are the ones that are loaded. */
 declare const Bun: {
@@ -11,10 +11,8 @@ declare const Bun: {
   ) => BunSql & { close(options: { readonly timeout: number }): Promise<void> };
 };
 
-export const driver: Driver = ({ databaseUrl, lacks = {} }, test, print) => {
-  prove({
-    test,
-    print,
+export const driver: Driver<BunTransaction> = ({ databaseUrl, lacks = {} }) => {
+  return {
     lacks: { extended: "a text without parameters goes by the simple protocol", ...lacks },
     open: async () => {
       const direct = new Bun.SQL(databaseUrl, { max: 2 });
@@ -31,5 +29,5 @@ export const driver: Driver = ({ databaseUrl, lacks = {} }, test, print) => {
         },
       };
     },
-  });
+  };
 };

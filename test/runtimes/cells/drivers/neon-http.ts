@@ -2,15 +2,13 @@ import { neon, neonConfig } from "@neondatabase/serverless";
 import { neonExecutor } from "pqrun/neon";
 
 import type { Driver } from "../place.ts";
-import { emptied, prove } from "../prove.ts";
+import { emptied } from "../emptied.ts";
 
 const NO_SESSION = "HTTP has no session: a transaction is a batch";
 
-export const driver: Driver = ({ databaseUrl, neonEndpoint, lacks = {} }, test, print) => {
+export const driver: Driver = ({ databaseUrl, neonEndpoint, lacks = {} }) => {
   neonConfig.fetchEndpoint = neonEndpoint;
-  prove({
-    test,
-    print,
+  return {
     lacks: { transaction: NO_SESSION, with: NO_SESSION, listen: "HTTP has no session", ...lacks },
     open: async () => ({
       executor: neonExecutor(neon(databaseUrl)),
@@ -18,5 +16,5 @@ export const driver: Driver = ({ databaseUrl, neonEndpoint, lacks = {} }, test, 
       rival: await emptied(neonExecutor(neon(databaseUrl))),
       close: () => Promise.resolve(),
     }),
-  });
+  };
 };

@@ -1,17 +1,15 @@
 import { neonConfig, Pool } from "@neondatabase/serverless";
-import { pgExecutor } from "pqrun/pg";
+import { pgExecutor, type PgTransaction } from "pqrun/pg";
 
 import { inPgTransaction } from "../in-pg-transaction.ts";
 import type { Driver } from "../place.ts";
-import { emptied, prove } from "../prove.ts";
+import { emptied } from "../emptied.ts";
 
-export const driver: Driver = ({ databaseUrl, neonWsProxy, lacks = {} }, test, print) => {
+export const driver: Driver<PgTransaction> = ({ databaseUrl, neonWsProxy, lacks = {} }) => {
   neonConfig.wsProxy = neonWsProxy;
   neonConfig.useSecureWebSocket = false;
   neonConfig.pipelineConnect = false;
-  prove({
-    test,
-    print,
+  return {
     lacks: { extended: "the pg inside it has no queryMode", ...lacks },
     open: async () => {
       const direct = new Pool({ connectionString: databaseUrl, max: 2 });
@@ -31,5 +29,5 @@ export const driver: Driver = ({ databaseUrl, neonWsProxy, lacks = {} }, test, p
         },
       };
     },
-  });
+  };
 };

@@ -1,14 +1,12 @@
 import { Pool } from "pg";
-import { pgExecutor } from "pqrun/pg";
+import { pgExecutor, type PgTransaction } from "pqrun/pg";
 
 import { inPgTransaction } from "../in-pg-transaction.ts";
 import type { Driver } from "../place.ts";
-import { emptied, prove } from "../prove.ts";
+import { emptied } from "../emptied.ts";
 
-export const driver: Driver = ({ databaseUrl, directUrl = databaseUrl, lacks = {} }, test, print) => {
-  prove({
-    test,
-    print,
+export const driver: Driver<PgTransaction> = ({ databaseUrl, directUrl = databaseUrl, lacks = {} }) => {
+  return {
     lacks,
     open: async () => {
       const direct = new Pool({ connectionString: directUrl, max: 2 });
@@ -26,5 +24,5 @@ export const driver: Driver = ({ databaseUrl, directUrl = databaseUrl, lacks = {
         },
       };
     },
-  });
+  };
 };

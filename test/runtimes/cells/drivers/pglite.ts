@@ -1,9 +1,9 @@
 import { PGlite } from "@electric-sql/pglite";
 import { migrate } from "pqrun/migrate";
-import { pgliteExecutor } from "pqrun/pglite";
+import { pgliteExecutor, type PgliteTransaction } from "pqrun/pglite";
 
 import type { Driver } from "../place.ts";
-import { emptied, prove } from "../prove.ts";
+import { emptied } from "../emptied.ts";
 
 /** Seconds to start, so once; not before the first test, since listing tests needs none. */
 let started: Promise<PGlite> | undefined;
@@ -14,10 +14,8 @@ async function start(): Promise<PGlite> {
   return pglite;
 }
 
-export const driver: Driver = ({ lacks = {} }, test, print) => {
-  prove({
-    test,
-    print,
+export const driver: Driver<PgliteTransaction> = ({ lacks = {} }) => {
+  return {
     lacks: {
       rival: "PGlite is one session",
       abort: "a statement runs to its end before anything else in the process",
@@ -30,5 +28,5 @@ export const driver: Driver = ({ lacks = {} }, test, print) => {
       await emptied(executor);
       return { executor, begin: (work) => pglite.transaction(work), close: () => Promise.resolve() };
     },
-  });
+  };
 };

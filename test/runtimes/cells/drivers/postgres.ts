@@ -1,13 +1,11 @@
-import { postgresExecutor } from "pqrun/postgres";
+import { postgresExecutor, type PostgresTransaction } from "pqrun/postgres";
 import postgres from "postgres";
 
 import type { Driver } from "../place.ts";
-import { emptied, prove } from "../prove.ts";
+import { emptied } from "../emptied.ts";
 
-export const driver: Driver = ({ databaseUrl, directUrl = databaseUrl, lacks = {} }, test, print) => {
-  prove({
-    test,
-    print,
+export const driver: Driver<PostgresTransaction> = ({ databaseUrl, directUrl = databaseUrl, lacks = {} }) => {
+  return {
     lacks,
     open: async () => {
       const direct = postgres(directUrl, { max: 2, onnotice: () => undefined });
@@ -25,5 +23,5 @@ export const driver: Driver = ({ databaseUrl, directUrl = databaseUrl, lacks = {
         },
       };
     },
-  });
+  };
 };
