@@ -32,6 +32,9 @@ const COLUMNS = {
   "Hyperdrive, postgres": "postgres over Hyperdrive (local)",
 } as const;
 
+/** What the rows' titles begin with, in their order. */
+const ROWS = ["Node", "Bun", "Deno", "workerd", "Vercel", "PgBouncer"] as const;
+
 type Column = keyof typeof COLUMNS;
 const columns = Object.keys(COLUMNS) as Column[];
 
@@ -47,7 +50,10 @@ function rowsOf({ testResults }: Report): Map<string, Map<Column, CellCount>> {
     cell.ms += duration ?? 0;
     rows.set(title, row.set(column, cell));
   }
-  return new Map([...rows].sort(([one], [other]) => one.localeCompare(other, "en")));
+  const place = (title: string): number => ROWS.findIndex((name) => title.startsWith(name));
+  return new Map(
+    [...rows].sort(([one], [other]) => place(one) - place(other) || one.localeCompare(other, "en")),
+  );
 }
 
 function isColumn(title: string | undefined): title is Column {

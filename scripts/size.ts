@@ -19,18 +19,43 @@ interface Bundle {
   readonly limitKb: number;
 }
 
+const store = `export { PgJobStore } from "./${ENTRIES.index}";`;
 const bundles: readonly Bundle[] = [
-  { name: "enqueue alone (pqrun/producer)", source: exportAll("producer"), goalKb: 6, limitKb: 6 },
+  { name: "enqueue alone (pqrun/producer)", source: all("producer"), goalKb: 6, limitKb: 6 },
   ...ADAPTERS.map((adapter) => ({
     name: `enqueue and drain (pqrun, pqrun/${adapter})`,
-    source: `export { PgJobStore, drainOnce } from "./${ENTRIES.index}"; ${exportAll(adapter)}`,
+    source: `export { PgJobStore, drainOnce } from "./${ENTRIES.index}"; ${all(adapter)}`,
     goalKb: 14,
     limitKb: 20,
   })),
+  {
+    name: "a Hono route that enqueues (pqrun/hono, pqrun/producer, pqrun/neon)",
+    source: all("hono", "producer", "neon"),
+    goalKb: 7,
+    limitKb: 7,
+  },
+  {
+    name: "a Worker with a cron (pqrun/cloudflare, PgJobStore, pqrun/neon)",
+    source: `${store} ${all("cloudflare", "neon")}`,
+    goalKb: 20,
+    limitKb: 20,
+  },
+  {
+    name: "a route that drains (pqrun/vercel, PgJobStore, pqrun/neon)",
+    source: `${store} ${all("vercel", "neon")}`,
+    goalKb: 20,
+    limitKb: 20,
+  },
+  {
+    name: "a worker in a container (pqrun, pqrun/node, pqrun/pg)",
+    source: all("index", "node", "pg"),
+    goalKb: 26,
+    limitKb: 26,
+  },
 ];
 
-function exportAll(entry: keyof typeof ENTRIES): string {
-  return `export * from "./${ENTRIES[entry]}";`;
+function all(...entries: readonly (keyof typeof ENTRIES)[]): string {
+  return entries.map((entry) => `export * from "./${ENTRIES[entry]}";`).join(" ");
 }
 
 async function gzippedBytes(source: string): Promise<number> {
