@@ -3,6 +3,8 @@ import { executorSuite, queueSuite, runnerSuite, type Capability, type Subject }
 import { afterAll, describe, expect, test } from "vitest";
 
 import { neonExecutor } from "../../src/adapters/neon.ts";
+import { PgJobStore } from "../../src/core/store.ts";
+import { drainOnce } from "../../src/runners/drain-once.ts";
 import { conformanceDatabase } from "../support/conformance-database.ts";
 import { neonStandIn } from "../support/neon-stand-in.ts";
 
@@ -41,5 +43,39 @@ describe("Neon over HTTP", () => {
     const rows = await executor.query("SELECT current_setting('transaction_isolation') AS a");
     expect(rows).toEqual([{ a: "read committed" }]);
     expect(standIn.requests - before).toBe(1);
+  });
+
+  test("a drain of 1,000 jobs is one request per batch, and one to see that no more is due", async () => {
+    const { executor } = await open();
+    await database.rival.query(
+      "INSERT INTO public.jobs (job_type, payload) SELECT 'a', '{}' FROM generate_series(1, 1000)",
+    );
+    const before = standIn.requests;
+    const report = await drainOnce({
+      store: new PgJobStore(executor),
+      handlers: { a: () => undefined },
+      budgetMs: 60_000,
+      concurrency: 100,
+    });
+    expect(report).toMatchObject({ done: 1_000, stoppedBy: "empty" });
+    expect(standIn.requests - before).toBe(report.statements);
+    expect(report.statements).toBeLessThanOrEqual(12);
+  });
+
+  test("maxStatements keeps a drain under the requests that a free Worker may send", async () => {
+    const { executor } = await open();
+    await database.rival.query(
+      "INSERT INTO public.jobs (job_type, payload) SELECT 'a', '{}' FROM generate_series(1, 1000)",
+    );
+    const before = standIn.requests;
+    const report = await drainOnce({
+      store: new PgJobStore(executor),
+      handlers: { a: () => undefined },
+      budgetMs: 60_000,
+      maxStatements: 45,
+    });
+    expect(report).toMatchObject({ stoppedBy: "maxStatements", more: true, unsettled: 0 });
+    expect(standIn.requests - before).toBeLessThanOrEqual(45);
+    expect(await database.rival.query("SELECT 1 FROM public.jobs WHERE status = 'RUNNING'")).toEqual([]);
   });
 });
