@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
+import { resolve } from "node:path";
 
 import { expect } from "vitest";
 
@@ -19,7 +20,7 @@ export interface ExampleProcess extends AsyncDisposable {
 /** Long enough for a slow machine's start; whoever waits sees what was printed when it is over. */
 const WAIT = { timeout: 45_000, interval: 100 };
 
-/** Starts what a user types there. Whoever disposes of it kills what did not end by itself. */
+/** Starts what a user types there, or in another folder. Whoever disposes of it kills what did not end by itself. */
 export function startExample(
   example: string,
   [program, ...args]: readonly [string, ...string[]],
@@ -27,7 +28,7 @@ export function startExample(
 ): ExampleProcess {
   let output = "";
   const child = spawn(program, args, {
-    cwd: `${PROJECT}examples/${example}`,
+    cwd: resolve(PROJECT, "examples", example),
     env: { ...process.env, NO_COLOR: "1", ...env },
     stdio: ["ignore", "pipe", "pipe"],
     // A group of its own, so that what it started can be killed with it.
