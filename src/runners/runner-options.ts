@@ -8,6 +8,7 @@ import type { PgJobStore } from "../core/store.ts";
 import type { Handlers } from "./handler.ts";
 import type { OnJobEvent } from "./job-event.ts";
 import type { AnyHandler, RunJobOptions } from "./run-job.ts";
+import { soundLogger, soundPolicy } from "./sound.ts";
 
 /** Options that the worker and the drain share. */
 export interface RunnerOptions<J extends JobContracts = UntypedJobs, Tx = never> {
@@ -55,14 +56,15 @@ export function checkRunner<J extends JobContracts, Tx>(
     Object.entries(options.handlers as unknown as Readonly<Record<string, AnyHandler>>),
   );
   for (const [type, handler] of handlers) checkHandler(store, type, handler);
-  const { concurrency = 10, staleTimeoutSeconds = 1_200, logger = silentLogger } = options;
+  const { concurrency = 10, staleTimeoutSeconds = 1_200 } = options;
+  const logger = soundLogger(options.logger ?? silentLogger);
   checkNumber("concurrency", concurrency, 1, 1_000, true);
   checkNumber("staleTimeoutSeconds", staleTimeoutSeconds, 1, 2_147_483);
   const { workerId, redact, onEvent, reaper = true } = options;
   if (workerId !== undefined && (typeof workerId !== "string" || !/^\P{Cc}{1,200}$/u.test(workerId))) {
     throw new InvalidInputError("workerId", "1 to 200 characters without control characters", workerId);
   }
-  const backoff = options.backoff ?? backoffPolicy();
+  const backoff = soundPolicy("backoff", options.backoff, backoffPolicy(), logger);
   const runJob = { store, handlers, backoff, timeoutSeconds: staleTimeoutSeconds, logger, redact, now };
   return {
     store,

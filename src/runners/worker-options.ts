@@ -4,6 +4,7 @@ import { idlePollPolicy, loopErrorPolicy } from "../core/policies.ts";
 import type { IdlePollPolicy, LoopErrorPolicy } from "../core/policies.ts";
 import { checkNumber, checkRunner } from "./runner-options.ts";
 import type { CheckedRunner, RunnerOptions } from "./runner-options.ts";
+import { soundLogger, soundPolicy } from "./sound.ts";
 import { processEnvironment, workerEnvironment } from "./worker-environment.ts";
 import type { Environment } from "./worker-environment.ts";
 
@@ -58,7 +59,10 @@ export interface CheckedWorker extends CheckedRunner {
 
 /** @throws InvalidInputError naming the option. */
 export function checkWorker<J extends JobContracts, Tx>(options: WorkerOptions<J, Tx>): CheckedWorker {
-  const said = workerEnvironment(options.env ?? processEnvironment(), options.logger ?? silentLogger);
+  const said = workerEnvironment(
+    options.env ?? processEnvironment(),
+    soundLogger(options.logger ?? silentLogger),
+  );
   const now = options.clock ?? (() => performance.now());
   const runner = checkRunner({ ...options, ...said }, now);
   const all = {
@@ -87,8 +91,8 @@ export function checkWorker<J extends JobContracts, Tx>(options: WorkerOptions<J
     shutdownMs: all.shutdownTimeoutSeconds * 1000,
     leaseMs: all.leaseMs,
     safetyPollMs: all.safetyPollSeconds * 1000,
-    idlePoll: options.idlePoll ?? idlePollPolicy(),
-    loopError: options.loopError ?? loopErrorPolicy(),
+    idlePoll: soundPolicy("idlePoll", options.idlePoll, idlePollPolicy(), runner.logger, Infinity),
+    loopError: soundPolicy("loopError", options.loopError, loopErrorPolicy(), runner.logger),
     maxBuffer: all.maxBuffer,
     now,
   };
