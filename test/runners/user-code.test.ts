@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 
 import { drainOnce } from "../../src/runners/drain-once.ts";
 import { jobRow } from "../support/job-rows.ts";
@@ -51,14 +51,27 @@ test.each([
   expect(due).toEqual({ as_default: true });
 });
 
-test("an idlePoll that throws ends no worker", async () => {
-  await using worker = startWorker(queue, { idlePoll: throwingPolicy });
+test("an idlePoll that throws is logged, and fails no turn", async () => {
+  const { lines, logger } = collector();
+  await using worker = startWorker(queue, {
+    idlePoll: throwingPolicy,
+    logger,
+    // A LISTEN that hears nothing: only then a worker polls.
+    between: (executor) => ({ ...executor, listen: () => Promise.resolve(() => Promise.resolve()) }),
+  });
   await queue.insert();
   worker.worker.wake();
   await worker.log.until("done");
   await queue.insert();
   worker.worker.wake();
   await worker.log.until("done", 2);
+  await vi.waitFor(
+    () => {
+      expect(lines).toContain("error: idlePoll threw");
+    },
+    { timeout: 10_000 },
+  );
+  expect(lines).not.toContain("warn: a turn failed");
 });
 
 test("a loopError that throws ends no worker", async () => {
