@@ -1,0 +1,27 @@
+import { existsSync, readdirSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+import { expect, test } from "vitest";
+
+import { blocksOf, linksOf, problemsIn } from "./documents.ts";
+
+const docs = fileURLToPath(new URL("../../docs/", import.meta.url));
+const pages = readdirSync(docs).filter((name) => name.endsWith(".md"));
+
+/** As much of Deno as the pages use; the types that are loaded are Node's. */
+const DENO = `declare const Deno: {
+  readonly env: { get(name: string): string | undefined };
+  serve(answer: (request: Request) => Response | Promise<Response>): unknown;
+};`;
+
+test.each(pages)(
+  "each piece of TypeScript in %s compiles under the strictest settings",
+  { timeout: 60_000 },
+  (page) => {
+    expect(problemsIn(blocksOf(`docs/${page}`, "ts"), DENO)).toBe("");
+  },
+);
+
+test.each(pages)("each link in %s into the repository leads somewhere", (page) => {
+  expect(linksOf(`docs/${page}`).filter((path) => !existsSync(docs + path))).toEqual([]);
+});
