@@ -1,10 +1,10 @@
-import { Pool } from "pg";
 import { executorSuite, queueSuite, runnerSuite, type Subject } from "pqrun/conformance";
 import { describe, test } from "vitest";
 
 import { pgExecutor, type PgTransaction } from "../../src/adapters/pg.ts";
 import { conformanceDatabase } from "../support/conformance-database.ts";
 import { inPgTransaction } from "../support/pg-transaction.ts";
+import { testPool } from "../support/pool.ts";
 
 const database = await conformanceDatabase();
 
@@ -18,11 +18,7 @@ const types = {
 
 async function open(): Promise<Subject<PgTransaction>> {
   await database.empty();
-  const pool = new Pool({
-    connectionString: database.url,
-    max: 6,
-    types,
-  });
+  const pool = testPool(database.url, { max: 6, types });
   return {
     executor: pgExecutor(pool, { prepare: true }),
     rival: database.rival,

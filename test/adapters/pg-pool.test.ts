@@ -1,16 +1,16 @@
-import { Pool } from "pg";
 import { executorSuite, queueSuite, runnerSuite, type Subject } from "pqrun/conformance";
 import { describe, test } from "vitest";
 
 import { pgExecutor, type PgTransaction } from "../../src/adapters/pg.ts";
 import { conformanceDatabase } from "../support/conformance-database.ts";
 import { inPgTransaction } from "../support/pg-transaction.ts";
+import { testPool } from "../support/pool.ts";
 
 const database = await conformanceDatabase();
 
 async function open(): Promise<Subject<PgTransaction>> {
   await database.empty();
-  const pool = new Pool({ connectionString: database.url, max: 6 });
+  const pool = testPool(database.url, { max: 6 });
   return {
     executor: pgExecutor(pool),
     rival: database.rival,

@@ -1,9 +1,9 @@
-import { Pool } from "pg";
 import { afterAll } from "vitest";
 
 import { pgExecutor } from "../../src/adapters/pg.ts";
 import { migrate } from "../../src/cli/migrate.ts";
 import type { SqlExecutor } from "../../src/core/executor.ts";
+import { testPool } from "./pool.ts";
 import { freshDatabase } from "./postgres.ts";
 
 /** A migrated database that the conformance tests of one file have to themselves. */
@@ -18,8 +18,7 @@ export interface ConformanceDatabase {
 /** Opens it until the end of the file. */
 export async function conformanceDatabase(): Promise<ConformanceDatabase> {
   const database = await freshDatabase();
-  const pool = new Pool({ connectionString: database.url, max: 4 });
-  pool.on("error", () => undefined); // Dropping the database ends its idle sessions.
+  const pool = testPool(database.url, { max: 4 });
   const rival = pgExecutor(pool);
   await migrate(rival);
   afterAll(async () => {

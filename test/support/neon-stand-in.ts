@@ -4,8 +4,10 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { connect, type AddressInfo } from "node:net";
 import { json } from "node:stream/consumers";
 
-import { Client, Pool, type PoolClient, type QueryArrayConfig } from "pg";
+import { Client, type Pool, type PoolClient, type QueryArrayConfig } from "pg";
 import { WebSocketServer, type WebSocket } from "ws";
+
+import { testPool } from "./pool.ts";
 
 /** The stand-in, and what to tell `neonConfig` of it. */
 export interface NeonStandIn extends AsyncDisposable {
@@ -52,8 +54,7 @@ export async function neonStandIn(): Promise<NeonStandIn> {
 function poolOf(pools: Map<string, Pool>, connectionString: string): Pool {
   const known = pools.get(connectionString);
   if (known !== undefined) return known;
-  const pool = new Pool({ connectionString, max: 20 });
-  pool.on("error", () => undefined); // Dropping the database ends its idle sessions.
+  const pool = testPool(connectionString, { max: 20 });
   pools.set(connectionString, pool);
   return pool;
 }

@@ -1,10 +1,10 @@
-import { Pool } from "pg";
 import { onTestFinished } from "vitest";
 
 import { pgExecutor, type PgTransaction } from "../../src/adapters/pg.ts";
 import type { JobContracts, UntypedJobs } from "../../src/core/contract.ts";
 import type { SqlExecutor } from "../../src/core/executor.ts";
 import { PgJobStore, type StoreOptions } from "../../src/core/store.ts";
+import { testPool } from "./pool.ts";
 import type { TestQueue } from "./queue.ts";
 import type { Wire } from "./wire.ts";
 
@@ -22,8 +22,7 @@ export function pooledStore<J extends JobContracts = UntypedJobs>(
   queue: TestQueue,
   { wire, between = (executor) => executor, max = 4, ...options }: PooledStoreOptions<J> = {},
 ): PgJobStore<J, PgTransaction> {
-  const pool = new Pool({ connectionString: queue.url, max });
-  pool.on("error", () => undefined); // Some tests kill sessions.
+  const pool = testPool(queue.url, { max });
   onTestFinished(() => {
     // Not awaited: a test that cuts its wire leaves connections that end with the database.
     void pool.end();

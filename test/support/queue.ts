@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 
-import { Client, Pool } from "pg";
+import { Client } from "pg";
 import { afterAll, afterEach, beforeEach } from "vitest";
 
 import { pgExecutor, type PgTransaction } from "../../src/adapters/pg.ts";
@@ -10,6 +10,7 @@ import type { SqlExecutor } from "../../src/core/executor.ts";
 import type { PickedUpJob } from "../../src/core/job.ts";
 import { PgJobStore, type StoreOptions } from "../../src/core/store.ts";
 import type { PickUp } from "../../src/core/turn.ts";
+import { testPool } from "./pool.ts";
 import { freshDatabase } from "./postgres.ts";
 
 /** A store of any jobs over `pg`. */
@@ -59,7 +60,7 @@ export async function testQueue(): Promise<TestQueue> {
   };
   const own = await connect();
   await migrate(pgExecutor(own));
-  const pool = new Pool({ connectionString: database.url, max: 4 });
+  const pool = testPool(database.url, { max: 4 });
   /** The processes of the sessions that the test under way has opened; undefined between tests. */
   let opened: number[] | undefined;
   beforeEach(async () => {

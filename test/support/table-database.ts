@@ -1,4 +1,4 @@
-import { Pool } from "pg";
+import type { Pool } from "pg";
 
 import {
   migrate,
@@ -7,6 +7,7 @@ import {
   type MigrationReport,
 } from "../../src/cli/migrate.ts";
 import type { SqlExecutor } from "../../src/core/executor.ts";
+import { testPool } from "./pool.ts";
 import { freshDatabase } from "./postgres.ts";
 
 type Rows = Record<string, unknown>[];
@@ -25,8 +26,7 @@ export interface TableDatabase extends AsyncDisposable {
 /** Opens an empty database, dropped when disposed of. */
 export async function tableDatabase({ max = 4 }: { max?: number } = {}): Promise<TableDatabase> {
   const database = await freshDatabase();
-  const pool = new Pool({ connectionString: database.url, max });
-  pool.on("error", () => undefined); // Dropping the database ends its idle sessions.
+  const pool = testPool(database.url, { max });
   const rows = async (text: string, params: readonly unknown[] = []): Promise<Rows> =>
     (await pool.query<Record<string, unknown>>(text, [...params])).rows;
   const executor: SqlExecutor = { query: (text, params) => rows(text, params) };
