@@ -20,8 +20,8 @@ export class Outbox {
   /** Those whose rows somebody else had locked. */
   readonly #busy = new Set<string>();
   #busyAnswers = 0;
-  /** Settlements that were refused together: each goes alone until the bad one is found. */
-  readonly #suspects = new Set<string>();
+  /** Settlements that were refused together, by key: halved until the bad one is alone. */
+  #suspects: readonly (readonly string[])[] = [];
   /** Those that were refused alone, and go without what they carried. */
   readonly #stripped = new Set<string>();
   #leftToExpire = 0;
@@ -44,9 +44,9 @@ export class Outbox {
     return this.#busy.size === 0 ? 0 : (BUSY_AGAIN_MS[this.#busyAnswers - 1] ?? 1_000);
   }
 
-  /** Whether the next settlement is to go alone: the last refusal may be its fault. */
+  /** Whether the next settlements are to go without anything else: the last refusal may be their fault. */
   get suspects(): boolean {
-    return this.#suspects.size > 0;
+    return this.#suspects.length > 0;
   }
 
   /** How many will not be settled, their leases left to run out: they ignored a shutdown, or were refused to the last. */
@@ -67,11 +67,8 @@ export class Outbox {
 
   /** The next settlements to send, in the order in which the jobs ended. */
   next(): readonly Settlement[] {
-    for (const key of this.#suspects) {
-      const suspect = this.#waiting.get(key);
-      if (suspect !== undefined) return [suspect.settlement];
-      this.#suspects.delete(key);
-    }
+    const [group] = this.#suspects;
+    if (group !== undefined) return group.flatMap((key) => this.#waiting.get(key)?.settlement ?? []);
     const batch: Settlement[] = [];
     let characters = 0;
     for (const { settlement } of this.#waiting.values()) {
@@ -87,6 +84,8 @@ export class Outbox {
     const busy = answers.filter(({ verdict }) => verdict === "busy").map(settlementKey);
     this.#busyAnswers = busy.length === 0 ? 0 : this.#busyAnswers + 1;
     for (const key of busy) this.#busy.add(key);
+    // What was let through is not to blame, busy or not.
+    this.#clear(answers.map(settlementKey));
     for (const answer of answers) {
       const key = settlementKey(answer);
       const ended = this.#waiting.get(key);
@@ -99,20 +98,35 @@ export class Outbox {
 
   /**
    * Takes in a refusal of the whole statement. Where a value may be to blame
-   * (classes 22, 23, 54, and P0, a trigger's word) each settlement goes alone
-   * next; one that is refused alone goes without what it carried, and one that
-   * is refused even so is left to its lease.
+   * (classes 22, 23, 54, and P0, a trigger's word) the settlements go without
+   * anything else next, and halved where they did so already; one that is
+   * refused alone goes without what it carried, and one that is refused even
+   * so is left to its lease. So one bad row among n costs about 2 log2 n
+   * statements, which a drain with few of them can afford.
    *
    * @param alone whether the statement did nothing but settle
    * @returns whether another try may do better
    */
   refused(settlements: readonly Settlement[], error: unknown, alone: boolean): boolean {
     const state = sqlState(error) ?? "";
-    const [only] = settlements;
-    if (only === undefined || !/^(?:2[23]|54|P0)/.test(state)) return false;
-    if (settlements.length === 1 && alone) this.#strip(settlementKey(only.job), state);
-    else for (const { job } of settlements) this.#suspects.add(settlementKey(job));
+    const [first] = settlements;
+    if (first === undefined || !/^(?:2[23]|54|P0)/.test(state)) return false;
+    const keys = settlements.map(({ job }) => settlementKey(job));
+    this.#clear(keys);
+    const half = Math.ceil(keys.length / 2);
+    const groups = alone && keys.length > 1 ? [keys.slice(0, half), keys.slice(half)] : [keys];
+    this.#suspects = [...groups, ...this.#suspects];
+    if (alone && keys.length === 1) this.#strip(settlementKey(first.job), state);
     return true;
+  }
+
+  /** Suspects these no longer. */
+  #clear(keys: readonly string[]): void {
+    if (this.#suspects.length === 0) return;
+    const cleared = new Set(keys);
+    this.#suspects = this.#suspects
+      .map((group) => group.filter((key) => !cleared.has(key)))
+      .filter((group) => group.length > 0);
   }
 
   #strip(key: string, state: string): void {
@@ -135,8 +149,8 @@ export class Outbox {
   #forget(key: string): void {
     this.#waiting.delete(key);
     this.#busy.delete(key);
-    this.#suspects.delete(key);
     this.#stripped.delete(key);
+    this.#clear([key]);
   }
 }
 

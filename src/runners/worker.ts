@@ -178,8 +178,8 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
     if (now < this.#timing.notBefore && !this.#timeOver) return undefined;
     if (this.#timeOver && this.#timing.failures > 0) return undefined;
     const settlements = this.#slots.outbox.next();
-    // A turn is never sent twice: after an unknown outcome what was to be settled goes alone.
-    const alone = this.#timing.failures > 0 && settlements.length > 0;
+    // A turn is never sent twice: after an unknown outcome, or a refusal, what was to be settled goes alone.
+    const alone = settlements.length > 0 && (this.#timing.failures > 0 || this.#slots.outbox.suspects);
     const pickUp = alone || this.#stopping ? undefined : this.#pickUp(now);
     const { ready, busyMs } = this.#slots.outbox;
     const settle =
@@ -264,9 +264,10 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
   #failed(request: TurnRequest, error: unknown, sentAt: number): void {
     const { settlements = [], pickUp, reap } = request;
     this.#listener?.failed(request);
-    this.#timing.failed();
+    const alone = pickUp === undefined && reap === undefined;
+    // A refusal says that the database is well: only a failure waits.
+    if (!this.#slots.outbox.refused(settlements, error, alone)) this.#timing.failed();
     if (this.#slots.outbox.size > 0) this.#timing.gather();
-    this.#slots.outbox.refused(settlements, error, pickUp === undefined && reap === undefined);
     if (pickUp !== undefined && isPqrunError(error, "unknown-outcome"))
       this.#lost.add(pickUp.lockedBy, sentAt);
     this.#schedule.lookNow();

@@ -173,6 +173,27 @@ test("a settlement that PostgreSQL refuses does not keep the others from theirs"
   }
 });
 
+test("refused settlements among a hundred are found by halving, in the statements of a free Worker", async () => {
+  await insertJobs(queue, 100);
+  await queue.rows("ALTER TABLE jobs ADD CONSTRAINT no_three CHECK (result->>'n' NOT IN ('3', '77'))");
+  try {
+    const report = await drainOnce({
+      store: pooledStore(queue),
+      handlers: { a: ({ payload }) => payload },
+      budgetMs: 20_000,
+      concurrency: 100,
+      maxStatements: 45,
+    });
+    expect(report).toMatchObject({ done: 100, unsettled: 0 });
+    const stripped = await queue.rows(
+      "SELECT payload->>'n' AS n FROM jobs WHERE status = 'DONE' AND result IS NULL ORDER BY id",
+    );
+    expect(stripped).toEqual([{ n: "3" }, { n: "77" }]);
+  } finally {
+    await queue.rows("ALTER TABLE jobs DROP CONSTRAINT no_three");
+  }
+});
+
 test("a job that was cancelled or reaped meanwhile is told as that, and stays as it is", async () => {
   const [cancelled, reaped] = [await queue.insert(), await queue.insert()];
   const log = new EventLog();
