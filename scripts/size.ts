@@ -5,6 +5,7 @@ import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 
 import { ENTRIES } from "./entries.ts";
+import { squeezeSql } from "./squeeze-sql.ts";
 
 /** 1 kB is 1024 bytes. */
 const KB = 1024;
@@ -67,6 +68,7 @@ async function gzippedBytes(source: string): Promise<number> {
     format: "esm",
     target: "es2022",
     packages: "external",
+    plugins: [squeezeSql],
   });
   return gzipSync(outputFiles[0]?.contents ?? "", { level: 9 }).length;
 }
