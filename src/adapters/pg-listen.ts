@@ -1,6 +1,6 @@
 import { quoteName } from "../core/identifiers.ts";
 import type { PgClient, PgNotification, PgPool } from "./pg-driver.ts";
-import { destroy } from "./pg-session.ts";
+import { destroy, type PgSession } from "./pg-session.ts";
 import { sharedListen } from "./shared-listen.ts";
 import type { OnNotify, Unlisten } from "./shared-listen.ts";
 
@@ -73,9 +73,27 @@ async function open(
 /** LISTENs on a client of the caller's. */
 export function listenOnClient(
   client: PgClient,
-  send: (text: string) => Promise<unknown>,
+  session: PgSession,
 ): (channel: string, onNotify: OnNotify) => Promise<Unlisten> {
-  return sharedListen({ send, hear: (heard) => hear(client, heard) });
+  const listen = sharedListen({
+    send: (text) => session.command(text),
+    hear: (heard) => hear(client, heard),
+  });
+  return async (channel, onNotify) => {
+    await refusePooled(client, session);
+    return listen(channel, onNotify);
+  };
+}
+
+/**
+ * A pooler lends the client the session that listens for each of its own statements, with which it hears what
+ * it sends itself: whoever probes whether LISTEN works is misled. But a pooler tells a process of its own making.
+ */
+async function refusePooled(client: PgClient, session: PgSession): Promise<void> {
+  const told = client.processID;
+  if (typeof told !== "number") return;
+  const [row] = await session.query("SELECT pg_catalog.pg_backend_pid()::text AS pid");
+  if (row?.["pid"] !== String(told)) throw new Error("LISTEN needs a session, and the client has a pooler's");
 }
 
 function hear(client: PgClient, heard: (channel: string, payload: string) => void): () => void {

@@ -47,7 +47,8 @@ const MAX_PREPARED = 100;
  * Of a Pool, `listen` keeps one client for as long, and an aborted statement's
  * connection is destroyed. Over a Client there is no `transaction`, since
  * anybody's statement would be part of it: its owner does BEGIN and uses
- * `store.with(client)`. A statement aborted there goes on running.
+ * `store.with(client)`. A statement aborted there goes on running, and `listen`
+ * is refused behind a pooler.
  *
  * ```ts
  * const store = new PgJobStore(pgExecutor(new Pool({ connectionString })));
@@ -81,7 +82,7 @@ function ofClient(client: PgClient, prepare: PgPrepare): SqlExecutor {
   const session = new PgSession(client, prepare);
   return {
     query: (text, params, options) => session.query(text, params, options),
-    listen: listenOnClient(client, (text) => session.command(text)),
+    listen: listenOnClient(client, session),
   };
 }
 
