@@ -1,5 +1,5 @@
-import { postgresExecutor } from "pqrun/postgres";
-import postgres from "postgres";
+import { Pool } from "pg";
+import { pgExecutor } from "pqrun/pg";
 
 import { createWorker, type Secrets } from "./worker.ts";
 
@@ -7,10 +7,10 @@ interface Env extends Secrets {
   readonly HYPERDRIVE: Hyperdrive;
 }
 
-/** Two connections of the six that an invocation may have open; they end with it, so nothing closes them. */
-const OPTIONS = { max: 2, fetch_types: false };
+/** Two of the six connections that an invocation may have open. They end with it: nothing closes them. */
+const MAX_CONNECTIONS = 2;
 
 /** Over Hyperdrive, the Worker speaks to any PostgreSQL, through a pool of Cloudflare's. */
 export default createWorker((env: Env) =>
-  postgresExecutor(postgres(env.HYPERDRIVE.connectionString, OPTIONS)),
+  pgExecutor(new Pool({ connectionString: env.HYPERDRIVE.connectionString, max: MAX_CONNECTIONS })),
 );
