@@ -78,7 +78,7 @@ function fromPool(
 
 async function openPostgres(url: string): ReturnType<Open> {
   const { default: postgres } = await import("postgres");
-  const sql = postgres(url, {
+  const sql = postgres(withoutChannelBinding(url), {
     max: MAX_CONNECTIONS,
     connect_timeout: CONNECT_SECONDS,
     // It prints them otherwise.
@@ -86,4 +86,12 @@ async function openPostgres(url: string): ReturnType<Open> {
     connection: { application_name: "pqrun" },
   });
   return { executor: postgresExecutor(sql), [Symbol.asyncDispose]: () => sql.end({ timeout: 5 }) };
+}
+
+/**
+ * Neon's console puts `channel_binding=require` into its URLs. pg ignores it;
+ * postgres.js, which can't bind either, would send it to a server that refuses it.
+ */
+export function withoutChannelBinding(url: string): string {
+  return url.replace(/(?<=[?&])channel_binding=[^&]*&?/, "").replace(/[?&]$/, "");
 }
