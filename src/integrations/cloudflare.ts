@@ -39,6 +39,9 @@ const MAX_AFTER_RESPONSE_MS = 25_000;
  * each invocation, since on Workers a socket outlives none. Where the drain
  * breaks off, the invocation fails, so that Cloudflare shows it.
  *
+ * An invocation has six connections at once: handlers that fetch want a
+ * `concurrency` of at most 5, which leaves one to the drain over HTTP.
+ *
  * The same default export works as a Bun cron, whose process exits with 1 then.
  * Bun hands over the trigger alone: `env` is the process's environment there.
  *
