@@ -22,6 +22,15 @@ async function open(): Promise<Subject> {
   };
 }
 
+async function openWithJobs(count: number): Promise<Subject> {
+  const subject = await open();
+  await database.rival.query(
+    "INSERT INTO public.jobs (job_type, payload) SELECT 'a', '{}' FROM generate_series(1, $1::int)",
+    [String(count)],
+  );
+  return subject;
+}
+
 const lacks: Partial<Record<Capability, string>> = {
   transaction: "HTTP has no session: a transaction is a batch",
   with: "HTTP has no session: a transaction is a batch",
@@ -46,10 +55,7 @@ describe("Neon over HTTP", () => {
   });
 
   test("a drain of 1,000 jobs is one request per batch, and one to see that no more is due", async () => {
-    const { executor } = await open();
-    await database.rival.query(
-      "INSERT INTO public.jobs (job_type, payload) SELECT 'a', '{}' FROM generate_series(1, 1000)",
-    );
+    const { executor } = await openWithJobs(1_000);
     const before = standIn.requests;
     const report = await drainOnce({
       store: new PgJobStore(executor),
@@ -63,10 +69,7 @@ describe("Neon over HTTP", () => {
   });
 
   test("maxStatements keeps a drain under the requests that a free Worker may send", async () => {
-    const { executor } = await open();
-    await database.rival.query(
-      "INSERT INTO public.jobs (job_type, payload) SELECT 'a', '{}' FROM generate_series(1, 1000)",
-    );
+    const { executor } = await openWithJobs(1_000);
     const before = standIn.requests;
     const report = await drainOnce({
       store: new PgJobStore(executor),

@@ -5,7 +5,7 @@ import { afterAll, describe, test } from "vitest";
 import { pgExecutor, type PgTransaction } from "../../src/adapters/pg.ts";
 import { conformanceDatabase } from "../support/conformance-database.ts";
 import { neonStandIn } from "../support/neon-stand-in.ts";
-import { inPgTransaction } from "../support/pg-transaction.ts";
+import { inPgTransaction } from "../runtimes/cells/in-pg-transaction.ts";
 
 const database = await conformanceDatabase();
 const neon = await neonStandIn();

@@ -4,7 +4,7 @@ import { describe, test } from "vitest";
 
 import { pgExecutor, type PgTransaction } from "../../src/adapters/pg.ts";
 import { conformanceDatabase } from "../support/conformance-database.ts";
-import { inPgTransaction } from "../support/pg-transaction.ts";
+import { inPgTransaction } from "../runtimes/cells/in-pg-transaction.ts";
 
 const database = await conformanceDatabase();
 

@@ -3,7 +3,7 @@ import { describe, test } from "vitest";
 
 import { pgExecutor, type PgTransaction } from "../../src/adapters/pg.ts";
 import { conformanceDatabase } from "../support/conformance-database.ts";
-import { inPgTransaction } from "../support/pg-transaction.ts";
+import { inPgTransaction } from "../runtimes/cells/in-pg-transaction.ts";
 import { testPool } from "../support/pool.ts";
 
 const database = await conformanceDatabase();

@@ -1,12 +1,10 @@
-import { once } from "node:events";
-import { createServer, type AddressInfo } from "node:net";
-
 import { Client, Pool } from "pg";
 import { expect, test } from "vitest";
 
 import { pgExecutor } from "../../src/adapters/pg.ts";
 import { PgJobStore } from "../../src/core/store.ts";
 import { pickUpOf, pickUpOne, testQueue, type QueueSession } from "../support/queue.ts";
+import { freePort } from "../support/server-process.ts";
 
 const queue = await testQueue();
 
@@ -60,17 +58,8 @@ test("an enqueue that the server refused is no unknown outcome", async () => {
   }
 });
 
-async function closedPort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}
-
 test("a statement that never left is no unknown outcome: nobody listens there", async () => {
-  const pool = new Pool({ host: "127.0.0.1", port: await closedPort(), user: "u", password: "p" });
+  const pool = new Pool({ host: "127.0.0.1", port: await freePort(), user: "u", password: "p" });
   const store = new PgJobStore(pgExecutor(pool));
   await expect(store.enqueue("a", {})).rejects.toMatchObject({ code: "ECONNREFUSED" });
   await pool.end();

@@ -1,11 +1,11 @@
 import { spawn, type ChildProcessByStdio } from "node:child_process";
 import { once } from "node:events";
-import { createServer, type AddressInfo } from "node:net";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 
 import { afterAll, beforeAll, expect, test } from "vitest";
 
+import { freePort } from "../support/server-process.ts";
 import { tableDatabase, type TableDatabase } from "../support/table-database.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -76,15 +76,6 @@ function listening({ stdout }: Example["child"]): Promise<void> {
       if (String(text).includes("listening on")) resolve();
     });
   });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 async function done(api: Example, id: unknown): Promise<Record<string, unknown>> {

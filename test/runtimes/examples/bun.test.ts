@@ -9,7 +9,8 @@ import { PROJECT } from "../../../scripts/install-built.ts";
 import { neonStandIn } from "../../support/neon-stand-in.ts";
 import { tableDatabase } from "../../support/table-database.ts";
 import { program } from "../program.ts";
-import { doneOver, freePort, runExample, said, startExample } from "./example-process.ts";
+import { freePort } from "../../support/server-process.ts";
+import { doneOver, runExample, said, startExample } from "./example-process.ts";
 
 const bun = program("bun");
 const database = await tableDatabase();

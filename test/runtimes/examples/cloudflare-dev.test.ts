@@ -5,7 +5,8 @@ import { expect, test } from "vitest";
 import { PROJECT } from "../../../scripts/install-built.ts";
 import { tableDatabase } from "../../support/table-database.ts";
 import { quietly } from "./cloudflare-workerd.ts";
-import { freePort, said, startExample } from "./example-process.ts";
+import { freePort } from "../../support/server-process.ts";
+import { said, startExample } from "./example-process.ts";
 
 const EXAMPLE = "cloudflare-cron";
 const API_TOKEN = "a-token-of-some-length";

@@ -6,16 +6,10 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeEach, expect, test } from "vitest";
 
 import { PROJECT } from "../../../scripts/install-built.ts";
+import { freePort } from "../../support/server-process.ts";
 import { tableDatabase } from "../../support/table-database.ts";
 import { program } from "../program.ts";
-import {
-  doneOver,
-  freePort,
-  runExample,
-  said,
-  startExample,
-  type ExampleProcess,
-} from "./example-process.ts";
+import { doneOver, runExample, said, startExample, type ExampleProcess } from "./example-process.ts";
 
 /** A folder outside of this repository, where `deno task` would take npm's package deno for a command of Node's. */
 const folder = mkdtempSync(join(realpathSync(tmpdir()), "pqrun-deno-"));

@@ -1,6 +1,5 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { createServer, type AddressInfo } from "node:net";
 import { resolve } from "node:path";
 
 import { expect } from "vitest";
@@ -75,14 +74,4 @@ export async function doneOver(origin: string, id: string): Promise<unknown> {
   const body = async (): Promise<unknown> => (await fetch(`${origin}/jobs/${id}`)).json();
   await expect.poll(body, WAIT).toMatchObject({ status: "DONE" });
   return await body();
-}
-
-/** A port that nobody has at the moment. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }

@@ -1,28 +1,14 @@
 import { Pool } from "pg";
-import { pgExecutor, type PgTransaction } from "pqrun/pg";
+import type { PgTransaction } from "pqrun/pg";
 
-import { inPgTransaction } from "../in-pg-transaction.ts";
 import type { Driver } from "../place.ts";
-import { emptied } from "../emptied.ts";
+import { openPools } from "./pg-pools.ts";
 
-export const driver: Driver<PgTransaction> = ({ databaseUrl, directUrl = databaseUrl, lacks = {} }) => {
-  return {
-    lacks,
-    open: async () => {
-      const direct = new Pool({ connectionString: directUrl, max: 2 });
-      const rival = await emptied(pgExecutor(direct));
-      const pool = new Pool({ connectionString: databaseUrl, max: 6 });
-      return {
-        executor: pgExecutor(pool),
-        rival,
-        begin: async (work) => {
-          const client = await pool.connect();
-          await inPgTransaction(client, work).finally(() => client.release());
-        },
-        close: async () => {
-          await Promise.all([pool.end(), direct.end()]);
-        },
-      };
-    },
-  };
-};
+export const driver: Driver<PgTransaction> = ({ databaseUrl, directUrl = databaseUrl, lacks = {} }) => ({
+  lacks,
+  open: () =>
+    openPools(
+      () => new Pool({ connectionString: databaseUrl, max: 6 }),
+      () => new Pool({ connectionString: directUrl, max: 2 }),
+    ),
+});
