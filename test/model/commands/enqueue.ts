@@ -1,0 +1,57 @@
+import { deepStrictEqual, ok } from "node:assert/strict";
+
+import fc from "fast-check";
+
+import type { EnqueueOptions } from "../../../src/core/enqueue-options.ts";
+import type { Enqueued } from "../../../src/core/enqueue.ts";
+import { kind, type World } from "../command.ts";
+import type { ModelSpec } from "../model-job.ts";
+import type { RealQueue } from "../real-queue.ts";
+import { oftenNull, types } from "./inputs.ts";
+
+const specs: fc.Arbitrary<ModelSpec> = fc.record({
+  type: types,
+  payload: fc.nat(3).map((n) => ({ n })),
+  priority: fc.constantFrom(0, 0, 5, -1),
+  maxAttempts: fc.constantFrom(1, 2, 3, 5),
+  timeoutSeconds: oftenNull(fc.constantFrom(5, 60)),
+  dedupeKey: oftenNull(fc.constantFrom("k", "l")),
+  dueInMs: oftenNull(fc.constantFrom(0, -1_000, -60_000, 1_000, 30_000)),
+});
+
+function optionsOf(spec: ModelSpec, real: RealQueue): EnqueueOptions {
+  const { priority, maxAttempts, timeoutSeconds, dedupeKey, dueInMs } = spec;
+  return {
+    priority,
+    maxAttempts,
+    timeoutSeconds: timeoutSeconds ?? undefined,
+    dedupeKey: dedupeKey ?? undefined,
+    runAfter: dueInMs === null ? undefined : real.date(dueInMs),
+  };
+}
+
+function compare(specified: readonly ModelSpec[], answers: readonly Enqueued[], { model, met }: World): void {
+  for (const { id, created } of answers) {
+    met.answers.add(created ? "created" : "active already");
+    ok(!created || !model.jobs.has(id), `job ${id} is there already`);
+  }
+  deepStrictEqual(
+    answers,
+    specified.map((spec, index) => model.enqueue(spec, answers[index]?.id ?? "")),
+  );
+}
+
+/** One job. */
+export const enqueue = kind("enqueue", specs, async (spec, world, real) => {
+  compare([spec], [await real.store.enqueue(spec.type, spec.payload, optionsOf(spec, real))], world);
+});
+
+/** Several in one statement, some of them with the same key. */
+export const enqueueMany = kind(
+  "enqueueMany",
+  fc.array(specs, { minLength: 1, maxLength: 6 }),
+  async (list, world, real) => {
+    const jobs = list.map((spec) => ({ type: spec.type, payload: spec.payload, ...optionsOf(spec, real) }));
+    compare(list, await real.store.enqueueMany(jobs), world);
+  },
+);

@@ -1,0 +1,256 @@
+import type { Fence } from "../../src/core/job.ts";
+import type { PickUp, Reap, ReapedJob } from "../../src/core/turn.ts";
+import { UNLEASED, isLeased, settled } from "./model-job.ts";
+import type { Ending, ModelJob, ModelSpec } from "./model-job.ts";
+
+/** One settlement of a turn. */
+export interface ModelSettlement {
+  readonly job: Fence;
+  readonly ending: Ending;
+  readonly durationMs: number | null;
+}
+
+/** What a turn is asked for. */
+export interface ModelTurn {
+  readonly settlements: readonly ModelSettlement[];
+  readonly pickUp: PickUp | null;
+  readonly reap: Reap | null;
+  readonly running: readonly string[];
+}
+
+/** What it answers. `sleep` is promised only where nothing more is due. */
+export interface ModelTurnAnswer {
+  readonly jobs: readonly ModelJob[];
+  readonly exhausted: readonly ReapedJob[];
+  readonly verdicts: readonly string[];
+  readonly reaped: readonly ReapedJob[];
+  readonly sleep: { readonly nextDueInMs: number | null; readonly nextLeaseEndInMs: number | null } | null;
+}
+
+/**
+ * What the queue must do, as plainly as it can be said: the specification that
+ * the model run holds the store against. A row that is written is a new object
+ * here; a row that keeps its object must keep its place in the table too.
+ */
+export class QueueModel {
+  now = 0;
+  jobs = new Map<string, ModelJob>();
+
+  /** While a job with the key is active another is not written; the active one is the answer. */
+  enqueue(spec: ModelSpec, freshId: string): { readonly id: string; readonly created: boolean } {
+    const active = spec.dedupeKey === null ? undefined : this.#active(spec.dedupeKey);
+    if (active !== undefined) return { id: active.id, created: false };
+    const { dueInMs, ...given } = spec;
+    const now = { createdAt: this.now, updatedAt: this.now };
+    this.jobs.set(freshId, { ...FRESH, ...given, ...now, id: freshId, runAfter: this.now + (dueInMs ?? 0) });
+    return { id: freshId, created: true };
+  }
+
+  /** All parts see the table as it was before the turn. */
+  turn({ settlements, pickUp, reap, running }: ModelTurn): ModelTurnAnswer {
+    const chosen = pickUp === null ? [] : this.#chosen(pickUp).map((job) => ({ job, pickUp }));
+    const named = new Set([...settlements.map(({ job }) => job.id), ...running]);
+    const lost = reap === null ? [] : this.#lost(reap, named);
+
+    const verdicts = settlements.map(({ job }) => this.#verdict(job));
+    for (const { job, ending, durationMs } of settlements) {
+      const held = this.#held(job);
+      if (held !== undefined) this.#write(settled(held, ending, durationMs, this.now));
+    }
+    const reaped = lost.map((job) => this.#reap(job));
+    const taken = chosen.map(({ job, pickUp: by }) => this.#pickUp(job, by));
+    const picked = taken.filter(({ status }) => status === "RUNNING");
+    const exhausted = taken.filter(({ status }) => status === "FAILED");
+    return {
+      jobs: picked,
+      exhausted: exhausted.map(summary),
+      verdicts,
+      reaped: reaped.map(summary),
+      sleep: this.#sleep(pickUp?.types ?? [], reap, new Set([...picked.map(({ id }) => id), ...running])),
+    };
+  }
+
+  /** A lease that has ended is lost only when somebody has taken it. */
+  extend(jobs: readonly Fence[], leaseMs: number): readonly string[] {
+    return jobs.map((fence) => {
+      const held = this.#held(fence);
+      if (held === undefined) return this.jobs.get(fence.id)?.status === "CANCELLED" ? "cancelled" : "lost";
+      const lease = { lockedAt: this.now, leaseHolder: held.lockedBy, leaseEnd: this.now + leaseMs };
+      this.#write({ ...held, ...lease });
+      return "extended";
+    });
+  }
+
+  /** Only what is not finished. */
+  cancel(id: string): { readonly cancelled: boolean; readonly status: string | null } {
+    const job = this.jobs.get(id);
+    if (job === undefined) return { cancelled: false, status: null };
+    if (job.status !== "READY" && job.status !== "RUNNING") return { cancelled: false, status: job.status };
+    const over = { ...UNLEASED, lockedBy: null, finishedAt: this.now, updatedAt: this.now };
+    this.#write({ ...job, ...over, status: "CANCELLED" });
+    return { cancelled: true, status: "CANCELLED" };
+  }
+
+  /** Only what has FAILED, and not while another job with its key is active. */
+  retry(id: string): { readonly retried: boolean; readonly status: string | null } | "conflict" {
+    const job = this.jobs.get(id);
+    if (job?.status !== "FAILED") return { retried: false, status: job?.status ?? null };
+    if (job.dedupeKey !== null && this.#active(job.dedupeKey) !== undefined) return "conflict";
+    const anew = { attempts: 0, released: 0, runAfter: this.now, finishedAt: null, updatedAt: this.now };
+    this.#write({ ...job, ...anew, status: "READY" });
+    return { retried: true, status: "READY" };
+  }
+
+  /** Finished longer ago than that, the lowest ids first. */
+  prune(olderThanSeconds: number, statuses: readonly string[], limit: number): number {
+    const before = this.now - olderThanSeconds * 1_000;
+    const old = this.all().filter(
+      ({ status, finishedAt }) => statuses.includes(status) && finishedAt !== null && finishedAt < before,
+    );
+    for (const { id } of old.slice(0, limit)) this.jobs.delete(id);
+    return Math.min(old.length, limit);
+  }
+
+  /** What others write with SQL of their own. */
+  edit(id: string, columns: Partial<ModelJob>): void {
+    const job = this.jobs.get(id);
+    if (job !== undefined) this.#write({ ...job, ...columns });
+  }
+
+  /** By id. */
+  all(): readonly ModelJob[] {
+    return [...this.jobs.values()].sort(byId);
+  }
+
+  /** READY, of these types and due: by priority, due time and id. */
+  due(types: readonly string[]): readonly ModelJob[] {
+    return this.#ready(types)
+      .filter(({ runAfter }) => runAfter <= this.now)
+      .sort((a, b) => b.priority - a.priority || a.runAfter - b.runAfter || byId(a, b));
+  }
+
+  #ready(types: readonly string[]): ModelJob[] {
+    return this.all().filter(({ status, type }) => status === "READY" && types.includes(type));
+  }
+
+  /** The free slots take what comes; the buffer only jobs that were never attempted. */
+  #chosen({ types, slots, buffer = 0 }: PickUp): readonly ModelJob[] {
+    return this.due(types)
+      .slice(0, slots + buffer)
+      .filter(({ attempts }, place) => place < slots || attempts === 0);
+  }
+
+  /** RUNNING; or FAILED, where no attempt is left. */
+  #pickUp(job: ModelJob, { lockedBy, leaseMs, timeoutSeconds, marginMs = 0 }: PickUp): ModelJob {
+    if (job.attempts >= job.maxAttempts) return this.#exhaust(job);
+    const bound = timeoutSeconds === undefined ? Infinity : (job.timeoutSeconds ?? timeoutSeconds) * 1_000;
+    return this.#write({
+      ...job,
+      status: "RUNNING",
+      attempts: job.attempts + 1,
+      lockedBy,
+      lockedAt: this.now,
+      leaseHolder: lockedBy,
+      leaseEnd: this.now + Math.min(leaseMs, bound) + marginMs,
+      finishedAt: null,
+      durationMs: null,
+      updatedAt: this.now,
+    });
+  }
+
+  #exhaust(job: ModelJob): ModelJob {
+    const lastError = job.lastError ?? `no attempt left: ${job.attempts} of ${job.maxAttempts}`;
+    const over = { ...UNLEASED, lockedBy: null, finishedAt: this.now, durationMs: null, updatedAt: this.now };
+    return this.#write({ ...job, ...over, status: "FAILED", lastError });
+  }
+
+  #lost({ staleTimeoutSeconds, limit = 100 }: Reap, named: ReadonlySet<string>): readonly ModelJob[] {
+    return this.all()
+      .filter((job) => job.status === "RUNNING" && !named.has(job.id))
+      .filter((job) => {
+        const end = leaseEnd(job, staleTimeoutSeconds);
+        return isLeased(job) ? end <= this.now : end < this.now;
+      })
+      .slice(0, limit);
+  }
+
+  #reap(job: ModelJob): ModelJob {
+    const left = job.attempts < job.maxAttempts;
+    return this.#write({
+      ...job,
+      ...UNLEASED,
+      status: left ? "READY" : "FAILED",
+      finishedAt: left ? null : this.now,
+      lastError: `lease lost: ${job.lockedBy ?? "nobody"} neither settled nor extended it`,
+      lockedBy: null,
+      updatedAt: this.now,
+    });
+  }
+
+  /** How long the caller may sleep; null where more is due. */
+  #sleep(types: readonly string[], reap: Reap | null, own: ReadonlySet<string>): ModelTurnAnswer["sleep"] {
+    if (this.due(types).length > 0) return null;
+    const others = this.all().filter(({ status, id }) => status === "RUNNING" && !own.has(id));
+    const known = others.filter((job) => isLeased(job) || reap !== null);
+    return {
+      nextDueInMs: this.#until(this.#ready(types).map(({ runAfter }) => runAfter)),
+      nextLeaseEndInMs: this.#until(known.map((job) => leaseEnd(job, reap?.staleTimeoutSeconds ?? 0))),
+    };
+  }
+
+  #until(times: readonly number[]): number | null {
+    return times.length === 0 ? null : Math.max(0, Math.min(...times) - this.now);
+  }
+
+  /** The row, if this attempt holds it. */
+  #held({ id, attempts, lockedBy }: Fence): ModelJob | undefined {
+    const job = this.jobs.get(id);
+    return job?.status === "RUNNING" && job.attempts === attempts && job.lockedBy === lockedBy
+      ? job
+      : undefined;
+  }
+
+  #verdict(fence: Fence): string {
+    if (this.#held(fence) !== undefined) return "settled";
+    const job = this.jobs.get(fence.id);
+    if (job?.lockedBy === fence.lockedBy && job.status !== "RUNNING") return "already";
+    return job?.status === "CANCELLED" ? "cancelled" : "lost";
+  }
+
+  #active(key: string): ModelJob | undefined {
+    return this.all().find(
+      ({ dedupeKey, status }) => dedupeKey === key && (status === "READY" || status === "RUNNING"),
+    );
+  }
+
+  #write(job: ModelJob): ModelJob {
+    this.jobs.set(job.id, job);
+    return job;
+  }
+}
+
+const FRESH = {
+  ...UNLEASED,
+  status: "READY",
+  attempts: 0,
+  released: 0,
+  lockedBy: null,
+  lastError: null,
+  result: null,
+  durationMs: null,
+  finishedAt: null,
+} as const;
+
+/** When a RUNNING row may be taken: its lease's end, or by the Python package's rule. */
+function leaseEnd(job: ModelJob, staleTimeoutSeconds: number): number {
+  if (isLeased(job)) return job.leaseEnd ?? Infinity;
+  return (job.lockedAt ?? job.updatedAt) + (job.timeoutSeconds ?? staleTimeoutSeconds) * 1_000;
+}
+
+function summary({ id, type, status }: ModelJob): ReapedJob {
+  return { id, type, status };
+}
+
+function byId(a: ModelJob, b: ModelJob): number {
+  return Number(a.id) - Number(b.id);
+}
