@@ -5,6 +5,7 @@ import type { Budget } from "./budget.ts";
 import type { CheckedDrain, DrainEnd, DrainReport } from "./drain-options.ts";
 import type { EventCounts } from "./job-event.ts";
 import type { JobSlots } from "./job-slots.ts";
+import { refusalState } from "./refusal.ts";
 import type { Timers } from "./wait.ts";
 
 /** A turn of a drain: even one that only settles asks what is due. */
@@ -49,6 +50,11 @@ export class DrainStatements {
       this.#take(await this.#budget.spend("turn", ms, (signal) => store.turn(request, { signal })));
       return true;
     } catch (error) {
+      if (request.reap !== undefined && refusalState(error) !== undefined) {
+        const { reap: _, ...rest } = request;
+        this.#options.logger.error("a lost row can't be reaped", { error: causesText(error) });
+        return await this.turn(rest, this.#budget.beforeLastMs);
+      }
       if (isPqrunError(error, "unknown-outcome")) this.#lostPickUps.push(request.pickUp.lockedBy);
       if (first) {
         await this.releaseLost();

@@ -1,5 +1,6 @@
 import type { IdlePollPolicy } from "../core/policies.ts";
-import type { TurnAnswer } from "../core/turn.ts";
+import type { TurnAnswer, TurnRequest } from "../core/turn.ts";
+import { refusalState } from "./refusal.ts";
 import type { CheckedWorker } from "./worker-options.ts";
 
 /** How soon to look again at a job that somebody else had locked, in milliseconds, the last repeating. */
@@ -20,6 +21,8 @@ export class LookSchedule {
   #lookAt = -Infinity;
   #reapAt = -Infinity;
   #reapSlackMs = 0;
+  /** Not before: a row that can't be reaped must not have its turn refused again at once. */
+  #reapNotBefore = -Infinity;
   #emptyLooks = 0;
   #contendedLooks = 0;
   /** Whether there may be work that the look under way is too early to see. */
@@ -75,6 +78,15 @@ export class LookSchedule {
       this.#reapIn(nextLeaseEndInMs + AFTER_LEASE_MS, now);
   }
 
+  /** A turn that failed is to be made good; one whose reap may be to blame leaves that until the interval has passed. */
+  failed({ reap }: TurnRequest, error: unknown, now: number): void {
+    if (reap !== undefined && refusalState(error) !== undefined) {
+      this.#reapNotBefore = now + this.#reapIntervalMs;
+      this.#reapIn(this.#reapIntervalMs, now);
+    }
+    this.lookNow();
+  }
+
   /**
    * Learns from a turn that looked.
    *
@@ -93,7 +105,7 @@ export class LookSchedule {
   }
 
   #reapIn(ms: number, now: number): void {
-    this.#reapAt = now + ms;
+    this.#reapAt = Math.max(now + ms, this.#reapNotBefore);
     this.#reapSlackMs = ms === this.#reapIntervalMs ? ms / 6 : 0;
   }
 

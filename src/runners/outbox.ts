@@ -1,8 +1,8 @@
 import type { Settlement, SettlementAnswer } from "../core/settlement.ts";
 import { settlementKey } from "../core/settlement.ts";
-import { sqlState } from "../core/sql-state.ts";
 import type { JobEventName, OnJobEvent } from "./job-event.ts";
 import { jobEvent } from "./job-event.ts";
+import { refusalState } from "./refusal.ts";
 import type { JobEnd } from "./run-job.ts";
 
 /** Most characters of settlements in one statement: results may be a MiB each. */
@@ -98,8 +98,8 @@ export class Outbox {
 
   /**
    * Takes in a refusal of the whole statement. Where a value may be to blame
-   * (classes 22, 23, 54, and P0, a trigger's word) the settlements go without
-   * anything else next, and halved where they did so already; one that is
+   * the settlements go without anything else next, and halved where they did so
+   * already; one that is
    * refused alone goes without what it carried, and one that is refused even
    * so is left to its lease. So one bad row among n costs about 2 log2 n
    * statements, which a drain with few of them can afford.
@@ -108,9 +108,9 @@ export class Outbox {
    * @returns whether another try may do better
    */
   refused(settlements: readonly Settlement[], error: unknown, alone: boolean): boolean {
-    const state = sqlState(error) ?? "";
+    const state = refusalState(error);
     const [first] = settlements;
-    if (first === undefined || !/^(?:2[23]|54|P0)/.test(state)) return false;
+    if (first === undefined || state === undefined) return false;
     const keys = settlements.map(({ job }) => settlementKey(job));
     this.#clear(keys);
     const half = Math.ceil(keys.length / 2);

@@ -270,7 +270,7 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
     if (this.#slots.outbox.size > 0) this.#timing.gather();
     if (pickUp !== undefined && isPqrunError(error, "unknown-outcome"))
       this.#lost.add(pickUp.lockedBy, sentAt);
-    this.#schedule.lookNow();
+    this.#schedule.failed(request, error, this.#options.now());
     this.#options.logger.warn("a turn failed", { failures: this.#timing.failures, error: causesText(error) });
   }
 

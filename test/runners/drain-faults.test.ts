@@ -173,6 +173,25 @@ test("a settlement that PostgreSQL refuses does not keep the others from theirs"
   }
 });
 
+test("a lost row that a trigger never lets be reaped does not keep the others from their drain", async () => {
+  const stuck = await queue.insert({ status: "'RUNNING'", locked_at: "now() - interval '1 day'" });
+  await insertJobs(queue, 5);
+  await queue.rows(`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+    'BEGIN RAISE EXCEPTION ''not this one''; END'`);
+  await queue.rows(`CREATE TRIGGER refuse BEFORE UPDATE ON jobs FOR EACH ROW
+    WHEN (OLD.id = ${stuck}) EXECUTE FUNCTION refuse()`);
+  try {
+    const report = await drainOnce({
+      store: pooledStore(queue),
+      handlers: { a: nothing },
+      budgetMs: 5_000,
+    });
+    expect(report).toMatchObject({ done: 5, reaped: 0, stoppedBy: "empty" });
+  } finally {
+    await queue.rows("DROP FUNCTION refuse CASCADE");
+  }
+});
+
 test("refused settlements among a hundred are found by halving, in the statements of a free Worker", async () => {
   await insertJobs(queue, 100);
   await queue.rows("ALTER TABLE jobs ADD CONSTRAINT no_three CHECK (result->>'n' NOT IN ('3', '77'))");

@@ -242,3 +242,26 @@ test("a job that others hold locked is looked for again soon, and found", async 
   await client.query("ROLLBACK");
   await worker.log.until("done");
 });
+
+test("a lost row that a trigger never lets be reaped does not keep the others from their turn", async () => {
+  const stuck = await queue.insert({
+    status: "'RUNNING'",
+    attempts: "1",
+    locked_by: "'gone'",
+    lease_holder: "'gone'",
+    lease_expires_at: "now() - interval '1 s'",
+  });
+  await queue.rows(`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+    'BEGIN RAISE EXCEPTION ''not this one''; END'`);
+  await queue.rows(`CREATE TRIGGER refuse BEFORE UPDATE ON jobs FOR EACH ROW
+    WHEN (OLD.id = ${stuck}) EXECUTE FUNCTION refuse()`);
+  try {
+    await insertJobs(queue, 5);
+    await using worker = startWorker(queue, { loopError });
+    await worker.log.until("done", 5);
+    await queue.insert();
+    await worker.log.until("done", 6);
+  } finally {
+    await queue.rows("DROP FUNCTION refuse CASCADE");
+  }
+});
