@@ -20,20 +20,22 @@ export class World {
     this.met = met;
   }
 
-  /** The nth attempt from the last, round and round: for an even n of those that hold their job, if any does. */
+  /**
+   * The nth attempt from the last, round and round: of those that hold their job, if any does; of those
+   * whose job another attempt holds, if any is; or of all.
+   */
   attempt(n: number): Fence {
-    const holding = this.held.filter(
-      ({ id, lockedBy }) =>
-        this.model.jobs.get(id)?.lockedBy === lockedBy && this.model.jobs.get(id)?.status === "RUNNING",
-    );
-    return nthOfLast(n % 2 === 0 && holding.length > 0 ? holding : this.held, n) ?? NOBODYS;
+    const running = this.held.filter(({ id }) => this.model.jobs.get(id)?.status === "RUNNING");
+    const holds = ({ id, lockedBy }: Fence): boolean => this.model.jobs.get(id)?.lockedBy === lockedBy;
+    const preferred = [running.filter(holds), running.filter((job) => !holds(job)), this.held][n % 3] ?? [];
+    return nthOfLast(preferred.length > 0 ? preferred : this.held, Math.floor(n / 3)) ?? NOBODYS;
   }
 
   /** The id of the nth job from the last, round and round: for an even n of those in that state, if any is. */
   id(n: number, status?: JobStatus): string {
     const all = this.model.all();
     const like = all.filter((job) => job.status === status);
-    return nthOfLast(n % 2 === 0 && like.length > 0 ? like : all, n)?.id ?? NOBODYS.id;
+    return nthOfLast(n % 2 === 0 && like.length > 0 ? like : all, Math.floor(n / 2))?.id ?? NOBODYS.id;
   }
 
   /** A worker's id with a nonce that no other pick-up has. */
@@ -44,7 +46,7 @@ export class World {
 }
 
 function nthOfLast<T>(list: readonly T[], n: number): T | undefined {
-  return list.at(-1 - (Math.floor(n / 2) % Math.max(1, list.length)));
+  return list.at(-1 - (n % Math.max(1, list.length)));
 }
 
 /** Where there is none. */

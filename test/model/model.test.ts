@@ -1,12 +1,13 @@
 import { afterAll, expect, test } from "vitest";
 
 import { freshDatabase } from "../support/postgres.ts";
-import { replay } from "./command.ts";
+import { replay, type Command } from "./command.ts";
 import { extend } from "./commands/attempt.ts";
 import { enqueue } from "./commands/enqueue.ts";
 import { edit, retry } from "./commands/operator.ts";
+import { pythonPickUp } from "./commands/python.ts";
 import { pass } from "./commands/time.ts";
-import { pickUp, reap, settle } from "./commands/turn.ts";
+import { pickUp, reap, settle, turn } from "./commands/turn.ts";
 import { RealQueue } from "./real-queue.ts";
 import { modelRun } from "./run.ts";
 import { nothingMet } from "./tally.ts";
@@ -27,7 +28,7 @@ const USUAL = [
 
 test("whatever is done in whatever order, the table and the answers are what the model says", async () => {
   const met = nothingMet();
-  const { failed, report } = await modelRun(real, { seed: 5, runs: 40, maxCommands: 40, met });
+  const { failed, report } = await modelRun(real, { seed: 5, runs: 60, maxCommands: 40, met });
   expect(failed, report).toBe(false);
   // A run of commands that come to nothing would pass too.
   for (const answer of USUAL) expect(met.answers.of(answer), answer).toBeGreaterThan(0);
@@ -44,14 +45,29 @@ const job = {
 } as const;
 const worker = { worker: "w", types: ["a"], slots: 1, leaseMs: 5_000 } as const;
 const end = { durationMs: 1, asDate: false } as const;
-const answers = async (...commands: Parameters<typeof replay> extends [RealQueue, ...infer C] ? C : never) =>
+const answers = async (...commands: Command[]): Promise<string> =>
   String((await replay(real, ...commands)).met.answers);
 
-/** What chance seldom brings about; printed sequences of failed runs are pasted here. */
+// What chance seldom brings about; the sequences that failed runs print are pasted here.
 test("a lease that ends now is lost, and one that ends in a millisecond is not", async () => {
   const leased = [enqueue(job), pickUp(worker)] as const;
   expect(await answers(...leased, pass(4_999), reap({ staleTimeoutSeconds: 0 }))).not.toMatch("reaped");
   expect(await answers(...leased, pass(5_000), reap({ staleTimeoutSeconds: 0 }))).toMatch("reaped READY 1");
+});
+
+test("a Python worker's job is lost after its time, not in the moment that it has passed", async () => {
+  const taken = [enqueue(job), pythonPickUp(null), pass(10_000)] as const;
+  const reaps = reap({ staleTimeoutSeconds: 10 });
+  expect(await answers(...taken, reaps)).not.toMatch("reaped");
+  expect(await answers(...taken, pass(1), reaps)).toMatch("reaped READY 1");
+});
+
+test("a reap leaves an ended lease to the caller that says it is running the job", async () => {
+  const turnOf = (running: number[]): Command =>
+    turn({ ends: [], pickUp: null, reap: { staleTimeoutSeconds: 0 }, running });
+  const ended = [enqueue(job), pickUp(worker), pass(5_000), turnOf([0])] as const;
+  expect(await answers(...ended)).not.toMatch("reaped");
+  expect(await answers(...ended, turnOf([]))).toMatch("reaped READY 1");
 });
 
 test("a FAILED job is not retried while another with its key is active", async () => {

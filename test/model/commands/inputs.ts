@@ -6,10 +6,10 @@ import type { Ending } from "../model-job.ts";
 export const types = fc.constantFrom("a", "b");
 
 /** Which job or attempt, from the last: the last ones most often. */
-export const nth = fc.oneof({ weight: 3, arbitrary: fc.nat(3) }, { weight: 1, arbitrary: fc.nat(30) });
+export const nth = fc.oneof({ weight: 3, arbitrary: fc.nat(5) }, { weight: 1, arbitrary: fc.nat(60) });
 
 /** On the grid of the leases, delays and passing times, so that their ends coincide. */
-export const spansMs = fc.constantFrom(0, 1_000, 5_000, 10_000, 30_000, 60_000);
+export const spansMs = fc.constantFrom(0, 0, 1_000, 5_000, 10_000, 30_000, 60_000);
 
 /** How an attempt ends. */
 export const endings: fc.Arbitrary<Ending> = fc.oneof(

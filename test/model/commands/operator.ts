@@ -4,16 +4,23 @@ import fc from "fast-check";
 
 import { FINISHED_STATUSES } from "../../../src/core/prune.ts";
 import { isPqrunError } from "../../../src/core/errors.ts";
+import { JOB_STATUSES } from "../../../src/core/job.ts";
 import { kind } from "../command.ts";
 import { nth } from "./inputs.ts";
 
+const status = fc.constantFrom(...JOB_STATUSES);
+
 /** One job, in whatever state. */
-export const cancel = kind("cancel", nth, async (n, world, real) => {
-  const id = world.id(n);
-  const expected = world.model.cancel(id);
-  world.met.answers.add(expected.cancelled ? "cancelled" : `not cancelled ${expected.status ?? "no job"}`);
-  deepStrictEqual(await real.store.cancel(id), expected);
-});
+export const cancel = kind(
+  "cancel",
+  fc.record({ nth, status }),
+  async ({ nth: n, status: like }, world, real) => {
+    const id = world.id(n, like);
+    const expected = world.model.cancel(id);
+    world.met.answers.add(expected.cancelled ? "cancelled" : `not cancelled ${expected.status ?? "no job"}`);
+    deepStrictEqual(await real.store.cancel(id), expected);
+  },
+);
 
 /** By hand. */
 export const retry = kind("retry", nth, async (n, world, real) => {
@@ -34,7 +41,7 @@ export const retry = kind("retry", nth, async (n, world, real) => {
 export const prune = kind(
   "prune",
   fc.record({
-    olderThanSeconds: fc.constantFrom(5, 0, 30, 120),
+    olderThanSeconds: fc.constantFrom(0, 5, 30, 120),
     statuses: fc.constantFrom(FINISHED_STATUSES, ["DONE"] as const, ["FAILED", "CANCELLED"] as const),
     limit: fc.constantFrom(1, 2, 100),
   }),

@@ -108,7 +108,7 @@ export const turn = kind(
     ends: fc.array(ends, { maxLength: 4 }),
     pickUp: oftenNull(pickUps),
     reap: oftenNull(reaps),
-    running: fc.array(nth, { maxLength: 2 }),
+    running: fc.oneof(fc.constant([]), fc.array(nth, { minLength: 1, maxLength: 2 })),
   }),
   acts,
 );
