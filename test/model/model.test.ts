@@ -2,7 +2,7 @@ import { afterAll, expect, test } from "vitest";
 
 import { freshDatabase } from "../support/postgres.ts";
 import { replay, type Command } from "./command.ts";
-import { extend } from "./commands/attempt.ts";
+import { extend, settleIn } from "./commands/attempt.ts";
 import { enqueue } from "./commands/enqueue.ts";
 import { edit, retry } from "./commands/operator.ts";
 import { pythonPickUp } from "./commands/python.ts";
@@ -68,6 +68,34 @@ test("a reap leaves an ended lease to the caller that says it is running the job
   const ended = [enqueue(job), pickUp(worker), pass(5_000), turnOf([0])] as const;
   expect(await answers(...ended)).not.toMatch("reaped");
   expect(await answers(...ended, turnOf([]))).toMatch("reaped READY 1");
+});
+
+test("a reap leaves out the job of a settlement in the same turn, were it of an overtaken attempt", async () => {
+  const snooze = { ...end, ending: { outcome: "snooze", dueInMs: 0 } } as const;
+  const endsAndReaps = (nth: number): Command =>
+    turn({ ends: [{ nth, ...snooze }], pickUp: null, reap: { staleTimeoutSeconds: 0 }, running: [] });
+  const twice = [enqueue(job), pickUp(worker), settle({ nth: 0, ...snooze }), pickUp(worker), pass(5_000)];
+  expect(await answers(...twice, endsAndReaps(1))).not.toMatch("reaped");
+  expect(await answers(...twice, endsAndReaps(0))).not.toMatch("reaped");
+});
+
+test("an attempt that was overtaken by one of the same number settles in no transaction", async () => {
+  const snoozes = settle({ nth: 0, ...end, ending: { outcome: "snooze", dueInMs: 0 } });
+  const met = await answers(
+    enqueue(job),
+    pickUp(worker),
+    snoozes,
+    pickUp(worker),
+    settleIn(1),
+    extend({ nths: [1], leaseMs: 0 }),
+  );
+  expect(met).toMatch("settleIn lost 1, extension lost 1");
+});
+
+test("a job that is retried by hand may be released ten times again", async () => {
+  const fails = settle({ nth: 0, ...end, ending: { outcome: "fail", error: "no" } });
+  const released = edit({ nth: 0, column: "released", value: 10 });
+  expect(await answers(enqueue(job), released, pickUp(worker), fails, retry(0))).toMatch("retried 1");
 });
 
 test("a FAILED job is not retried while another with its key is active", async () => {
