@@ -17,6 +17,7 @@ export type {
   PgResult,
   PgTransaction,
 } from "./pg-driver.ts";
+import { withinRequest } from "./within-request.ts";
 
 /** Options of {@link pgExecutor}. */
 export interface PgOptions {
@@ -30,7 +31,8 @@ export interface PgOptions {
   readonly prepare?: boolean | undefined;
 
   /**
-   * Whether the connections outlive the request that opened them.
+   * Whether the connections outlive the request that opened them. Where not, a statement whose caller sets no
+   * limit is aborted after 20 s: a connection that an earlier request has left behind never answers.
    *
    * @default true, but false on Cloudflare's Workers
    */
@@ -61,9 +63,11 @@ export function pgExecutor(driver: PgPool | PgClient, options: PgOptions = {}): 
     outlivesRequest: options.outlivesRequest ?? socketsOutliveRequests(),
     with: (tx: PgTransaction) => new PgSession(tx, prepare),
   } as const;
-  return "totalCount" in driver
-    ? { ...shared, ...ofPool(driver, prepare) }
-    : { ...shared, ...ofClient(driver, prepare) };
+  return withinRequest(
+    "totalCount" in driver
+      ? { ...shared, ...ofPool(driver, prepare) }
+      : { ...shared, ...ofClient(driver, prepare) },
+  );
 }
 
 function ofPool(pool: PgPool, prepare: PgPrepare): SqlExecutor {

@@ -4,6 +4,7 @@ import { socketsOutliveRequests } from "./outlives-request.ts";
 import { senderOf } from "./send.ts";
 import type { Send, Sender } from "./send.ts";
 import type { OnNotify, Unlisten } from "./shared-listen.ts";
+import { withinRequest } from "./within-request.ts";
 
 /** Rows as arrays, and what the columns are called; null where the statement has none. */
 export interface PostgresValues extends ReadonlyArray<readonly unknown[]> {
@@ -40,7 +41,8 @@ export interface PostgresOptions {
   readonly prepare?: boolean | undefined;
 
   /**
-   * Whether the connections outlive the request that opened them.
+   * Whether the connections outlive the request that opened them. Where not, a statement whose caller sets no
+   * limit is aborted after 20 s: a connection that an earlier request has left behind never answers.
    *
    * @default true, but false on Cloudflare's Workers
    */
@@ -68,14 +70,14 @@ export function postgresExecutor(
     const done = await sql.begin(async (tx) => ({ result: await inTransaction(sender(tx, prepare), work) }));
     return (done as { readonly result: T }).result;
   };
-  return {
+  return withinRequest({
     ...through(sql),
     batch: (statements) => transaction((tx) => inOrder(tx, statements)),
     transaction,
     with: through,
     listen: (channel, onNotify) => listen(sql, channel, onNotify),
     outlivesRequest,
-  };
+  });
 }
 
 function sender(session: PostgresTransaction, prepare: boolean): Send {

@@ -1,0 +1,51 @@
+import { afterEach, expect, test, vi } from "vitest";
+
+import { withinRequest } from "../../src/adapters/within-request.ts";
+import type { QueryOptions, SqlExecutor } from "../../src/core/executor.ts";
+
+vi.useFakeTimers();
+afterEach(() => {
+  vi.clearAllTimers();
+});
+
+/** An executor whose connection an earlier request has left behind: it never answers, and heeds its signal. */
+function leftBehind(outlivesRequest: boolean): SqlExecutor {
+  const query = (
+    _text: string,
+    _params?: readonly unknown[],
+    { signal }: QueryOptions = {},
+  ): Promise<never> =>
+    new Promise((_, reject) => {
+      signal?.addEventListener("abort", () => {
+        reject(signal.reason as Error);
+      });
+    });
+  return withinRequest({ query, outlivesRequest });
+}
+
+test("where no connection outlives its request, a statement without an answer is aborted after 20 s", async () => {
+  const asked = leftBehind(false).query("SELECT 1");
+  const refused = expect(asked).rejects.toThrow("no answer within 20000 ms");
+  await vi.advanceTimersByTimeAsync(20_000);
+  await refused;
+});
+
+test("a limit of the caller's own stands instead, and elsewhere there is none", async () => {
+  const answers: unknown[] = [];
+  const { signal } = new AbortController();
+  void leftBehind(false)
+    .query("SELECT 1", [], { signal })
+    .catch((error: unknown) => answers.push(error));
+  void leftBehind(true)
+    .query("SELECT 1")
+    .catch((error: unknown) => answers.push(error));
+  await vi.advanceTimersByTimeAsync(3_600_000);
+  expect(answers).toEqual([]);
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+test("an answer leaves no timer behind", async () => {
+  const executor = withinRequest({ query: () => Promise.resolve([{ a: "1" }]), outlivesRequest: false });
+  await expect(executor.query("SELECT 1")).resolves.toEqual([{ a: "1" }]);
+  expect(vi.getTimerCount()).toBe(0);
+});
