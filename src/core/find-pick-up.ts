@@ -35,5 +35,7 @@ export function readFoundPickUp(rows: readonly SqlRow[]): readonly PickedUpJob[]
       timeoutSeconds: numberOrNull(timeout),
       dedupeKey: key ?? null,
       createdAt: dateOf(created),
+      // How its last attempt ended is no longer in the row: suspicion costs less than neighbours.
+      alone: Number(attempts) > 1,
     }));
 }

@@ -28,6 +28,8 @@ export interface PickedUpJob extends Fence {
   readonly timeoutSeconds: number | null;
   readonly dedupeKey: string | null;
   readonly createdAt: Date;
+  /** Whether nothing may run beside it: its attempts so far were lost with their workers, and it may be why. */
+  readonly alone: boolean;
 }
 
 /** A whole row of the table, for a status page. */

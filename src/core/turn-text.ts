@@ -4,6 +4,9 @@ import type { TableNames } from "./identifiers.ts";
 /** How often a job may be released before a release counts as an attempt. */
 export const MAX_RELEASES = 10;
 
+/** How the error of an attempt begins that a reap ended. */
+const LEASE_LOST = "lease lost: ";
+
 /**
  * The turn's text: settle what ended, reap what is lost, pick up what is due,
  * and tell the caller how long it may sleep, in one statement and one snapshot.
@@ -110,7 +113,7 @@ reaped AS (
   UPDATE ${jobs} j
      SET status = (CASE WHEN j.attempts < j.max_attempts THEN 'READY' ELSE 'FAILED' END)::${statusType},
          finished_at = CASE WHEN j.attempts >= j.max_attempts THEN now() END,
-         last_error = 'lease lost: ' || coalesce(j.locked_by, 'nobody') || ' neither settled nor extended it',
+         last_error = '${LEASE_LOST}' || coalesce(j.locked_by, 'nobody') || ' neither settled nor extended it',
          locked_at = NULL, locked_by = NULL, lease_expires_at = NULL, lease_holder = NULL,
          updated_at = now()
    WHERE j.id = ANY (ARRAY(SELECT id FROM expired))
@@ -137,7 +140,10 @@ candidates AS MATERIALIZED (
       FROM lane
      CROSS JOIN LATERAL (
       SELECT j.id, j.job_type, j.payload::text AS payload, j.attempts, j.max_attempts, j.priority,
-             j.run_after, j.timeout_seconds, j.dedupe_key, j.created_at
+             j.run_after, j.timeout_seconds, j.dedupe_key, j.created_at,
+             -- Reaped, not settled: lost again, or with one attempt left, it may be what its workers die of.
+             j.attempts > 0 AND j.attempts >= least(2, j.max_attempts - 1) AND j.attempts < j.max_attempts
+               AND j.locked_by IS NULL AND j.last_error LIKE '${LEASE_LOST}%' AS alone
         FROM ${jobs} j
        WHERE j.status = 'READY' AND j.job_type = h.job_type AND j.priority = lane.priority
          AND j.run_after <= now()
@@ -150,7 +156,8 @@ candidates AS MATERIALIZED (
    ) c
 ),
 ranked AS (
-  SELECT c.*, row_number() OVER best AS place, sum(octet_length(c.payload)) OVER best AS bytes
+  SELECT c.*, row_number() OVER best AS place, sum(octet_length(c.payload)) OVER best AS bytes,
+         bool_or(c.alone) OVER best AS behind_one_alone
     FROM candidates c
   WINDOW best AS (ORDER BY c.priority DESC, c.run_after, c.id ROWS UNBOUNDED PRECEDING)
 ),
@@ -158,8 +165,10 @@ chosen AS MATERIALIZED (
   SELECT r.*
     FROM ranked r
    WHERE r.place <= $3::text::int4 + $4::text::int4
-     -- A job that killed its worker must not take a buffer of neighbours with it.
-     AND (r.place <= $3::text::int4 OR r.attempts = 0)
+     -- A job that killed its worker must not take a buffer of neighbours with it, least of all their only attempt.
+     AND (r.place <= $3::text::int4 OR r.attempts = 0 AND r.max_attempts > 1)
+     -- And one that may do so again takes no neighbours at all: the pick-up ends before it, or with it.
+     AND (r.place = 1 OR NOT r.behind_one_alone)
      AND (r.place = 1 OR r.bytes <= $5::text::int8)
 ),
 picked AS (
@@ -266,7 +275,7 @@ SELECT 'settlement', x.id::text, x.locked_by, coalesce(s.status, (
 UNION ALL
 SELECT 'reaped', id::text, job_type, status, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM reaped
 UNION ALL
-(SELECT 'job', c.id::text, c.job_type, c.payload, c.attempts::text, c.max_attempts::text, c.priority::text,
+(SELECT CASE WHEN c.alone THEN 'alone' ELSE 'job' END, c.id::text, c.job_type, c.payload, c.attempts::text, c.max_attempts::text, c.priority::text,
         (extract(epoch FROM c.run_after) * 1000)::float8::text, c.timeout_seconds::text, c.dedupe_key,
         (extract(epoch FROM c.created_at) * 1000)::float8::text
    FROM chosen c ORDER BY c.place)`;

@@ -112,7 +112,7 @@ export function readTurn(rows: readonly SqlRow[], { settlements = [], pickUp }: 
   const [, picked, more, dueElsewhere, nextDue, nextLeaseEnd, oldest, next] =
     table.find(([kind]) => kind === "turn") ?? [];
   const running = new Set(picked?.split(","));
-  const handedOut = table.filter(([kind]) => kind === "job");
+  const handedOut = table.filter(([kind]) => kind === "job" || kind === "alone");
   const { lockedBy = "", slots = 0 } = pickUp ?? {};
   return {
     jobs: handedOut.filter(([, id]) => running.has(id ?? "")).map((row) => readPickedUpJob(row, lockedBy)),
@@ -132,10 +132,21 @@ export function readTurn(rows: readonly SqlRow[], { settlements = [], pickUp }: 
   };
 }
 
-/** A row of kind `job`, in the order of the turn's last SELECT. */
+/** A row of kind `job` or `alone`, in the order of the turn's last SELECT. */
 export function readPickedUpJob(row: readonly (string | null)[], lockedBy: string): PickedUpJob {
-  const [, id, type, payloadText, attempts, maxAttempts, priority, runAfter, timeout, dedupeKey, createdAt] =
-    row;
+  const [
+    kind,
+    id,
+    type,
+    payloadText,
+    attempts,
+    maxAttempts,
+    priority,
+    runAfter,
+    timeout,
+    dedupeKey,
+    created,
+  ] = row;
   return {
     id: id ?? "",
     type: type ?? "",
@@ -148,7 +159,8 @@ export function readPickedUpJob(row: readonly (string | null)[], lockedBy: strin
     runAfter: dateOf(runAfter),
     timeoutSeconds: numberOrNull(timeout),
     dedupeKey: dedupeKey ?? null,
-    createdAt: dateOf(createdAt),
+    createdAt: dateOf(created),
+    alone: kind === "alone",
   };
 }
 

@@ -132,16 +132,15 @@ class Drain {
 
   /** Something may be due, and enough slots are free; or there has been enough waiting for that. */
   #turnIsDue(): boolean {
-    const { concurrency } = this.#options;
-    const free = concurrency - this.#slots.running;
-    const enough = free >= concurrency / 2 || this.#slots.running === 0 || this.#flush;
+    const enough =
+      this.#slots.free >= this.#options.concurrency / 2 || this.#slots.running === 0 || this.#flush;
     return this.#look && this.#slots.buffered === 0 && enough;
   }
 
   #pickUp(): PickUp | undefined {
-    const { types, concurrency, batchSize, maxJobs, workerId, staleTimeoutSeconds } = this.#options;
+    const { types, batchSize, maxJobs, workerId, staleTimeoutSeconds } = this.#options;
     const batch = Math.min(batchSize, maxJobs - this.#statements.picked);
-    const slots = Math.min(concurrency - this.#slots.running, batch);
+    const slots = Math.min(this.#slots.free, batch);
     if (this.#stoppedBy !== undefined || slots < 1) return undefined;
     const startable = types.filter((type) => this.#fits(type));
     if (startable.length === 0 && types.length > 0) {

@@ -25,6 +25,8 @@ export class JobSlots {
   /** Each run, and when it started. */
   readonly #running = new Map<JobRun, number>();
   #buffer: PickedUpJob[] = [];
+  /** Those held that nothing may run beside. */
+  readonly #alone = new Set<PickedUpJob>();
 
   constructor(options: JobSlotsOptions) {
     this.#options = options;
@@ -44,23 +46,31 @@ export class JobSlots {
     return this.running + this.buffered;
   }
 
+  /** Slots that a job could start in: none while one is held that nothing may run beside. */
+  get free(): number {
+    return this.#alone.size > 0 ? 0 : this.#options.slots - this.running;
+  }
+
   /** How many jobs could start at once, and how many more could wait in a buffer of `size`. */
   room(size: number): { readonly slots: number; readonly buffer: number } {
+    if (this.#alone.size > 0) return { slots: 0, buffer: 0 };
     const slots = Math.max(0, this.#options.slots - this.held);
     return { slots, buffer: Math.max(0, this.#options.slots + size - this.held - slots) };
   }
 
   /** Takes in a picked-up job; it starts with the next {@link JobSlots.start}. */
   add(job: PickedUpJob): void {
+    if (job.alone) this.#alone.add(job);
     this.#buffer.push(job);
   }
 
-  /** Starts buffered jobs while slots are free, in their order. */
+  /** Starts buffered jobs while slots are free, in their order; one that must be alone waits for all before it. */
   start(): void {
     const waiting: PickedUpJob[] = [];
-    while (this.running < this.#options.slots) {
-      const job = this.#buffer.shift();
-      if (job === undefined) break;
+    while (this.running < this.#options.slots && !this.#runsAlone) {
+      const job = this.#buffer[0];
+      if (job === undefined || (job.alone && this.running > 0)) break;
+      this.#buffer.shift();
       if (this.#options.mayStart(job)) this.#run(job);
       else waiting.push(job);
     }
@@ -76,6 +86,7 @@ export class JobSlots {
 
   /** Gives back a job that has not started. */
   release(job: PickedUpJob): void {
+    this.#alone.delete(job);
     const settlement = { job, durationMs: null, outcome: "release" } as const;
     this.outbox.add({ job, settlement, settledItself: false, reason: undefined });
   }
@@ -92,6 +103,7 @@ export class JobSlots {
 
   /** Forgets a job that is somebody else's, or answers the run that it is in. */
   take(job: PickedUpJob): JobRun | undefined {
+    if (this.#buffer.includes(job)) this.#alone.delete(job);
     this.#buffer = this.#buffer.filter((buffered) => buffered !== job);
     return [...this.#running.keys()].find((run) => run.job === job);
   }
@@ -103,12 +115,18 @@ export class JobSlots {
     return oldest === undefined ? 0 : this.#options.runJob.now() - oldest;
   }
 
+  get #runsAlone(): boolean {
+    const [run] = this.#running.keys();
+    return run?.job.alone === true;
+  }
+
   #run(job: PickedUpJob): void {
     const { runJob, tell, onEnd } = this.#options;
     tell(jobEvent("started", job));
     const startedAt = runJob.now();
     const run: JobRun = new JobRun(runJob, job, (end) => {
       this.#running.delete(run);
+      this.#alone.delete(job);
       this.outbox.add(end);
       onEnd(job, runJob.now() - startedAt);
     });

@@ -119,3 +119,13 @@ test("a release after the tenth counts as an attempt, and the last attempt's is 
   ];
   expect(await answers(...sequence)).toMatch(/settlement READY 1, settlement FAILED 1, extension lost 1$/);
 });
+
+test("a job that is lost for the second time is picked up alone, and one before it ends the pick-up", async () => {
+  const poison = { ...job, maxAttempts: 5, dedupeKey: null };
+  const lost = [pickUp(worker), pass(5_000), reap({ staleTimeoutSeconds: 0 })] as const;
+  const takes = pickUp({ ...worker, slots: 4, buffer: 3 });
+  const sequence = [enqueue(poison), ...lost, ...lost, enqueue(poison), enqueue(poison)] as const;
+  expect(await answers(...sequence, takes)).toMatch("picked up RUNNING, alone 1");
+  const behind = [...sequence, enqueue({ ...poison, priority: 1 }), takes, takes] as const;
+  expect(await answers(...behind)).toMatch(/picked up RUNNING 3.*picked up RUNNING, alone 1/);
+});

@@ -21,6 +21,8 @@ export interface ModelTurn {
 /** What it answers. `sleep` is promised only where nothing more is due. */
 export interface ModelTurnAnswer {
   readonly jobs: readonly ModelJob[];
+  /** Whether the pick-up is of one job that nothing may run beside. */
+  readonly alone: boolean;
   readonly exhausted: readonly ReapedJob[];
   readonly verdicts: readonly string[];
   readonly reaped: readonly ReapedJob[];
@@ -63,6 +65,7 @@ export class QueueModel {
     const exhausted = taken.filter(({ status }) => status === "FAILED");
     return {
       jobs: picked,
+      alone: chosen.some(({ job }) => isSuspect(job)),
       exhausted: exhausted.map(summary),
       verdicts,
       reaped: reaped.map(summary),
@@ -133,11 +136,13 @@ export class QueueModel {
     return this.all().filter(({ status, type }) => status === "READY" && types.includes(type));
   }
 
-  /** The free slots take what comes; the buffer only jobs that were never attempted. */
+  /** The free slots take what comes, up to a suspect; the buffer only jobs that lose nothing but an attempt of many. */
   #chosen({ types, slots, buffer = 0 }: PickUp): readonly ModelJob[] {
-    return this.due(types)
-      .slice(0, slots + buffer)
-      .filter(({ attempts }, place) => place < slots || attempts === 0);
+    const due = this.due(types).slice(0, slots + buffer);
+    const suspect = due.findIndex(isSuspect);
+    return due
+      .slice(0, suspect === -1 ? due.length : Math.max(1, suspect))
+      .filter(({ attempts, maxAttempts }, place) => place < slots || (attempts === 0 && maxAttempts > 1));
   }
 
   /** RUNNING; or FAILED, where no attempt is left. */
@@ -245,6 +250,12 @@ const FRESH = {
 function leaseEnd(job: ModelJob, staleTimeoutSeconds: number): number {
   if (isLeased(job)) return job.leaseEnd ?? Infinity;
   return (job.lockedAt ?? job.updatedAt) + (job.timeoutSeconds ?? staleTimeoutSeconds) * 1_000;
+}
+
+/** Lost again, or with one attempt left: it may be what its workers die of. */
+function isSuspect({ lockedBy, lastError, attempts, maxAttempts }: ModelJob): boolean {
+  const reaped = lockedBy === null && lastError?.startsWith("lease lost") === true;
+  return reaped && attempts > 0 && attempts >= Math.min(2, maxAttempts - 1) && attempts < maxAttempts;
 }
 
 function summary({ id, type, status }: ModelJob): ReapedJob {

@@ -60,7 +60,7 @@ export const findPickUp = kind("findPickUp", fc.array(nth, { maxLength: 3 }), as
       runAfter: real.time(job.runAfter, model.now),
       createdAt: real.time(job.createdAt, model.now),
     })),
-    expected.map(handedOut),
+    expected.map((job) => handedOut(job, job.attempts > 1)),
   );
 });
 

@@ -69,7 +69,8 @@ const acts: Act<TurnInput> = async (input, world, real) => {
   const { answers } = world.met;
   world.held.push(...answer.jobs);
   for (const { status } of expected.reaped) answers.add(`reaped ${status}`);
-  for (const { status } of expected.jobs) answers.add(`picked up ${status}`);
+  for (const { status } of expected.jobs)
+    answers.add(`picked up ${status}${expected.alone ? ", alone" : ""}`);
   for (const { status } of expected.exhausted) answers.add(`picked up ${status}`);
   deepStrictEqual(
     answer.jobs.map((job) => ({
@@ -77,7 +78,7 @@ const acts: Act<TurnInput> = async (input, world, real) => {
       runAfter: real.time(job.runAfter, now),
       createdAt: real.time(job.createdAt, now),
     })),
-    expected.jobs.map(handedOut),
+    expected.jobs.map((job) => handedOut(job, expected.alone)),
     "the jobs",
   );
   deepStrictEqual(answer.exhausted, expected.exhausted, "those without an attempt left");
@@ -177,6 +178,7 @@ function pickUpOf(input: PickUpInput | null, world: World): PickUp | null {
 /** What a pick-up hands out, the times by the model's clock. */
 export function handedOut(
   job: ModelJob,
+  alone: boolean,
 ): Omit<PickedUpJob, "runAfter" | "createdAt"> & Pick<ModelJob, "runAfter" | "createdAt"> {
   const {
     id,
@@ -203,6 +205,7 @@ export function handedOut(
     timeoutSeconds,
     dedupeKey,
     createdAt,
+    alone,
   };
 }
 
