@@ -1,3 +1,4 @@
+import { RECONNECTED } from "../core/executor.ts";
 import type { SqlExecutor, SqlRow } from "../core/executor.ts";
 import { inOrder, inTransaction } from "./in-transaction.ts";
 import { senderOf, severalStatements } from "./send.ts";
@@ -59,7 +60,7 @@ async function listen(sql: BunSql, channel: string, onNotify: OnNotify): Promise
   let opened = false;
   const subscription = await sql.listen(channel, onNotify, () => {
     // Called again after a reconnect: something may have been missed.
-    if (opened) onNotify("");
+    if (opened) onNotify(RECONNECTED);
     opened = true;
   });
   return async () => {

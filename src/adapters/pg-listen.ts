@@ -1,3 +1,4 @@
+import { RECONNECTED } from "../core/executor.ts";
 import { quoteName } from "../core/identifiers.ts";
 import type { PgClient, PgNotification, PgPool } from "./pg-driver.ts";
 import { destroy, type PgSession } from "./pg-session.ts";
@@ -8,8 +9,8 @@ const RECONNECT_MS = 1_000;
 
 /**
  * LISTENs on a client that the pool lends for as long. When its connection is
- * lost, another is taken, each second until it works, and `onNotify("")` tells
- * that messages may have been missed.
+ * lost, another is taken, each second until it works, and `RECONNECTED`
+ * tells that messages may have been missed.
  */
 export async function listenOnPool(pool: PgPool, channel: string, onNotify: OnNotify): Promise<Unlisten> {
   let stopped = false;
@@ -17,7 +18,7 @@ export async function listenOnPool(pool: PgPool, channel: string, onNotify: OnNo
   const reconnected = (closeAgain: () => void): void => {
     close = closeAgain;
     if (stopped) close();
-    else onNotify("");
+    else onNotify(RECONNECTED);
   };
   const lost = (): void => {
     if (stopped || pool.ending === true) return;

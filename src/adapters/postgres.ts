@@ -1,3 +1,4 @@
+import { RECONNECTED } from "../core/executor.ts";
 import type { SqlExecutor, SqlRow } from "../core/executor.ts";
 import { inOrder, inTransaction } from "./in-transaction.ts";
 import { socketsOutliveRequests } from "./outlives-request.ts";
@@ -97,17 +98,22 @@ function toRow(names: readonly string[], row: readonly unknown[]): SqlRow {
 
 async function listen(sql: PostgresClient, channel: string, onNotify: OnNotify): Promise<Unlisten> {
   let state: "opening" | "open" | "stopped" = "opening";
-  const subscription = await sql.listen(
+  const subscribing = sql.listen(
     channel,
     (payload) => {
       if (state !== "stopped") onNotify(payload);
     },
     () => {
       // Called again after a reconnect: something may have been missed.
-      if (state === "open") onNotify("");
+      if (state === "open") onNotify(RECONNECTED);
       if (state === "opening") state = "open";
     },
   );
+  // The driver keeps a subscription that failed, and may yet open it; its caller will ask for another.
+  subscribing.catch(() => {
+    state = "stopped";
+  });
+  const subscription = await subscribing;
   return () => {
     // After a reconnect the driver's own `unlisten` does nothing, and without a server it waits for one.
     state = "stopped";

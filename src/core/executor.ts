@@ -19,6 +19,9 @@ export interface QueryOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** What a LISTEN hears when its session was lost and is there again: messages, and a whole server, may have been. */
+export const RECONNECTED = "pqrun:reconnected";
+
 /**
  * All that pqrun asks of a driver. The core sends parameters that are strings
  * or null, each cast in the text (`$1::text::int8`), and reads columns that
@@ -42,7 +45,8 @@ export interface SqlExecutor<Tx = never> {
 
   /**
    * LISTENs on a session of its own, and again after a reconnect, until the
-   * returned function is called. Absent where the driver has no such session.
+   * returned function is called; {@link RECONNECTED} tells that it was lost
+   * meanwhile. Absent where the driver has no such session.
    */
   listen?(channel: string, onNotify: (payload: string) => void): Promise<() => Promise<void>>;
 

@@ -1,3 +1,4 @@
+import { RECONNECTED } from "../core/executor.ts";
 import type { Logger } from "../core/logger.ts";
 import type { PgJobStore } from "../core/store.ts";
 import type { JobContracts } from "../core/contract.ts";
@@ -12,6 +13,8 @@ const AFTER_GUARD_MS = [5, 25, 100, 250, 1_000] as const;
 const LOWER_AFTER_MS = 1_000;
 /** How much longer than a safety poll a guard stands, so that a late poll finds it standing. */
 const GUARD_MARGIN_MS = 10_000;
+/** How soon a LISTEN that was refused twice is tried again. */
+const LISTEN_AGAIN_MS = 60_000;
 /** A guard without an end: a database that sleeps is not to be woken to renew it. */
 const ENDLESS_GUARD_MS = 315_576_000_000;
 
@@ -36,6 +39,9 @@ export interface WakeListenerOptions {
 export class WakeListener {
   readonly #options: WakeListenerOptions;
   #unlisten: (() => Promise<void>) | undefined;
+  #failures = 0;
+  /** When to try again to LISTEN, once the database answers. */
+  #listenAt = Infinity;
   #listening = false;
   #stopped = false;
   #heard = false;
@@ -59,7 +65,7 @@ export class WakeListener {
     return this.#heard;
   }
 
-  /** Begins to LISTEN, where the driver can; a failure means polling. */
+  /** Begins to LISTEN, where the driver can; a failure means polling, until it is tried again. */
   async start(): Promise<void> {
     const { store, logger } = this.#options;
     const { listen } = store;
@@ -75,7 +81,10 @@ export class WakeListener {
       this.#listening = true;
       this.#options.onWake();
     } catch (error) {
-      logger.warn("LISTEN failed: polling instead", { error: causesText(error) });
+      // A server that was away may be back with the next answer.
+      this.#listenAt = this.#failures === 0 ? -Infinity : this.#options.now() + LISTEN_AGAIN_MS;
+      this.#failures += 1;
+      if (this.#failures === 1) logger.warn("LISTEN failed: polling instead", { error: causesText(error) });
     }
   }
 
@@ -105,6 +114,10 @@ export class WakeListener {
 
   /** Learns from a turn that was answered. */
   answered({ guard, pickUp }: TurnRequest, { snapshot, more }: TurnAnswer): void {
+    if (this.#options.now() >= this.#listenAt && !this.#stopped) {
+      this.#listenAt = Infinity;
+      void this.start();
+    }
     if (pickUp !== undefined)
       this.#backlogSince = more ? (this.#backlogSince ?? this.#options.now()) : undefined;
     if (guard?.forMs === 0) {
@@ -160,7 +173,16 @@ export class WakeListener {
     return safetyPollMs === Infinity ? ENDLESS_GUARD_MS : 2 * safetyPollMs + GUARD_MARGIN_MS;
   }
 
+  /** The session was lost, perhaps with its server, whose crash takes the guard down: all begins anew. */
+  #doubt(): void {
+    this.#heard = false;
+    this.#probe = undefined;
+    this.#probeAt = -Infinity;
+    this.#guardUntil = -Infinity;
+  }
+
   #hear(payload: string): void {
+    if (payload === RECONNECTED) this.#doubt();
     if (!payload.startsWith(PROBE)) {
       this.#options.onWake();
     } else if (payload === this.#probe) {

@@ -1,3 +1,4 @@
+import { RECONNECTED } from "../../src/core/executor.ts";
 import { deferred, equal, soon } from "./assert.ts";
 import type { Bench, Promises } from "./subject.ts";
 
@@ -93,7 +94,7 @@ export function listenPromises<Tx>(promise: Promises<Tx>): void {
         `SELECT pg_terminate_backend(pid)::text AS a FROM pg_stat_activity
         WHERE datname = current_database() AND pid <> pg_backend_pid() AND query ILIKE 'listen %outlives%'`,
       );
-      equal(await ear.next(), "", "the hint after the reconnect");
+      equal(await ear.next(), RECONNECTED, "the hint after the reconnect");
       await notify(bench, "outlives", "again");
       equal(await ear.next(), "again");
       await ear.stop();

