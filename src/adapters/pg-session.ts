@@ -1,6 +1,6 @@
 import { EXECUTOR } from "../core/executor.ts";
 import type { QueryOptions, SqlExecutor, SqlRow } from "../core/executor.ts";
-import { sqlState } from "../core/sql-state.ts";
+import { endsSession, sqlState } from "../core/sql-state.ts";
 import { orAbort, refuseAborted } from "./abort.ts";
 import type { PgPool, PgPoolClient, PgQuery, PgTransaction } from "./pg-driver.ts";
 import { severalStatements } from "./send.ts";
@@ -47,7 +47,7 @@ export class PgSession implements SqlExecutor {
     });
     this.#last = result.catch((error: unknown) => {
       // Not the server's word: the connection is lost, or (query_timeout) the query is still running.
-      this.broken ||= sqlState(error) === undefined;
+      this.broken ||= sqlState(error) === undefined || endsSession(error);
     });
     return result;
   }

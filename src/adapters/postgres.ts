@@ -1,5 +1,6 @@
 import { RECONNECTED } from "../core/executor.ts";
 import type { SqlExecutor, SqlRow } from "../core/executor.ts";
+import { sqlState } from "../core/sql-state.ts";
 import { inOrder, inTransaction } from "./in-transaction.ts";
 import { socketsOutliveRequests } from "./outlives-request.ts";
 import { senderOf } from "./send.ts";
@@ -72,7 +73,7 @@ export function postgresExecutor(
     return (done as { readonly result: T }).result;
   };
   return withinRequest({
-    ...through(sql),
+    ...senderOf(leavingReadOnly(sql, sender(sql, prepare))),
     batch: (statements) => transaction((tx) => inOrder(tx, statements)),
     transaction,
     with: through,
@@ -89,6 +90,29 @@ function sender(session: PostgresTransaction, prepare: boolean): Send {
     const values = await query.values();
     const names = values.columns?.map(({ name }) => name) ?? [];
     return values.map((row) => toRow(names, row));
+  };
+}
+
+/**
+ * Ends a session that is read-only: after a failover it would be lent again for good. The driver lends whichever it
+ * likes, so the statement looks where it is.
+ */
+const LEAVE_READ_ONLY = `SELECT pg_catalog.pg_terminate_backend(pg_catalog.pg_backend_pid())
+  WHERE pg_catalog.current_setting('transaction_read_only') = 'on'`;
+
+function leavingReadOnly(sql: PostgresClient, send: Send): Send {
+  return async (text, params) => {
+    try {
+      return await send(text, params);
+    } catch (error) {
+      // What comes of it is told by the next statement.
+      if (sqlState(error) === "25006")
+        sql
+          .unsafe(LEAVE_READ_ONLY, [], { prepare: false, simple: false })
+          .values()
+          .catch(() => undefined);
+      throw error;
+    }
   };
 }
 

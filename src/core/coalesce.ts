@@ -1,5 +1,5 @@
 import type { CheckedJob, Enqueued } from "./enqueue.ts";
-import { provesRollback } from "./sql-state.ts";
+import { isOutage, provesRollback } from "./sql-state.ts";
 
 interface Waiter {
   readonly job: CheckedJob;
@@ -52,8 +52,9 @@ export class CoalescingEnqueue {
         else reject(new Error("the database answered for fewer jobs than were sent"));
       });
     } catch (error) {
-      // One bad job fails one caller: what was refused as a whole goes again job by job.
-      if (group.length > 1 && provesRollback(error))
+      // One bad job fails one caller: what was refused as a whole goes again job by job. Where the database is
+      // away, full or out of connections no job is to blame, and hundreds of statements would only add to it.
+      if (group.length > 1 && provesRollback(error) && !isOutage(error))
         for (const waiter of group) await this.#writeTogether([waiter]);
       else for (const { reject } of group) reject(error);
     }

@@ -32,6 +32,20 @@ export function provesRollback(error: unknown): boolean {
   return !/^(?:08|57P0[125]|40003|XX)/.test(state);
 }
 
+/**
+ * Whether the session is of no more use: its server is read-only (a standby, where a failover has left its clients
+ * behind, or a default that has changed since), or is shutting down.
+ */
+export function endsSession(error: unknown): boolean {
+  return /^(?:25006|57P0[1-5])$/.test(sqlState(error) ?? "");
+}
+
+/** Whether the database, or the way to it, is at fault, whatever was sent: away, full, or out of connections. */
+export function isOutage(error: unknown): boolean {
+  const state = sqlState(error);
+  return state === undefined ? neverSent(error) : /^(?:25006|28|3D|53[134]|57P)/.test(state);
+}
+
 /** Whether to send a refused statement again may help: the conflict that refused it is over. */
 export function isConflict(error: unknown): boolean {
   const state = sqlState(error);

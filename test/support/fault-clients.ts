@@ -21,7 +21,8 @@ export const faultClients: Readonly<Record<"pg" | "postgres", OpenFaultClient>> 
     return { executor: pgExecutor(pool), end: () => pool.end() };
   },
   postgres: (url, max) => {
-    const sql = postgres(url, { max, onnotice: () => undefined });
+    // By default it waits up to 20 s before it connects again.
+    const sql = postgres(url, { max, onnotice: () => undefined, backoff: () => 0.25 });
     return { executor: postgresExecutor(sql), end: () => sql.end({ timeout: 1 }) };
   },
 };
