@@ -6,6 +6,7 @@ import type { CheckedDrain, DrainEnd, DrainReport } from "./drain-options.ts";
 import type { EventCounts } from "./job-event.ts";
 import type { JobSlots } from "./job-slots.ts";
 import { refusalState } from "./refusal.ts";
+import { wasTooMuch } from "./turn-size.ts";
 import type { Timers } from "./wait.ts";
 
 /** A turn of a drain: even one that only settles asks what is due. */
@@ -55,6 +56,9 @@ export class DrainStatements {
         this.#options.logger.error("a lost row can't be reaped", { error: causesText(error) });
         return await this.turn(rest, this.#budget.beforeLastMs);
       }
+      const less = wasTooMuch(error) ? halved(request) : undefined;
+      if (less !== undefined && this.#budget.affords(2) && this.#budget.remainingMs > 0)
+        return await this.turn(less, ms);
       if (isPqrunError(error, "unknown-outcome")) this.#lostPickUps.push(request.pickUp.lockedBy);
       if (first) {
         await this.releaseLost();
@@ -146,4 +150,18 @@ export class DrainStatements {
     this.picked += answer.jobs.length;
     for (const job of answer.jobs) this.#slots.add(job);
   }
+}
+
+/** Half of what a turn carries, without its reap; undefined where there is nothing to halve. */
+function halved({ reap, settlements = [], pickUp, ...rest }: DrainTurn): DrainTurn | undefined {
+  const { slots, buffer = 0 } = pickUp;
+  const most = Math.floor(Math.max(settlements.length, slots + buffer) / 2);
+  if (most === 0 && reap === undefined) return undefined;
+  const half = Math.max(1, most);
+  const fewer = Math.min(slots, half);
+  return {
+    ...rest,
+    settlements: settlements.slice(0, half),
+    pickUp: { ...pickUp, slots: fewer, buffer: Math.min(buffer, half - fewer) },
+  };
 }

@@ -2,6 +2,7 @@ import { causesText } from "../core/error-text.ts";
 import type { PickedUpJob } from "../core/job.ts";
 import { settlementKey } from "../core/settlement.ts";
 import type { CheckedWorker } from "./worker-options.ts";
+import { wasTooMuch } from "./turn-size.ts";
 import { TOO_LATE, within } from "./wait.ts";
 
 /** Is told which job's lease is gone, and how that is known. */
@@ -90,7 +91,9 @@ export class LeaseKeeper {
     }, this.#tickMs);
     try {
       const jobs = held.map(({ job }) => job);
-      const answers = await within(leaseMs / 3, (signal) => store.extend(jobs, leaseMs, { signal }));
+      const answers = await within(leaseMs / 3, (signal) =>
+        inHalves(jobs, (some) => store.extend(some, leaseMs, { signal })),
+      );
       if (answers === TOO_LATE) throw new Error("no answer came in time");
       for (const { verdict, ...fence } of answers) {
         const entry = this.#held.get(settlementKey(fence));
@@ -111,5 +114,19 @@ export class LeaseKeeper {
   #gone(job: PickedUpJob, how: "lost" | "cancelled" | "unextended"): void {
     this.drop(job);
     this.#onGone(job, how);
+  }
+}
+
+/** What is too much for one statement is sent in two. */
+async function inHalves<T, A>(
+  items: readonly T[],
+  send: (some: readonly T[]) => Promise<readonly A[]>,
+): Promise<readonly A[]> {
+  try {
+    return await send(items);
+  } catch (error) {
+    if (items.length < 2 || !wasTooMuch(error)) throw error;
+    const half = Math.ceil(items.length / 2);
+    return [...(await inHalves(items.slice(0, half), send)), ...(await inHalves(items.slice(half), send))];
   }
 }

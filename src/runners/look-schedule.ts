@@ -1,6 +1,7 @@
 import type { IdlePollPolicy } from "../core/policies.ts";
 import type { TurnAnswer, TurnRequest } from "../core/turn.ts";
 import { refusalState } from "./refusal.ts";
+import { wasTooMuch } from "./turn-size.ts";
 import type { CheckedWorker } from "./worker-options.ts";
 
 /** How soon to look again at a job that somebody else had locked, in milliseconds, the last repeating. */
@@ -80,9 +81,10 @@ export class LookSchedule {
 
   /** A turn that failed is to be made good; one whose reap may be to blame leaves that until the interval has passed. */
   failed({ reap }: TurnRequest, error: unknown, now: number): void {
-    if (reap !== undefined && refusalState(error) !== undefined) {
-      this.#reapNotBefore = now + this.#reapIntervalMs;
-      this.#reapIn(this.#reapIntervalMs, now);
+    if (reap !== undefined && (refusalState(error) !== undefined || wasTooMuch(error))) {
+      const ms = wasTooMuch(error) ? Math.min(BUSY_REAP_MS, this.#reapIntervalMs) : this.#reapIntervalMs;
+      this.#reapNotBefore = now + ms;
+      this.#reapIn(ms, now);
     }
     this.lookNow();
   }

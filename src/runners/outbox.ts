@@ -66,14 +66,18 @@ export class Outbox {
   }
 
   /** The next settlements to send, in the order in which the jobs ended. */
-  next(): readonly Settlement[] {
+  next(most = MAX_SETTLEMENTS): readonly Settlement[] {
     const [group] = this.#suspects;
     if (group !== undefined) return group.flatMap((key) => this.#waiting.get(key)?.settlement ?? []);
     const batch: Settlement[] = [];
     let characters = 0;
     for (const { settlement } of this.#waiting.values()) {
       characters += settlement.outcome === "done" ? (settlement.resultText?.length ?? 0) : 0;
-      if (batch.length > 0 && (batch.length >= MAX_SETTLEMENTS || characters > MAX_CHARACTERS)) break;
+      if (
+        batch.length > 0 &&
+        (batch.length >= Math.min(most, MAX_SETTLEMENTS) || characters > MAX_CHARACTERS)
+      )
+        break;
       batch.push(settlement);
     }
     return batch;

@@ -1,10 +1,13 @@
 import type { LoopErrorPolicy } from "../core/policies.ts";
+import { TurnSize } from "./turn-size.ts";
 
 /** How long an ended job, or a free slot, waits for others to share its turn, in milliseconds. */
 const GATHER_MS = 5;
 
 /** When a worker's next turn may leave: not before others could join it, and not soon after a failure. */
 export class TurnTiming {
+  /** How much a turn may carry. */
+  readonly size = new TurnSize();
   readonly #loopError: LoopErrorPolicy;
   readonly #now: () => number;
   #failures = 0;
@@ -51,6 +54,7 @@ export class TurnTiming {
   /** @param settled whether it settled anything */
   answered(settled: boolean): void {
     this.#failures = 0;
+    this.size.answered();
     if (settled) this.#settledAt = this.#now();
   }
 

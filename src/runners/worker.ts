@@ -4,8 +4,7 @@ import { UnknownOutcomeError, isPqrunError } from "../core/errors.ts";
 import type { PickedUpJob } from "../core/job.ts";
 import type { PickUp, TurnAnswer, TurnRequest } from "../core/turn.ts";
 import { BufferSize } from "./buffer-size.ts";
-import { EventCounts, jobEvent, teller } from "./job-event.ts";
-import type { OutcomeCounts } from "./job-event.ts";
+import { EventCounts, jobEvent, teller, type OutcomeCounts } from "./job-event.ts";
 import { JobSlots } from "./job-slots.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
 import { LookSchedule } from "./look-schedule.ts";
@@ -177,7 +176,7 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
   #request(now: number): TurnRequest | undefined {
     if (now < this.#timing.notBefore && !this.#timeOver) return undefined;
     if (this.#timeOver && this.#timing.failures > 0) return undefined;
-    const settlements = this.#slots.outbox.next();
+    const settlements = this.#slots.outbox.next(this.#timing.size.most);
     // A turn is never sent twice: after an unknown outcome, or a refusal, what was to be settled goes alone.
     const alone = settlements.length > 0 && (this.#timing.failures > 0 || this.#slots.outbox.suspects);
     const pickUp = alone || this.#stopping ? undefined : this.#pickUp(now);
@@ -213,7 +212,7 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
     const { types, leaseMs } = this.#options;
     const room = this.#slots.room(this.#bufferSize.target(this.#slots.longestRunningMs));
     if (room.slots + room.buffer === 0) return undefined;
-    return { types, ...room, lockedBy: `${this.#id}:${crypto.randomUUID()}`, leaseMs };
+    return { types, ...this.#timing.size.fit(room), lockedBy: `${this.#id}:${crypto.randomUUID()}`, leaseMs };
   }
 
   #hasGathered(now: number): boolean {
@@ -265,6 +264,7 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
     const { settlements = [], pickUp, reap } = request;
     this.#listener?.failed(request);
     const alone = pickUp === undefined && reap === undefined;
+    this.#timing.size.failed(error, request);
     // A refusal says that the database is well: only a failure waits.
     if (!this.#slots.outbox.refused(settlements, error, alone)) this.#timing.failed();
     if (this.#slots.outbox.size > 0) this.#timing.gather();
