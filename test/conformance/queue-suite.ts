@@ -5,6 +5,7 @@ import { rowPromises } from "./row-promises.ts";
 import { settlePromises } from "./settle-promises.ts";
 import { promisesOf } from "./subject.ts";
 import type { Suite } from "./subject.ts";
+import { zombiePromises } from "./zombie-promises.ts";
 
 /** What the queue promises over an executor that keeps what `executorSuite` asks. */
 export function queueSuite<Tx>(suite: Suite<Tx>): void {
@@ -12,6 +13,7 @@ export function queueSuite<Tx>(suite: Suite<Tx>): void {
   enqueuePromises(promise);
   pickUpPromises(promise);
   settlePromises(promise);
+  zombiePromises(promise);
   rowPromises(promise);
   queueTransactionPromises(promise);
 }
