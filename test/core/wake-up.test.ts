@@ -74,6 +74,30 @@ test("who raises a guard clears away those of workers long gone, and no others",
   expect(await workers()).toEqual(["gone", "own", "waits"]);
 });
 
+test("a guard that somebody has locked delays nobody who raises one", async () => {
+  await raise("long gone");
+  await queue.rows("UPDATE jobs_waiting SET until = now() - interval '2 hours'");
+  const { client } = await queue.session();
+  await client.query("BEGIN; SELECT FROM jobs_waiting FOR UPDATE");
+  await raise("own");
+  expect(await queue.rows("SELECT worker FROM jobs_waiting ORDER BY worker")).toEqual([
+    { worker: "long gone" },
+    { worker: "own" },
+  ]);
+});
+
+test("a guard that has ended wakes nobody when a turn or a retry makes a job due", async () => {
+  const heard = await ear();
+  await queue.insert();
+  const job = await pickUpOne(store);
+  const failed = await queue.insert({ status: "'FAILED'" });
+  await raise();
+  await queue.rows("UPDATE jobs_waiting SET until = now() - interval '1 ms'");
+  await store.release(job);
+  await store.retry(failed);
+  expect(await heard()).toEqual([]);
+});
+
 test("an enqueue of 1,000 jobs is one message", async () => {
   const heard = await ear();
   await raise();

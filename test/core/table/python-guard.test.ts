@@ -110,6 +110,24 @@ describe("with the guard", () => {
     expect(await statusAfter(PYTHON.done)).toBe("DONE");
   });
 
+  test("a ready job in which a lease was left standing can be picked up by Python", async () => {
+    await leased("30 seconds");
+    await unguard();
+    await database.rows("UPDATE jobs SET status = 'READY' WHERE id = 1");
+    await database.rows(GUARD);
+    expect(await statusAfter("UPDATE jobs SET status = 'RUNNING', locked_by = 'py' WHERE id = 1")).toBe(
+      "RUNNING",
+    );
+  });
+
+  test.for(["lease_holder = NULL", "lease_expires_at = now()"])(
+    "who touches the lease may change the status of a job under it: %s",
+    async (touch) => {
+      await leased("30 seconds");
+      expect(await statusAfter(`UPDATE jobs SET status = 'READY', ${touch} WHERE id = 1`)).toBe("READY");
+    },
+  );
+
   test("extending a lease, and other writes that keep the status, pass", async () => {
     await leased("30 seconds");
     await database.rows(
@@ -165,6 +183,15 @@ SELECT status, attempts, last_error, locked_at, locked_by, finished_at, duration
   test("any other failure of Python's stays a failure", async () => {
     await runningAtPythons();
     expect(await statusAfter(PYTHON.failed)).toBe("FAILED");
+  });
+
+  test("a job that says no handler of an earlier attempt, or that nobody ran, is not put back", async () => {
+    await runningAtPythons();
+    await database.rows("UPDATE jobs SET last_error = 'No handler registered for job type: embed'");
+    expect(await statusAfter(PYTHON.done)).toBe("DONE");
+    await database.rows("TRUNCATE jobs RESTART IDENTITY");
+    await inState("READY");
+    expect(await statusAfter(PYTHON.noHandler)).toBe("FAILED");
   });
 
   test("installing it again changes nothing, and it can be removed", async () => {
