@@ -2,6 +2,7 @@
 import { systemByName } from "./systems/by-name.ts";
 import { drain } from "./tasks/drain.ts";
 import { enqueue, fill } from "./tasks/enqueue.ts";
+import { produce } from "./tasks/spaced-out.ts";
 import { nowMs, type Answer, type Task } from "./tasks/task.ts";
 
 const task = JSON.parse(process.argv[2] ?? "") as Task;
@@ -32,7 +33,11 @@ async function perform(task: Task): Promise<Answer> {
       return enqueue(system, url, task);
     case "drain":
       return drain(system, url, task, told);
+    case "produce":
+      return produce(system, url, task.jobs);
+    case "http":
+      return (await import("./tasks/http.ts")).drainOverHttp(url, task);
     default:
-      throw new Error(`no such task: ${task.kind}`);
+      return task satisfies never;
   }
 }

@@ -1,6 +1,6 @@
 import { queryOnce } from "./server.ts";
 import { systemByName } from "./systems/by-name.ts";
-import type { SystemName } from "./systems/system.ts";
+import { COUNT, type SystemName } from "./systems/system.ts";
 
 /** What a table holds. */
 export interface TableCount {
@@ -21,7 +21,7 @@ export async function countTable(system: SystemName, url: string): Promise<Table
 
 async function count(url: string, text: string): Promise<number> {
   const [row] = await queryOnce(url, text);
-  return Number(row?.["count"]);
+  return Number(row?.[COUNT]);
 }
 
 /** @throws Error where the table does not hold what was told: `enqueued` more jobs, `completed` of them done. */

@@ -1,43 +1,66 @@
-// npm run bench [-- --only drain-100,enqueue-10 --repetitions 5 --systems pqrun,graphile --scale 1 --out DIR --quick]:
+// node bench/run.ts [--only drain-100,enqueue-10 --repetitions 5 --systems pqrun,graphile --scale 1 --out DIR --quick]:
 // pqrun, from its built package, beside its peers on one PostgreSQL.
-import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-
 import { Databases } from "./databases.ts";
+import { thisMachine } from "./machine.ts";
 import { measure, type ScenarioResult } from "./measure.ts";
-import { readOptions } from "./options.ts";
-import { markdown, toJson } from "./report.ts";
-import { SCENARIOS } from "./scenarios/all.ts";
-import { startServer } from "./server.ts";
+import { readOptions, type BenchOptions } from "./options.ts";
+import { markdown, type Report } from "./report.ts";
+import { allScenarios } from "./scenarios/all.ts";
+import type { Lane, Scenario } from "./scenarios/scenario.ts";
+import { SERVER_SETTINGS, startServer, type BenchServer } from "./server.ts";
+import { systemByName } from "./systems/by-name.ts";
+import { writeReport } from "./write-report.ts";
 
-const options = readOptions(process.argv.slice(2), SCENARIOS);
 const startedAt = new Date();
+const options = readOptions(process.argv.slice(2), allScenarios());
+// An exit ends the server and the measured process; a signal alone would leave them.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
 const server = await startServer();
-const context = { server, databases: new Databases(server), scale: options.scale, quick: options.quick };
-const say = (line: string): void => {
-  const seconds = Math.round((Date.now() - startedAt.getTime()) / 1_000);
-  console.error(`[${String(Math.floor(seconds / 60))}:${String(seconds % 60).padStart(2, "0")}] ${line}`);
-};
-
 try {
+  const report: Report = {
+    startedAt,
+    machine: thisMachine(),
+    postgres: { version: server.version, settings: SERVER_SETTINGS },
+    setUp: await setUpOf(options),
+    repetitions: options.repetitions,
+    scale: options.scale,
+    results: await measureAll(options, server),
+  };
+  if (options.out !== undefined) await writeReport(options.out, report);
+  console.log(markdown(report));
+} finally {
+  await server.stop();
+}
+
+async function measureAll(
+  { scenarios, systems, repetitions, scale, quick }: BenchOptions,
+  server: BenchServer,
+): Promise<readonly ScenarioResult[]> {
+  const context = { server, databases: new Databases(server), scale, quick };
   const results: ScenarioResult[] = [];
-  for (const scenario of options.scenarios) {
-    const lanes = scenario.lanes.filter(({ system }) => options.systems.includes(system));
+  for (const scenario of scenarios) {
+    const lanes = lanesOf(scenario).filter(({ system }) => systems.includes(system));
     if (lanes.length === 0) continue;
-    const repetitions = Math.min(options.repetitions, scenario.repetitions ?? Infinity);
-    const result = await measure(scenario, lanes, repetitions, context, say);
+    const times = Math.min(repetitions, scenario.repetitions ?? Infinity);
+    const result = await measure(scenario, lanes, times, context, say);
     results.push(result);
     await context.databases.dropFilled();
     say(`${scenario.id} took ${result.seconds.toFixed(0)} s`);
   }
-  const report = { startedAt, server: server.version, options, results };
-  const text = markdown(report);
-  if (options.out !== undefined) {
-    mkdirSync(options.out, { recursive: true });
-    writeFileSync(join(options.out, "results.json"), toJson(report));
-    writeFileSync(join(options.out, "table.md"), text);
-  }
-  console.log(text);
-} finally {
-  await server.stop();
+  return results;
+}
+
+function lanesOf({ lanes, quickPeers = false }: Scenario): readonly Lane[] {
+  return options.quick && !quickPeers ? lanes.filter(({ system }) => system === "pqrun") : lanes;
+}
+
+async function setUpOf({ systems }: BenchOptions): Promise<Readonly<Record<string, string>>> {
+  const loaded = await Promise.all(systems.map(systemByName));
+  return Object.fromEntries(loaded.map(({ name, settings }) => [name, settings]));
+}
+
+/** Progress, apart from the report. */
+function say(line: string): void {
+  const seconds = Math.round((Date.now() - startedAt.getTime()) / 1_000);
+  console.error(`[${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}] ${line}`);
 }

@@ -15,6 +15,8 @@ export const SERVER_SETTINGS = {
   max_wal_size: "8GB",
   checkpoint_timeout: "30min",
   max_connections: "400",
+  shared_preload_libraries: "pg_stat_statements",
+  "pg_stat_statements.track": "none",
 } as const;
 
 /** The one server that all systems share. */
@@ -27,6 +29,7 @@ export interface BenchServer extends EmbeddedServer {
 /** Starts a PostgreSQL of the benchmark's own. */
 export async function startServer(): Promise<BenchServer> {
   const server = await startEmbeddedPostgres(await importedBinaries(), SERVER_SETTINGS);
+  await queryOnce(server.url, "CREATE EXTENSION pg_stat_statements");
   const [row] = await queryOnce(server.url, "SHOW server_version");
   return {
     ...server,

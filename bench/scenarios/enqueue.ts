@@ -30,7 +30,13 @@ function enqueueScenario(id: string, title: string, { inFlight, jobsPerCall, job
     });
   };
   const lanes = allSystems().map((lane, index) => ({ ...lane, jobs: jobs[index] ?? 0 }));
-  return { id, rows: [{ metric: "rate", title, better: "higher" }], lanes, run };
+  return {
+    id,
+    rows: [{ metric: "rate", title, better: "higher" }],
+    lanes,
+    quickPeers: inFlight === 10 || jobsPerCall > 1,
+    run,
+  };
 }
 
 /** Enqueueing one by one, with many calls in flight, and in bulk. */

@@ -43,6 +43,8 @@ export interface Scenario {
   readonly lanes: readonly Lane[];
   /** Where fewer are enough than the rest get. */
   readonly repetitions?: number;
+  /** Whether a quick look has the peers too. */
+  readonly quickPeers?: boolean;
   run(lane: Lane, context: Context): Promise<Sample>;
 }
 

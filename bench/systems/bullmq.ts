@@ -22,10 +22,10 @@ export const bullmqSystem: System = {
   name: "bullmq",
   settings: "`createPostgresBackend`, pool `max` 10, finished jobs kept (its default)",
   sql: {
-    open: "SELECT count(*) FROM bullmq.job WHERE queue = 'bench' AND state NOT IN ('completed', 'failed')",
-    done: "SELECT count(*) FROM bullmq.job WHERE queue = 'bench' AND state = 'completed'",
+    open: "SELECT count(*) AS bench_count FROM bullmq.job WHERE queue = 'bench' AND state NOT IN ('completed', 'failed')",
+    done: "SELECT count(*) AS bench_count FROM bullmq.job WHERE queue = 'bench' AND state = 'completed'",
     unsettled:
-      "SELECT count(*) FROM bullmq.job WHERE queue = 'bench' AND id = ANY($1::text[]) AND state <> 'completed'",
+      "SELECT count(*) AS bench_count FROM bullmq.job WHERE queue = 'bench' AND id = ANY($1::text[]) AND state <> 'completed'",
     background: (background, rows) => [
       `INSERT INTO bullmq.job (queue, id, seq, name, state, data, added_at_ms, process_at_ms, finished_at_ms)
        SELECT c.queue, 'b' || n, nextval('bullmq.job_seq'), 'bench', c.state::bullmq.job_state, json_build_object('index', n),
@@ -57,8 +57,7 @@ export const bullmqSystem: System = {
     const worker = new Worker<Payload>(
       QUEUE,
       async ({ id, data }) => {
-        onJob(id ?? "", data.index);
-        await Promise.resolve();
+        await onJob(id ?? "", data.index);
       },
       { connection: { connectionString, max: 10 }, concurrency: slots },
       createPostgresBackend,

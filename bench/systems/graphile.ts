@@ -25,8 +25,9 @@ export const graphileSystem: System = {
   settings:
     "`localQueue.size` 500, `completeJobBatchDelay` and `failJobBatchDelay` 0, `maxPoolSize` slots + 1",
   sql: {
-    open: "SELECT count(*) FROM graphile_worker._private_jobs WHERE attempts < max_attempts",
-    unsettled: "SELECT count(*) FROM graphile_worker._private_jobs WHERE id = ANY($1::text[]::bigint[])",
+    open: "SELECT count(*) AS bench_count FROM graphile_worker._private_jobs WHERE attempts < max_attempts",
+    unsettled:
+      "SELECT count(*) AS bench_count FROM graphile_worker._private_jobs WHERE id = ANY($1::text[]::bigint[])",
     background: (background, rows) => [
       "INSERT INTO graphile_worker._private_tasks (identifier) VALUES ('bench'), ('other') ON CONFLICT DO NOTHING",
       `INSERT INTO graphile_worker._private_jobs (payload, run_at, attempts, max_attempts, task_id)
@@ -60,8 +61,7 @@ export const graphileSystem: System = {
       preset,
       taskList: {
         [TASK]: async (payload, { job }) => {
-          onJob(job.id, (payload as Payload).index);
-          await Promise.resolve();
+          await onJob(job.id, (payload as Payload).index);
         },
       },
     }),

@@ -27,8 +27,7 @@ async function fetchLoop(
   stopping: AbortSignal,
 ): Promise<void> {
   const handle = async ({ id, data }: Job<Payload>): Promise<void> => {
-    onJob(id, data.index);
-    await Promise.resolve();
+    await onJob(id, data.index);
   };
   while (!stopping.aborted) {
     const batch = await boss.fetch<Payload>(QUEUE, { batchSize: BATCH });
@@ -66,8 +65,7 @@ async function workInLoops(url: string, options: WorkOptions): Promise<RunningWo
 async function workOnNotify(url: string, { onJob }: WorkOptions): Promise<RunningWorker> {
   const boss = await start(url, true);
   await boss.work<Payload>(NOTIFYING, async (jobs) => {
-    for (const { id, data } of jobs) onJob(id, data.index);
-    await Promise.resolve();
+    for (const { id, data } of jobs) await onJob(id, data.index);
   });
   return { stop: () => boss.stop() };
 }
@@ -84,10 +82,10 @@ export const pgBossSystem: System = {
   name: "pg-boss",
   settings: `\`fetch\` of ${BATCH} and \`complete(ids)\` in two loops (one with one slot); for latency \`work\` with \`useListenNotify\``,
   sql: {
-    open: "SELECT count(*) FROM pgboss.job WHERE state < 'completed' AND name LIKE 'bench%'",
-    done: "SELECT count(*) FROM pgboss.job WHERE state = 'completed' AND name LIKE 'bench%'",
+    open: "SELECT count(*) AS bench_count FROM pgboss.job WHERE state < 'completed' AND name LIKE 'bench%'",
+    done: "SELECT count(*) AS bench_count FROM pgboss.job WHERE state = 'completed' AND name LIKE 'bench%'",
     unsettled:
-      "SELECT count(*) FROM pgboss.job WHERE name = 'bench' AND id = ANY($1::text[]::uuid[]) AND state <> 'completed'",
+      "SELECT count(*) AS bench_count FROM pgboss.job WHERE name = 'bench' AND id = ANY($1::text[]::uuid[]) AND state <> 'completed'",
     background: (background, rows) => [
       `INSERT INTO pgboss.job (data, state, name, start_after, completed_on, policy)
        SELECT json_build_object('index', n), s::pgboss.job_state, name, start_after, completed_on::timestamptz, 'standard'

@@ -58,9 +58,10 @@ export const pqrunSystem: System = {
   name: "pqrun",
   settings: "pg with `prepare: true`, defaults",
   sql: {
-    open: "SELECT count(*) FROM jobs WHERE status IN ('READY', 'RUNNING')",
-    done: "SELECT count(*) FROM jobs WHERE status = 'DONE'",
-    unsettled: "SELECT count(*) FROM jobs WHERE id = ANY($1::text[]::bigint[]) AND status <> 'DONE'",
+    open: "SELECT count(*) AS bench_count FROM jobs WHERE status IN ('READY', 'RUNNING')",
+    done: "SELECT count(*) AS bench_count FROM jobs WHERE status = 'DONE'",
+    unsettled:
+      "SELECT count(*) AS bench_count FROM jobs WHERE id = ANY($1::text[]::bigint[]) AND status <> 'DONE'",
     background: (background, rows) => [
       `INSERT INTO jobs (payload, job_type, status, run_after, finished_at, attempts)
        SELECT json_build_object('index', n), ${COLUMNS[background]} FROM generate_series(1, ${rows}) n`,
@@ -73,18 +74,18 @@ export const pqrunSystem: System = {
     await pool.end();
   },
   producer: async (url) => producerOf(await open(url)),
-  work: async (url, { slots, maxBuffer, fastPickup, onJob }) => {
+  work: async (url, { slots, maxBuffer, fastPickup, safetyPollSeconds, onJob }) => {
     const opened = await open(url);
     const { Worker } = await builtPqrun();
     const worker = new Worker({
       store: opened.store,
       concurrency: slots,
       maxBuffer,
+      safetyPollSeconds: safetyPollSeconds === 0 ? Infinity : safetyPollSeconds,
       ...(fastPickup === true && { fastPickup }),
       handlers: {
         [TYPE]: async ({ job, payload }) => {
-          onJob(job.id, payload.index);
-          await Promise.resolve();
+          await onJob(job.id, payload.index);
         },
       },
     }).start();

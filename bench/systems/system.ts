@@ -29,8 +29,10 @@ export interface WorkOptions {
   readonly fastPickup?: boolean;
   /** pqrun's: most jobs held beyond the slots. */
   readonly maxBuffer?: number;
-  /** Called inside each job's handler. */
-  readonly onJob: (id: string, index: number) => void;
+  /** pqrun's: how often an idle worker looks all the same; 0 for never. */
+  readonly safetyPollSeconds?: number;
+  /** What each job's handler does. */
+  readonly onJob: (id: string, index: number) => void | Promise<void>;
 }
 
 /** A worker that runs. */
@@ -41,13 +43,16 @@ export interface RunningWorker {
   enqueue?(index: number): Promise<unknown>;
 }
 
+/** The name of the column of counts below, by which the benchmark's own statements are told from a system's. */
+export const COUNT = "bench_count";
+
 /** What the benchmark reads and writes in a system's table in plain SQL. */
 export interface TableSql {
-  /** Answers how many jobs are due, planned or running, as `count`. */
+  /** Answers how many jobs are due, planned or running, as {@link COUNT}. */
   readonly open: string;
-  /** Answers how many jobs are recorded as done, as `count`; absent where a done job's row is deleted. */
+  /** Answers how many jobs are recorded as done; absent where a done job's row is deleted. */
   readonly done?: string;
-  /** Answers how many of the ids `$1::text[]` are not durably done, as `count`. */
+  /** Answers how many of the ids `$1::text[]` are not durably done. */
   readonly unsettled: string;
   /** The statements that insert `rows` rows as the system itself would have left them. */
   background(background: Background, rows: number): readonly string[];

@@ -3,27 +3,29 @@ import { nowMs, type Answer, type EnqueueTask } from "./task.ts";
 
 /** Keeps `inFlight` calls in flight until all are made. */
 export async function enqueue(system: System, url: string, task: EnqueueTask): Promise<Answer> {
-  const producer = await system.producer(url);
-  const call = (index: number): Promise<unknown> =>
-    task.jobsPerCall === 1
-      ? producer.enqueue(index)
-      : producer.enqueueMany(index * task.jobsPerCall, task.jobsPerCall);
+  const { producers: count = 1, jobsPerCall } = task;
+  const producers = await Promise.all(Array.from({ length: count }, () => system.producer(url)));
+  const call = async (index: number, caller: number): Promise<void> => {
+    const producer = producers[caller % count];
+    if (jobsPerCall === 1) await producer?.enqueue(index);
+    else await producer?.enqueueMany(index * jobsPerCall, jobsPerCall);
+  };
   await keepInFlight(task.inFlight, task.warmUpCalls, call);
   const startedMs = nowMs();
   await keepInFlight(task.inFlight, task.calls, call);
   const endedMs = nowMs();
-  await producer.close();
+  await Promise.all(producers.map((producer) => producer.close()));
   return { jobs: (task.warmUpCalls + task.calls) * task.jobsPerCall, startedMs, endedMs };
 }
 
 async function keepInFlight(
   inFlight: number,
   calls: number,
-  call: (index: number) => Promise<unknown>,
+  call: (index: number, caller: number) => Promise<void>,
 ): Promise<void> {
   let next = 0;
-  const caller = async (): Promise<void> => {
-    while (next < calls) await call(next++);
+  const caller = async (_: unknown, own: number): Promise<void> => {
+    while (next < calls) await call(next++, own);
   };
   await Promise.all(Array.from({ length: inFlight }, caller));
 }

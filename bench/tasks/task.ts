@@ -14,7 +14,6 @@ export type Task = OfSystem &
     | DrainTask
     | ProduceTask
     | HttpTask
-    | { readonly kind: "idle"; readonly seconds: number }
   );
 
 /** Enqueues for a while, and tells at what rate. */
@@ -26,6 +25,8 @@ export interface EnqueueTask {
   readonly warmUpCalls: number;
   /** Jobs of one call; 1 is the call for a single job. */
   readonly jobsPerCall: number;
+  /** Producers that share the calls, each with connections of its own. */
+  readonly producers?: number;
 }
 
 /** Works until told, or until so many jobs are done. */
@@ -37,6 +38,9 @@ export interface DrainTask {
   readonly forLatency?: boolean;
   readonly fastPickup?: boolean;
   readonly maxBuffer?: number;
+  readonly safetyPollSeconds?: number;
+  /** How long each handler takes; absent for no time. */
+  readonly jobMs?: number;
   /** Enqueues this many through the worker's own store, one by one, and measures each. */
   readonly ownEnqueues?: number;
 }
@@ -58,14 +62,19 @@ export interface HttpTask {
 /** When how many jobs had started, on the clock that all processes share. */
 export type Mark = readonly [jobs: number, atMs: number];
 
+/** When a job started, or began to be enqueued, by its index. */
+export type Timed = readonly [index: number, atMs: number];
+
 /** What a child answers. Times are milliseconds of the machine's monotonic clock. */
 export interface Answer {
   readonly jobs: number;
   readonly startedMs: number;
   readonly endedMs: number;
   readonly marks?: readonly Mark[];
-  /** When each job started, or was enqueued, by its index. */
-  readonly times?: readonly (readonly [index: number, atMs: number])[];
+  /** When each job started. */
+  readonly times?: readonly Timed[];
+  /** When the enqueue of each job began. */
+  readonly enqueued?: readonly Timed[];
   readonly cpuUs?: number;
   readonly maxRssBytes?: number;
   readonly heapBytes?: number;
