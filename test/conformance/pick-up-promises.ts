@@ -30,7 +30,7 @@ export function pickUpPromises<Tx>(promise: Promises<Tx>): void {
       runAfter: 0,
       createdAt: 0,
     };
-    equal(rest, { id, type: "a", attempts: 1, lockedBy: "w:1", ...options });
+    equal(rest, { id, type: "a", attempts: 1, lockedBy: "w:1", alone: false, ...options });
     equal([store.parse(payloadText), runAfter, createdAt], [{ n: 1 }, before.runAfter, before.createdAt]);
     equal([before.status, before.attempts, before.lockedBy], ["RUNNING", 1, "w:1"]);
     const { lockedAt, leaseExpiresAt } = before;
