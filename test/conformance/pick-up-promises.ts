@@ -29,6 +29,7 @@ export function pickUpPromises<Tx>(promise: Promises<Tx>): void {
       payloadText: "",
       runAfter: 0,
       createdAt: 0,
+      alone: false,
     };
     equal(rest, { id, type: "a", attempts: 1, lockedBy: "w:1", alone: false, ...options });
     equal([store.parse(payloadText), runAfter, createdAt], [{ n: 1 }, before.runAfter, before.createdAt]);
