@@ -89,7 +89,9 @@ function sender(session: PostgresTransaction, prepare: boolean): Send {
     const query = session.unsafe(text, [...params] as (string | null)[], { prepare, simple: false });
     const values = await query.values();
     const names = values.columns?.map(({ name }) => name) ?? [];
-    return values.map((row) => toRow(names, row));
+    // Where a connection was lost in mid-answer, the driver goes on counting rows in the next one's first answer, so
+    // that holes come before its rows: `flatMap` leaves them out, `map` would keep them.
+    return values.flatMap((row) => [toRow(names, row)]);
   };
 }
 
