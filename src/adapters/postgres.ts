@@ -18,7 +18,7 @@ export interface PostgresTransaction {
   unsafe(
     text: string,
     params: (string | null)[],
-    options: { readonly prepare: boolean; readonly simple: boolean },
+    options: { readonly prepare: boolean; readonly simple: boolean; readonly onexecute: () => boolean },
   ): { values(): Promise<PostgresValues> };
 }
 
@@ -82,12 +82,18 @@ export function postgresExecutor(
   });
 }
 
+/**
+ * Tells the driver that more must not be sent on this connection before the answer is there. What it sends on one that
+ * is just breaking it forgets: neither answered nor rejected, that hangs for ever.
+ */
+const notPipelined = (): boolean => false;
+
 function sender(session: PostgresTransaction, prepare: boolean): Send {
   return async (text, params) => {
     // As values, which `transform` leaves alone; not simple, or one text could hold several statements.
     // An application's own SQL may have whatever parameters the driver takes.
-    const query = session.unsafe(text, [...params] as (string | null)[], { prepare, simple: false });
-    const values = await query.values();
+    const options = { prepare, simple: false, onexecute: notPipelined };
+    const values = await session.unsafe(text, [...params] as (string | null)[], options).values();
     const names = values.columns?.map(({ name }) => name) ?? [];
     // Where a connection was lost in mid-answer, the driver goes on counting rows in the next one's first answer, so
     // that holes come before its rows: `flatMap` leaves them out, `map` would keep them.
@@ -110,7 +116,7 @@ function leavingReadOnly(sql: PostgresClient, send: Send): Send {
       // What comes of it is told by the next statement.
       if (sqlState(error) === "25006")
         sql
-          .unsafe(LEAVE_READ_ONLY, [], { prepare: false, simple: false })
+          .unsafe(LEAVE_READ_ONLY, [], { prepare: false, simple: false, onexecute: notPipelined })
           .values()
           .catch(() => undefined);
       throw error;
