@@ -53,9 +53,9 @@ export interface PostgresOptions {
 
 /**
  * Speaks through postgres.js, however it is configured. `listen` opens a
- * connection of its own. An aborted statement is not waited for, but goes on:
- * the driver's `cancel` also hits what comes next on that connection, and
- * loses a connection that is just being opened.
+ * connection of its own. An aborted statement is not waited for, but goes on
+ * where it has been sent: the driver's `cancel` also hits what comes next on
+ * that connection, and loses a connection that is just being opened.
  *
  * ```ts
  * const store = new PgJobStore(postgresExecutor(postgres(url)));
@@ -82,6 +82,9 @@ export function postgresExecutor(
   });
 }
 
+/** A value that PostgreSQL takes for no parameter (22021). To have the driver itself refuse would break its queue. */
+const REFUSED = "\0";
+
 /**
  * Tells the driver that more must not be sent on this connection before the answer is there. What it sends on one that
  * is just breaking it forgets: neither answered nor rejected, that hangs for ever.
@@ -89,15 +92,24 @@ export function postgresExecutor(
 const notPipelined = (): boolean => false;
 
 function sender(session: PostgresTransaction, prepare: boolean): Send {
-  return async (text, params) => {
-    // As values, which `transform` leaves alone; not simple, or one text could hold several statements.
+  return async (text, params, signal) => {
     // An application's own SQL may have whatever parameters the driver takes.
-    const options = { prepare, simple: false, onexecute: notPipelined };
-    const values = await session.unsafe(text, [...params] as (string | null)[], options).values();
-    const names = values.columns?.map(({ name }) => name) ?? [];
-    // Where a connection was lost in mid-answer, the driver goes on counting rows in the next one's first answer, so
-    // that holes come before its rows: `flatMap` leaves them out, `map` would keep them.
-    return values.flatMap((row) => [toRow(names, row)]);
+    const args = [...params] as (string | null)[];
+    // The driver reads them when it sends. What still waits for a connection must not be carried out when one is
+    // there again, long after its caller has given it up.
+    const onAbort = (): void => void args.fill(REFUSED);
+    signal?.addEventListener("abort", onAbort, { once: true });
+    try {
+      // As values, which `transform` leaves alone; not simple, or one text could hold several statements.
+      const options = { prepare, simple: false, onexecute: notPipelined };
+      const values = await session.unsafe(text, args, options).values();
+      const names = values.columns?.map(({ name }) => name) ?? [];
+      // Where a connection was lost in mid-answer, the driver goes on counting rows in the next one's first answer, so
+      // that holes come before its rows: `flatMap` leaves them out, `map` would keep them.
+      return values.flatMap((row) => [toRow(names, row)]);
+    } finally {
+      signal?.removeEventListener("abort", onAbort);
+    }
   };
 }
 

@@ -2,8 +2,12 @@ import { EXECUTOR } from "../core/executor.ts";
 import type { SqlExecutor, SqlRow } from "../core/executor.ts";
 import { orAbort, refuseAborted } from "./abort.ts";
 
-/** Sends one statement as a driver does. */
-export type Send = (text: string, params: readonly unknown[]) => Promise<readonly SqlRow[]>;
+/** Sends one statement as a driver does; what is aborted before that need not be sent any more. */
+export type Send = (
+  text: string,
+  params: readonly unknown[],
+  signal?: AbortSignal,
+) => Promise<readonly SqlRow[]>;
 
 /** Without parameters some drivers run a text of several statements, and answer a list of lists. */
 export function severalStatements(): never {
@@ -18,7 +22,7 @@ export function senderOf(send: Send): Sender {
   return {
     query: async (text, params = [], { signal } = {}) => {
       refuseAborted(signal);
-      return await orAbort(send(text, params), signal);
+      return await orAbort(send(text, params, signal), signal);
     },
     [EXECUTOR]: true,
   };
