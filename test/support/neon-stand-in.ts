@@ -16,6 +16,8 @@ export interface NeonStandIn extends AsyncDisposable {
   readonly wsProxy: string;
   /** How many requests came over HTTP. */
   readonly requests: number;
+  /** How many of them are not yet over, in the database too. */
+  readonly pending: number;
 }
 
 interface NeonQuery {
@@ -27,9 +29,12 @@ interface NeonQuery {
 export async function neonStandIn(): Promise<NeonStandIn> {
   const pools = new Map<string, Pool>();
   let requests = 0;
+  let pending = 0;
   const server = createServer((request, response) => {
     requests += 1;
-    void answer(poolOf(pools, String(request.headers["neon-connection-string"])), request, response);
+    pending += 1;
+    const pool = poolOf(pools, String(request.headers["neon-connection-string"]));
+    void answer(pool, request, response).finally(() => (pending -= 1));
   });
   const sockets = new WebSocketServer({ server, path: "/v2" });
   sockets.on("connection", pipeToPostgres);
@@ -41,6 +46,9 @@ export async function neonStandIn(): Promise<NeonStandIn> {
     wsProxy: `127.0.0.1:${port}/v2`,
     get requests() {
       return requests;
+    },
+    get pending() {
+      return pending;
     },
     async [Symbol.asyncDispose]() {
       await Promise.all([...sockets.clients].map(closed));
@@ -60,11 +68,13 @@ function poolOf(pools: Map<string, Pool>, connectionString: string): Pool {
 }
 
 async function answer(pool: Pool, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const body = (await json(request)) as NeonQuery | { readonly queries: readonly NeonQuery[] };
+  const body = await bodyOf(request);
+  if (body === undefined) return;
   const client = await pool.connect();
+  let cancelled = Promise.resolve();
   // An aborted request cancels its statement.
   response.once("close", () => {
-    if (!response.writableFinished) void cancel(client);
+    if (!response.writableFinished) cancelled = cancel(client);
   });
   try {
     const answers =
@@ -75,11 +85,24 @@ async function answer(pool: Pool, request: IncomingMessage, response: ServerResp
   } catch (error) {
     reply(response, 400, errorBody(error));
   } finally {
+    // It must not meet the next request's statement.
+    await cancelled;
     // A session's state never outlives a request.
     await client.query("DISCARD ALL").then(
       () => client.release(),
       () => client.release(true),
     );
+  }
+}
+
+type NeonBody = NeonQuery | { readonly queries: readonly NeonQuery[] };
+
+/** Undefined where the request broke off. */
+async function bodyOf(request: IncomingMessage): Promise<NeonBody | undefined> {
+  try {
+    return (await json(request)) as NeonBody;
+  } catch {
+    return undefined;
   }
 }
 
