@@ -11,7 +11,7 @@ export interface FoundJob {
 }
 
 /** How often a lost pick-up is looked for, in milliseconds. */
-const FIND_EVERY_MS = 1_000;
+export const FIND_EVERY_MS = 1_000;
 
 /**
  * Pick-ups whose answers were lost. They may not have been carried out, or not

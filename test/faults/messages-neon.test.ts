@@ -1,0 +1,3 @@
+import { promise } from "./messages/in-vitest.ts";
+
+promise("Neon HTTP");

@@ -1,0 +1,4 @@
+import { promise } from "./messages/in-vitest.ts";
+
+promise("pg");
+promise("pg, prepared");
