@@ -131,7 +131,7 @@ export class JobRun {
 
 /** Validate, handle, encode: every step ends in one of the endings, and nothing is thrown. */
 async function runHandler(
-  { store, handlers, logger }: RunJobOptions,
+  { store, handlers, logger, redact }: RunJobOptions,
   job: PickedUpJob,
   signal: AbortSignal,
   onSettle: () => number,
@@ -155,7 +155,7 @@ async function runHandler(
       },
       settleStatement: (result) => store.settleStatement(job, result, onSettle()),
     });
-    return { kind: "returned", ...(await encodeResult(contract, returned)) };
+    return { kind: "returned", ...(await encodeResult(contract, returned, redact)) };
   } catch (error) {
     return { kind: "threw", error };
   }
@@ -194,6 +194,7 @@ async function readPayload(
 async function encodeResult(
   contract: JobContract | undefined,
   returned: unknown,
+  redact: RunJobOptions["redact"],
 ): Promise<{ readonly resultText: string | null; readonly note?: string }> {
   if (returned === undefined) return { resultText: null };
   try {
@@ -207,6 +208,6 @@ async function encodeResult(
     }
     return { resultText: encodeJson(returned, "result", RESULT_LIMITS) };
   } catch (error) {
-    return { resultText: null, note: `the result was not stored: ${errorText(error)}` };
+    return { resultText: null, note: errorText(error, redact, "the result was not stored: ") };
   }
 }

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import {
   causesText,
   errorText,
-  MAX_ERROR_LENGTH,
+  MAX_ERROR_BYTES,
   redactConnectionStrings,
 } from "../../src/core/error-text.ts";
 
@@ -74,11 +74,25 @@ test.for([
   expect(errorText(thrown)).toMatch(/thrown|outer/);
 });
 
-test("a message of 50 MB is cut to 10,000 characters", () => {
+test("a message of 50 MB is cut to 10,000 bytes", () => {
   const text = errorText(new Error("x".repeat(50_000_000)));
-  expect(text).toHaveLength(MAX_ERROR_LENGTH);
+  expect(text).toHaveLength(MAX_ERROR_BYTES);
   expect(text.startsWith("Error: xxx")).toBe(true);
 });
+
+test.for(["é", "€", "\u{1F600}", "a€", "\u0000", "\ud800"])(
+  "a text of %j is cut to 10,000 bytes, and no character in two",
+  (character) => {
+    for (const before of ["", "x", "xx", "xxx"]) {
+      const text = errorText(before + character.repeat(20_000));
+      const bytes = Buffer.byteLength(text);
+      expect(bytes).toBeLessThanOrEqual(MAX_ERROR_BYTES);
+      expect(bytes).toBeGreaterThan(MAX_ERROR_BYTES - 4);
+      expect(text.isWellFormed()).toBe(true);
+      expect(Buffer.from(text).toString()).toBe(text);
+    }
+  },
+);
 
 test("a cyclic chain of causes ends", () => {
   const [one, two] = [new Error("one"), new Error("two")];
@@ -91,7 +105,7 @@ test("a cyclic chain of causes ends", () => {
 test("what PostgreSQL can't store is replaced", () => {
   expect(errorText("a\u0000b\ud800c")).toBe("thrown: a\uFFFDb\uFFFDc");
   // A pair cut in two at the very end.
-  const text = errorText(`${"x".repeat(MAX_ERROR_LENGTH - "thrown: ".length - 1)}\u{1F600}`);
+  const text = errorText(`${"x".repeat(MAX_ERROR_BYTES - "thrown: ".length - 1)}\u{1F600}`);
   expect(text.isWellFormed()).toBe(true);
 });
 
@@ -126,6 +140,15 @@ const SECRETS = [
   ["JSON with blanks", `{ "password": "my s3cret", "host": "h" }`],
   ["JSON of another name", `{"dbPassword":"s3cret"}`],
   ["JSON within JSON", JSON.stringify({ config: JSON.stringify({ password: 'my "s3cret' }) })],
+  ["a URL with blanks in the password", "postgres://user:my s3c@s3cret@host/db"],
+  ["a URL in JSON that escapes slashes", String.raw`{"url":"postgres:\/\/user:s3cret@host\/db"}`],
+  ["a URL within a URL", "https://h/?dsn=postgres%3A%2F%2Fuser%3As3cret%40host%2Fdb"],
+  ["a hash of Ruby's", `{"password" => "my s3cret"}`],
+  ["SQL", "ALTER ROLE app WITH LOGIN PASSWORD 'my s3cret'"],
+  ["a list of entries", `[["host","h"],["password","my s3cret"]]`],
+  ["a template's quotes", "password: `my s3cret`"],
+  ["XML", "<password>s3cret</password>"],
+  ["an environment that says it short", "DB_PASS=s3cret"],
   ["an inspected object", "{ host: 'h', password: 'my s3cret' }"],
   ["an inspected object without quotes", "{ host: h, pwd: s3cret }"],
 ] as const;
@@ -156,7 +179,7 @@ test("a password is not shown where the text is cut", () => {
     '"password":"s3cret s3cret"',
   ]) {
     for (let at = 0; at < secret.length + 40; at += 1) {
-      const text = `${long}${"x".repeat(MAX_ERROR_LENGTH - long.length - at)} ${secret}`;
+      const text = `${long}${"x".repeat(MAX_ERROR_BYTES - long.length - at)} ${secret}`;
       for (const thrown of [text, new Error(text), new Error("outer", { cause: new Error(text) })]) {
         expect(errorText(thrown)).not.toContain("s3cret");
       }
@@ -167,13 +190,13 @@ test("a password is not shown where the text is cut", () => {
   }
 });
 
-test("whatever is thrown becomes well-formed text of at most 10,000 characters", () => {
+test("whatever is thrown becomes well-formed text of at most 10,000 bytes", () => {
   fc.assert(
     fc.property(
       fc.anything({ withBigInt: true, withDate: true, withNullPrototype: true, withMap: true }),
       (thrown) => {
         const text = errorText(thrown);
-        expect(text.length).toBeLessThanOrEqual(MAX_ERROR_LENGTH);
+        expect(Buffer.byteLength(text)).toBeLessThanOrEqual(MAX_ERROR_BYTES);
         expect(text.isWellFormed() && !text.includes("\u0000")).toBe(true);
       },
     ),
