@@ -34,7 +34,13 @@ export interface ErrorByKind {
 
 /** Whether `error` is pqrun's error of that kind, whichever copy of pqrun made it. */
 export function isPqrunError<K extends ErrorKind>(error: unknown, kind: K): error is ErrorByKind[K] {
-  return typeof error === "object" && error !== null && BRAND in error && error[BRAND] === kind;
+  if (typeof error !== "object" || error === null) return false;
+  try {
+    return BRAND in error && error[BRAND] === kind;
+  } catch {
+    // A Proxy whose traps throw, or one that was revoked: handlers throw anything.
+    return false;
+  }
 }
 
 abstract class PqrunError extends Error {
