@@ -13,6 +13,7 @@ import type { Fence, Job, PickedUpJob } from "./job.ts";
 import { RESULT_LIMITS, encodeJson } from "./json.ts";
 import { listStatement, listText, readListed } from "./list.ts";
 import type { ListOptions } from "./list.ts";
+import { checkJobTypes, checkWorkerId } from "./lock-names.ts";
 import { parsePayload } from "./parse-payload.ts";
 import { backoffPolicy } from "./policies.ts";
 import { JobProducer } from "./producer.ts";
@@ -134,6 +135,8 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
     if (!Number.isInteger(limit) || limit < 1 || limit > 1_000) {
       throw new InvalidInputError("limit", "a whole number from 1 to 1000", limit);
     }
+    checkJobTypes("types", types);
+    checkWorkerId(workerId);
     const lockedBy = `${workerId}:${crypto.randomUUID()}`;
     const { jobs } = await this.turn({ pickUp: { types, slots: limit, lockedBy, leaseMs } });
     return jobs;

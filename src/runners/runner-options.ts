@@ -1,5 +1,6 @@
 import type { JobContracts, UntypedJobs } from "../core/contract.ts";
 import { InvalidInputError } from "../core/errors.ts";
+import { checkJobTypes, checkWorkerId } from "../core/lock-names.ts";
 import { silentLogger } from "../core/logger.ts";
 import type { Logger } from "../core/logger.ts";
 import { backoffPolicy } from "../core/policies.ts";
@@ -55,15 +56,14 @@ export function checkRunner<J extends JobContracts, Tx>(
   const handlers = new Map<string, AnyHandler>(
     Object.entries(options.handlers as unknown as Readonly<Record<string, AnyHandler>>),
   );
+  checkJobTypes("handlers", [...handlers.keys()]);
   for (const [type, handler] of handlers) checkHandler(store, type, handler);
   const { concurrency = 10, staleTimeoutSeconds = 1_200 } = options;
   const logger = soundLogger(options.logger ?? silentLogger);
   checkNumber("concurrency", concurrency, 1, 1_000, true);
   checkNumber("staleTimeoutSeconds", staleTimeoutSeconds, 1, 2_147_483);
   const { workerId, redact, onEvent, reaper = true } = options;
-  if (workerId !== undefined && (typeof workerId !== "string" || !/^\P{Cc}{1,200}$/u.test(workerId))) {
-    throw new InvalidInputError("workerId", "1 to 200 characters without control characters", workerId);
-  }
+  if (workerId !== undefined) checkWorkerId(workerId);
   const backoff = soundPolicy("backoff", options.backoff, backoffPolicy(), logger);
   const runJob = { store, handlers, backoff, timeoutSeconds: staleTimeoutSeconds, logger, redact, now };
   return {
