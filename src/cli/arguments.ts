@@ -32,7 +32,8 @@ export function readOptions<T extends ParseArgsOptionsConfig>(
     return parsed.values;
   } catch (error) {
     if (error instanceof UsageError) throw error;
-    throw new UsageError(explain(error), { cause: error });
+    // Without the cause, whose message quotes the argument.
+    throw new UsageError(explain(error));
   }
 }
 

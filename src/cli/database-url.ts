@@ -46,6 +46,7 @@ function readEnvFile(path: string): Environment {
     return parseEnv(readFileSync(path, "utf8"));
   } catch (error) {
     const { code = "unknown error" } = error as NodeJS.ErrnoException;
-    throw new UsageError(`--env-file: the file can't be read (${code})`, { cause: error });
+    // Without the cause, whose message quotes the argument.
+    throw new UsageError(`--env-file: the file can't be read (${code})`);
   }
 }

@@ -8,6 +8,14 @@ export function failureText(error: unknown): string {
 
 /** Drivers give a host with two addresses one error for each, and the whole none of its own. */
 function textOf(error: unknown): string {
-  if (!(error instanceof AggregateError) || error.message !== "") return causesText(error);
+  if (!isNamelessAggregate(error)) return causesText(error);
   return [...new Set(error.errors.map(causesText))].join("; ");
+}
+
+function isNamelessAggregate(error: unknown): error is AggregateError {
+  try {
+    return error instanceof AggregateError && error.message === "";
+  } catch {
+    return false; // A Proxy's trap.
+  }
 }

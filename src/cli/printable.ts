@@ -1,4 +1,16 @@
+/** What moves a terminal's cursor, or turns the order of what stands beside it. */
+const UNPRINTABLE = /[\p{Cc}\p{Bidi_Control}]/gu;
+
 /** `text` on one line, its control characters replaced: job types and server messages are others' text. */
 export function printable(text: string): string {
-  return text.replaceAll(/\s+/g, " ").replaceAll(/\p{Cc}/gu, "\uFFFD");
+  return text.toWellFormed().replaceAll(/\s+/g, " ").replaceAll(UNPRINTABLE, "\uFFFD");
+}
+
+/** `value` as indented JSON that a terminal can show: JSON itself escapes only half of what controls one. */
+export function printableJson(value: unknown): string {
+  const escaped = (character: string): string =>
+    `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  return JSON.stringify(value, null, 2).replaceAll(UNPRINTABLE, (character) =>
+    character === "\n" ? character : escaped(character),
+  );
 }

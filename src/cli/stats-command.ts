@@ -6,7 +6,7 @@ import { readOptions, TABLE_HELP, TABLE_OPTIONS, tableOf } from "./arguments.ts"
 import { connect } from "./connect.ts";
 import { DATABASE_HELP, DATABASE_OPTIONS, requireDatabaseUrl } from "./database-url.ts";
 import { EXIT, type Command } from "./io.ts";
-import { printable } from "./printable.ts";
+import { printable, printableJson } from "./printable.ts";
 import { tableTitle } from "./table-title.ts";
 
 /** `pqrun stats`: what is in the table. */
@@ -26,9 +26,7 @@ ${DATABASE_HELP}`,
     await using connection = await connect(requireDatabaseUrl(io, options["env-file"]));
     const stats = await new PgJobStore(connection.executor, table).stats();
     io.stdout.write(
-      options.json === true
-        ? `${JSON.stringify(stats, null, 2)}\n`
-        : `${tableTitle(table)}\n\n${statsText(stats)}`,
+      options.json === true ? `${printableJson(stats)}\n` : `${tableTitle(table)}\n\n${statsText(stats)}`,
     );
     return EXIT.done;
   },

@@ -94,8 +94,7 @@ function fit(stem: string, tail: string): string {
 function checkName(field: string, name: unknown): void {
   const expected = `a name of 1 to ${MAX_NAME_BYTES} bytes without control characters`;
   if (typeof name !== "string") throw new InvalidInputError(field, expected, name);
-  // eslint-disable-next-line no-control-regex -- control characters are what is refused
-  const hostile = /[\u0000-\u001f\u007f]/.test(name) || !name.isWellFormed();
+  const hostile = /\p{Cc}/u.test(name) || !name.isWellFormed();
   if (name === "" || hostile || byteLength(name) > MAX_NAME_BYTES) {
     throw new InvalidInputError(field, expected, name);
   }
