@@ -46,8 +46,8 @@ export function drainRoute<J extends JobContracts = UntypedJobs, Tx = never>(
   const { store, secret, ...drain } = options;
   const logger: Pick<Logger, "error"> = options.logger ?? console;
   return async (request) => {
-    const expected = typeof secret === "function" ? secret() : secret;
-    if (expected === undefined || expected.length < MIN_SECRET_LENGTH) {
+    const expected: unknown = typeof secret === "function" ? secret() : secret;
+    if (typeof expected !== "string" || expected.length < MIN_SECRET_LENGTH) {
       logger.error(`drainRoute: no secret of at least ${MIN_SECRET_LENGTH} characters is set`);
       return answer(500, { error: "Internal Server Error" });
     }
