@@ -93,7 +93,11 @@ async function drain<J extends JobContracts, Tx>(
   defaultBudgetMs: number,
 ): Promise<void> {
   try {
-    const report = await drainOnce({ ...options, budgetMs: budgetMs ?? defaultBudgetMs });
+    const report = await drainOnce({ ...options, budgetMs: budgetMs ?? defaultBudgetMs }).catch(
+      (error: unknown) => {
+        throw new Error(`the drain failed: ${causesText(error)}`);
+      },
+    );
     onReport?.(report);
     if (report.stoppedBy === "error") {
       // Without the cause itself: Cloudflare would print it as it is.
