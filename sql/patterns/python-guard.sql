@@ -6,7 +6,7 @@
 --    the lease as it is, is ignored. To cancel such a job remains possible.
 -- 2. A status change of a job that is DONE or CANCELLED is ignored.
 -- 3. Python's "No handler registered" puts the job back instead: READY five seconds later,
---    the attempt given back.
+--    the attempt given back. Of a job under pqrun's lease it is the handler's own error.
 -- Ignored means that the UPDATE skips the row, and reports one row less. One Python worker is
 -- not kept from another. To remove it: DROP TRIGGER jobs_python_guard ON public.jobs;
 -- DROP FUNCTION public.jobs_python_guard();
@@ -27,7 +27,8 @@ BEGIN
     RETURN NULL;
   END IF;
 
-  IF OLD.status = 'RUNNING' AND NEW.status = 'FAILED' AND NEW.last_error LIKE '%No handler registered%' THEN
+  IF OLD.status = 'RUNNING' AND NEW.status = 'FAILED' AND NEW.last_error LIKE '%No handler registered%'
+     AND OLD.lease_holder IS DISTINCT FROM OLD.locked_by THEN
     NEW.status      := 'READY';
     NEW.run_after   := pg_catalog.now() + interval '5 seconds';
     NEW.attempts    := greatest(OLD.attempts - 1, 0);

@@ -180,6 +180,16 @@ SELECT status, attempts, last_error, locked_at, locked_by, finished_at, duration
     ]);
   });
 
+  test("a handler of pqrun's own that fails with those words has failed", async () => {
+    await leased("30 seconds");
+    expect(
+      await statusAfter(
+        "UPDATE jobs SET status = 'FAILED', last_error = 'No handler registered for x', locked_at = NULL, lease_expires_at = NULL, lease_holder = NULL WHERE id = 1",
+      ),
+    ).toBe("FAILED");
+    expect(await database.rows("SELECT attempts FROM jobs")).toEqual([{ attempts: 2 }]);
+  });
+
   test("any other failure of Python's stays a failure", async () => {
     await runningAtPythons();
     expect(await statusAfter(PYTHON.failed)).toBe("FAILED");
