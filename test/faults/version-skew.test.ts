@@ -1,0 +1,94 @@
+import { readFileSync } from "node:fs";
+
+import { expect, test } from "vitest";
+
+import type { SqlExecutor } from "../../src/core/executor.ts";
+import { tableNames } from "../../src/core/identifiers.ts";
+import { turnText } from "../../src/core/turn-text.ts";
+import { drainOnce } from "../../src/runners/drain-once.ts";
+import { jobsByStatus } from "../support/job-rows.ts";
+import { pooledStore } from "../support/pooled-store.ts";
+import { testQueue } from "../support/queue.ts";
+import { startWorker, type TestWorker } from "../support/test-worker.ts";
+
+const queue = await testQueue();
+
+/** The turn as the first release sends it: a fleet is never upgraded in one moment. */
+const OLD_TURN = readFileSync(new URL("../support/fixtures/turn-0.1.0.sql", import.meta.url), "utf8");
+const NEW_TURN = turnText(tableNames());
+
+/** Sends what the first release would have sent in the place of today's turn. */
+function asOfOld<Tx>(sent: { turns: number }) {
+  return (executor: SqlExecutor<Tx>): SqlExecutor<Tx> => ({
+    ...executor,
+    query: (text, params, options) => {
+      if (text !== NEW_TURN) return executor.query(text, params, options);
+      sent.turns += 1;
+      return executor.query(OLD_TURN, params, options);
+    },
+  });
+}
+
+const ended = async (worker: TestWorker, other: TestWorker, count: number): Promise<void> => {
+  while (worker.worker.counts.done + other.worker.counts.done < count) {
+    await Promise.race([
+      worker.log.until("done", worker.log.of("done").length + 1),
+      other.log.until("done", other.log.of("done").length + 1),
+      queue.rows("SELECT pg_sleep(0.02)"),
+    ]);
+  }
+};
+
+test("old and new workers on one table: each job runs once, nothing is lost, and each runs the types that it knows", async () => {
+  const sent = { turns: 0 };
+  const ran: string[] = [];
+  const run =
+    (who: string) =>
+    ({ job }: { job: { id: string; type: string } }): void => {
+      ran.push(`${who} ${job.type} ${job.id}`);
+    };
+  const idlePoll = { delayMs: () => 20 };
+  const types = ["shared", "shared", "old", "new", "nobody's"];
+  const all = Array.from({ length: 2_000 }, (_, n) => ({
+    type: types[n % 5] ?? "",
+    payload: { n },
+    priority: n % 3,
+  }));
+  await queue.store.enqueueMany(all.slice(0, 1_000));
+  await using old = startWorker(queue, {
+    idlePoll,
+    handlers: { shared: run("old"), old: run("old") },
+    between: asOfOld(sent),
+  });
+  await using young = startWorker(queue, { idlePoll, handlers: { shared: run("new"), new: run("new") } });
+  await queue.store.enqueueMany(all.slice(1_000));
+  await ended(old, young, 1_600);
+  expect(sent.turns).toBeGreaterThan(1);
+  expect(await jobsByStatus(queue)).toEqual({ DONE: 1_600, READY: 400 });
+  expect(await queue.rows("SELECT DISTINCT job_type, attempts FROM jobs WHERE status = 'READY'")).toEqual([
+    { job_type: "nobody's", attempts: 0 },
+  ]);
+  expect(new Set(ran.map((line) => line.split(" ").at(-1))).size).toBe(1_600);
+  expect(ran).toHaveLength(1_600);
+  expect(ran.filter((line) => /^(old new|new old) /.test(line))).toEqual([]);
+});
+
+test("a job that an old worker left is reaped by a new one, and one that a new worker left by an old one", async () => {
+  for (const [left, finds] of [
+    [asOfOld({ turns: 0 }), undefined],
+    [undefined, asOfOld({ turns: 0 })],
+  ] as const) {
+    await queue.rows("TRUNCATE jobs");
+    await queue.store.enqueue("a", {});
+    const [job] = await pooledStore(queue, { between: left }).pickup({ types: ["a"] });
+    await queue.rows("UPDATE jobs SET lease_expires_at = now() - interval '1 second'");
+    const finder = pooledStore(queue, { between: finds });
+    const drain = { store: finder, handlers: { a: () => "done" }, budgetMs: 5_000 };
+    expect(await drainOnce(drain)).toMatchObject({ reaped: 1, done: 1 });
+    if (job !== undefined) {
+      await expect(pooledStore(queue, { between: left }).markDone(job)).rejects.toMatchObject({
+        name: "LeaseLostError",
+      });
+    }
+  }
+});
