@@ -1,0 +1,49 @@
+import { drainOnce } from "../../src/runners/drain-once.ts";
+import type { DrainReport } from "../../src/runners/drain-options.ts";
+import { pooledStore } from "./pooled-store.ts";
+import type { TestQueue } from "./queue.ts";
+
+/** What some rounds of drains that run at once came to. */
+export interface OverlapTally {
+  rounds: number;
+  /** Starts beyond the first of a job in its round. */
+  duplicates: number;
+  done: number;
+  /** By how much a drain was late, at worst. */
+  overshootMs: number;
+  /** Rows that were RUNNING after all had returned. */
+  leftRunning: number;
+  unsettled: number;
+}
+
+/** Five drains at once, `rounds` times: some with time enough, some whose budget ends in the middle. */
+export async function overlappingDrains(
+  queue: TestQueue,
+  { rounds, jobs, budgetMs, takesMs }: { rounds: number; jobs: number; budgetMs: number; takesMs: number },
+): Promise<OverlapTally> {
+  const stores = Array.from({ length: 5 }, () => pooledStore(queue, { max: 2 }));
+  const tally = { rounds: 0, duplicates: 0, done: 0, overshootMs: 0, leftRunning: 0, unsettled: 0 };
+  for (; tally.rounds < rounds; tally.rounds += 1) {
+    await queue.rows("TRUNCATE jobs");
+    await queue.rows("INSERT INTO jobs (job_type) SELECT 'a' FROM generate_series(1, $1::int)", [jobs]);
+    const started = new Set<string>();
+    const a = async ({ job }: { readonly job: { readonly id: string } }): Promise<void> => {
+      if (started.has(job.id)) tally.duplicates += 1;
+      started.add(job.id);
+      if (takesMs > 0) await new Promise((resolve) => setTimeout(resolve, takesMs));
+    };
+    const drain = async (store: (typeof stores)[number]): Promise<DrainReport> => {
+      const startedAt = performance.now();
+      const report = await drainOnce({ store, handlers: { a }, budgetMs });
+      tally.overshootMs = Math.max(tally.overshootMs, performance.now() - startedAt - budgetMs);
+      return report;
+    };
+    for (const { done, unsettled } of await Promise.all(stores.map(drain))) {
+      tally.done += done;
+      tally.unsettled += unsettled;
+    }
+    const [left] = await queue.rows("SELECT count(*)::int AS n FROM jobs WHERE status = 'RUNNING'");
+    tally.leftRunning += Number(left?.["n"]);
+  }
+  return tally;
+}
