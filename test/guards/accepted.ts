@@ -1,0 +1,60 @@
+import { readFileSync } from "node:fs";
+import { registerHooks } from "node:module";
+import { fileURLToPath } from "node:url";
+
+import type { Client } from "pg";
+
+import { tableNames, type TableNames } from "../../src/core/identifiers.ts";
+import { mutated, type Mutation } from "./mutants.ts";
+
+/**
+ * Whether PostgreSQL takes the statement without what is removed; if not, what
+ * it says. A text that is no SQL would fail every test, and prove nothing.
+ */
+export async function refusal(client: Client, mutation: Mutation, root: URL): Promise<string | null> {
+  const path = fileURLToPath(new URL(mutation.file, root));
+  const source = mutated(readFileSync(path, "utf8"), mutation);
+  const texts = path.endsWith(".sql") ? [source] : await textsOf(path, source);
+  if (texts.length === 0) throw new Error(`${mutation.file} exports no statement`);
+  for (const text of texts) {
+    try {
+      await (path.endsWith(".sql") ? client.query(text) : plan(client, text));
+    } catch (error) {
+      return error instanceof Error ? error.message : JSON.stringify(error);
+    }
+  }
+  return null;
+}
+
+/** Some refusals come only with the plan. */
+async function plan(client: Client, text: string): Promise<void> {
+  const params = Math.max(0, ...[...text.matchAll(/\$(\d+)/g)].map(([, number]) => Number(number)));
+  const nulls = Array.from({ length: params }, () => "NULL").join(", ");
+  await client.query(`PREPARE mutant AS ${text}`);
+  try {
+    await client.query(`EXPLAIN EXECUTE mutant${params === 0 ? "" : `(${nulls})`}`);
+  } finally {
+    await client.query("DEALLOCATE mutant");
+  }
+}
+
+let imports = 0;
+
+/** The statements that a module would give if its source were this one. */
+async function textsOf(path: string, source: string): Promise<readonly string[]> {
+  imports += 1;
+  const url = `file://${path}?mutant=${imports}`;
+  const hooks = registerHooks({
+    load: (asked, context, next) =>
+      asked === url ? { format: "module-typescript", source, shortCircuit: true } : next(asked, context),
+  });
+  try {
+    const module = (await import(url)) as Readonly<Record<string, unknown>>;
+    const names = tableNames();
+    return Object.entries(module).flatMap(([name, value]) =>
+      name.endsWith("Text") ? [(value as (of: TableNames) => string)(names)] : [],
+    );
+  } finally {
+    hooks.deregister();
+  }
+}

@@ -1,0 +1,59 @@
+/** What no test can miss, and why. */
+export interface Exception {
+  readonly part: string;
+  /** What is removed, as it is printed. */
+  readonly text: string;
+  /** @default whatever it becomes */
+  readonly becomes?: string;
+  /** Which one, from 1, where the part has it more than once. @default each */
+  readonly which?: number;
+  readonly reason: string;
+}
+
+const NO_WAIT =
+  "SKIP LOCKED waits for nobody, so no order of locks can be part of a deadlock: it only walks the index";
+const HELD =
+  "redundant: held has locked the row in its newest version, and that was RUNNING; it stands so that the fence is whole where it is read";
+const BOTH_LIMITS =
+  "redundant while the other LIMIT stands: each by itself stops at nothing where nothing is asked for";
+const REFUSED = "PostgreSQL refuses the statement without it: no unique index fits";
+const IN_ORDER = "the rows come in this order out of the plan that there is; SQL does not promise it";
+
+/** All of them; one that fits no mutant any more is an error. */
+export const EXCEPTIONS: readonly Exception[] = [
+  { part: "turn held", text: "ORDER BY j.id", reason: NO_WAIT },
+  { part: "extend held", text: "ORDER BY j.id", reason: NO_WAIT },
+  { part: "turn settled", text: "j.status = 'RUNNING'", becomes: "true", reason: HELD },
+  { part: "extend extended", text: "j.status = 'RUNNING'", becomes: "true", reason: HELD },
+  {
+    part: "turn settled.status",
+    text: "x.outcome IN ('retry', 'release')",
+    becomes: "true",
+    reason: "redundant: the branches before it have taken the other outcomes, of which there are five in all",
+  },
+  {
+    part: "turn candidates",
+    text: "LIMIT CASE WHEN $3::text::int4 + $4::text::int4 > 0 THEN $3::text::int4 + $4::text::int4 + 1 ELSE 0 END",
+    which: 1,
+    reason:
+      "guides the planner: the outer LIMIT stops the walk, this one tells that a lane is short and need not be sorted",
+  },
+  {
+    part: "turn candidates",
+    text: "$3::text::int4 + $4::text::int4 > 0",
+    becomes: "true",
+    reason: BOTH_LIMITS,
+  },
+  {
+    part: "turn",
+    text: "LIMIT 1",
+    which: 1,
+    reason:
+      "guides the planner: EXISTS asks for one row whatever is there, and with LIMIT the order forbids a sequential scan",
+  },
+  { part: "turn", text: "ORDER BY c.place", reason: IN_ORDER },
+  { part: "enqueue", text: "ORDER BY inserted.id", reason: IN_ORDER },
+  { part: "enqueue", text: "ORDER BY i.id", reason: IN_ORDER },
+  { part: "enqueue inserted", text: "dedupe_key IS NOT NULL", reason: REFUSED },
+  { part: "enqueue inserted", text: "status IN ('READY', 'RUNNING')", reason: REFUSED },
+];

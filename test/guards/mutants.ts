@@ -1,0 +1,100 @@
+import { readFileSync } from "node:fs";
+
+import ts from "typescript";
+
+import { removalsOf } from "./removals.ts";
+import { partNames } from "./parts.ts";
+import { spoken, tokensOf, type Token } from "./sql-tokens.ts";
+
+/** A change of one file that takes one thing from one statement. */
+export interface Mutation {
+  /** Below the repository's root. */
+  readonly file: string;
+  readonly start: number;
+  readonly end: number;
+  readonly removed: string;
+  readonly becomes: string;
+}
+
+/** A mutation, and where a reader finds it. */
+export interface Mutant extends Mutation {
+  /** The statement's part, and the column that is set there: `turn settled.status`. */
+  readonly part: string;
+  /** What is removed, with single spaces. */
+  readonly text: string;
+  readonly line: number;
+}
+
+/** Whether a template is SQL rather than a message. */
+const SQL = /\b(?:SELECT|UPDATE|INSERT INTO|DELETE FROM|WITH)\b[^]*\b(?:FROM|SET|VALUES|AS)\b/;
+
+/** The SQL of a TypeScript file: where its template literals begin and end. */
+export function templatesOf(file: string, source: string): readonly (readonly [number, number])[] {
+  const ranges: [number, number][] = [];
+  const visit = (node: ts.Node): void => {
+    if (ts.isTemplateExpression(node) || ts.isNoSubstitutionTemplateLiteral(node)) {
+      const [start, end] = [node.getStart() + 1, node.end - 1];
+      if (SQL.test(source.slice(start, end))) ranges.push([start, end]);
+    } else ts.forEachChild(node, visit);
+  };
+  visit(ts.createSourceFile(file, source, ts.ScriptTarget.ESNext, true));
+  return ranges;
+}
+
+/** Between the marks that enclose a trigger's text. */
+function between(source: string, mark: string): readonly (readonly [number, number])[] {
+  const start = source.indexOf(mark) + mark.length;
+  const end = source.indexOf(mark, start);
+  if (start < mark.length || end < 0) throw new Error(`no text between two ${mark}`);
+  return [[start, end]];
+}
+
+/** Where a statement's SQL is. */
+export interface Source {
+  readonly name: string;
+  readonly file: string;
+  /** What encloses it in an SQL file; null where it is all of the file. */
+  readonly mark?: string | null;
+}
+
+/** Every mutant of a statement. */
+export function mutantsOf({ name, file, mark }: Source, root: URL): readonly Mutant[] {
+  const source = readFileSync(new URL(file, root), "utf8");
+  const ranges =
+    mark === undefined
+      ? templatesOf(file, source)
+      : mark === null
+        ? [[0, source.length] as const]
+        : between(source, mark);
+  if (ranges.length === 0) throw new Error(`${file} holds no statement`);
+  return ranges.flatMap(([start, end]) => {
+    const tokens = tokensOf(source, start, end);
+    const names = partNames(tokens);
+    return removalsOf(tokens).map((removal) => {
+      const [first, last] = ends(removal.tokens);
+      return {
+        file,
+        start: first.start,
+        end: last.end,
+        removed: source.slice(first.start, last.end),
+        becomes: removal.becomes,
+        part: [name, names[tokens.indexOf(first)]].filter(Boolean).join(" "),
+        text: spoken(source, removal.tokens),
+        line: source.slice(0, first.start).split("\n").length,
+      };
+    });
+  });
+}
+
+/** The source with what the mutation removes gone. @throws Error where something else stands there. */
+export function mutated(source: string, { file, start, end, removed, becomes }: Mutation): string {
+  if (source.slice(start, end) !== removed)
+    throw new Error(`${file} has changed since its mutants were made`);
+  return source.slice(0, start) + becomes + source.slice(end);
+}
+
+function ends(tokens: readonly Token[]): readonly [Token, Token] {
+  const [first, last] = [tokens[0], tokens.at(-1)];
+  if (first === undefined || last === undefined) throw new Error("an empty removal");
+  return [first, last];
+}

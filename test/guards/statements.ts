@@ -1,0 +1,72 @@
+import { readdirSync, readFileSync } from "node:fs";
+
+import { templatesOf, type Source } from "./mutants.ts";
+
+/** A guarded statement, and the tests that are most likely to miss a predicate of it. */
+export interface Statement extends Source {
+  readonly tests: readonly string[];
+}
+
+const core = (...names: readonly string[]): readonly string[] =>
+  names.map((name) => `test/core/${name}.test.ts`);
+
+/** Every statement that changes a job, or that decides what a caller may rely on. */
+export const STATEMENTS: readonly Statement[] = [
+  {
+    name: "turn",
+    file: "src/core/turn-text.ts",
+    tests: [
+      ...core(
+        "turn-settle",
+        "turn-pick-up",
+        "turn-snapshot",
+        "turn-locks",
+        "reap",
+        "wake-up",
+        "turn-races",
+        "zombies",
+      ),
+      "test/model/model.test.ts",
+      ...core("plans", "isolation"),
+    ],
+  },
+  { name: "extend", file: "src/core/extend.ts", tests: core("zombies", "turn-locks", "turn-settle") },
+  { name: "find pick-up", file: "src/core/find-pick-up.ts", tests: core("unknown-outcome", "plans") },
+  { name: "settle or fail", file: "src/core/settle-or-fail.ts", tests: core("settle-or-fail", "zombies") },
+  { name: "cancel", file: "src/core/cancel.ts", tests: core("turn-settle", "zombies") },
+  { name: "retry", file: "src/core/retry.ts", tests: core("wake-up", "zombies") },
+  { name: "prune", file: "src/core/prune.ts", tests: core("turn-locks", "plans") },
+  { name: "enqueue", file: "src/core/enqueue.ts", tests: core("enqueue", "enqueue-races", "plans") },
+  { name: "get", file: "src/core/get.ts", tests: core("turn-settle") },
+  { name: "list", file: "src/core/list.ts", tests: [] },
+  { name: "stats", file: "src/core/stats.ts", tests: [] },
+  {
+    name: "wake-up trigger",
+    file: "sql/003_wake_up.sql",
+    mark: "$body$",
+    tests: ["test/core/table/wake-up.test.ts", ...core("wake-up")],
+  },
+  {
+    name: "Python guard",
+    file: "sql/patterns/python-guard.sql",
+    mark: null,
+    tests: ["test/core/table/python-guard.test.ts"],
+  },
+];
+
+/** Where a test may be that misses a predicate: all of them, in this order. */
+export const TESTS: readonly string[] = [
+  "test/core/",
+  "test/model/",
+  "test/adapters/pg-pool.test.ts",
+  "test/runners/",
+];
+
+/** Files of the core that hold a statement, and stand in no list. */
+export function unlisted(root: URL): readonly string[] {
+  const listed = new Set(STATEMENTS.map(({ file }) => file));
+  return readdirSync(new URL("src/core/", root))
+    .map((name) => `src/core/${name}`)
+    .filter((file) => !listed.has(file))
+    .filter((file) => templatesOf(file, readFileSync(new URL(file, root), "utf8")).length > 0);
+}

@@ -1,0 +1,122 @@
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+import { createVitest, type TestModule, type TestSpecification, type Vitest } from "vitest/node";
+
+import { mutated, type Mutation } from "./mutants.ts";
+
+/** What the first test said that failed. */
+export interface Failure {
+  readonly file: string;
+  readonly test: string;
+  readonly message: string;
+}
+
+/** The tests, held ready to run again and again with another mutation each time. */
+export interface TestRuns {
+  /** The names of the test files below these, from the repository's root. */
+  files(below: readonly string[]): Promise<readonly string[]>;
+  /** Runs files in that order until a test fails. */
+  run(files: readonly string[], mutation: Mutation | null): Promise<Failure | undefined>;
+  close(): Promise<void>;
+}
+
+/** What a mutant makes endless is ended: a statement, and a test that waits for one. */
+const STATEMENT_TIMEOUT_MS = 5_000;
+const TEST_TIMEOUT_MS = 15_000;
+
+/** The files on disk stay as they are: a mutation is made where Vitest loads them. */
+export async function openTestRuns(root: URL, databaseUrl: string, maxWorkers: number): Promise<TestRuns> {
+  let mutation: Mutation | null = null;
+  let order: readonly string[] = [];
+  const names = (path: string): string => path.slice(fileURLToPath(root).length);
+  const inOrder = (specs: TestSpecification[]): TestSpecification[] =>
+    specs.toSorted((a, b) => order.indexOf(names(a.moduleId)) - order.indexOf(names(b.moduleId)));
+  process.env["DATABASE_URL"] = databaseUrl;
+  const vitest = await createVitest(
+    {
+      root: fileURLToPath(root),
+      watch: false,
+      // It would answer with what a file was without the mutation.
+      fsModuleCache: false,
+      bail: 1,
+      reporters: [{}],
+      maxWorkers,
+      testTimeout: TEST_TIMEOUT_MS,
+      env: { PGOPTIONS: `-c statement_timeout=${STATEMENT_TIMEOUT_MS}` },
+      setupFiles: [fileURLToPath(new URL("read-mutated.ts", import.meta.url))],
+      sequence: {
+        sequencer: class {
+          sort = (specs: TestSpecification[]): Promise<TestSpecification[]> =>
+            Promise.resolve(inOrder(specs));
+          shard = (specs: TestSpecification[]): Promise<TestSpecification[]> => Promise.resolve(specs);
+        },
+      },
+    },
+    {
+      plugins: [
+        {
+          name: "mutant",
+          enforce: "pre",
+          load: (id) =>
+            mutation !== null && id === fileURLToPath(new URL(mutation.file, root))
+              ? mutated(readFileSync(id, "utf8"), mutation)
+              : null,
+        },
+      ],
+    },
+  );
+  // Not the last one's alone: a worker that was cut short may have asked for a file just after it was taken back.
+  const touched = new Set<string>();
+  return {
+    files: async (below) =>
+      (await vitest.globTestSpecifications([...below])).map(({ moduleId }) => names(moduleId)),
+    run: async (files, next) => {
+      mutation = next;
+      if (next !== null) touched.add(fileURLToPath(new URL(next.file, root)));
+      for (const path of touched) vitest.invalidateFile(path);
+      order = files;
+      vitest.provide("mutation", next);
+      const specs = await specifications(vitest, files, names);
+      const { testModules, unhandledErrors } = await vitest.runTestSpecifications(specs);
+      return failureOf(testModules, unhandledErrors, names);
+    },
+    close: () => vitest.close(),
+  };
+}
+
+async function specifications(
+  vitest: Vitest,
+  files: readonly string[],
+  names: (path: string) => string,
+): Promise<TestSpecification[]> {
+  const all = await vitest.globTestSpecifications();
+  return all.filter(({ moduleId }) => files.includes(names(moduleId)));
+}
+
+function failureOf(
+  modules: readonly TestModule[],
+  unhandled: readonly unknown[],
+  names: (path: string) => string,
+): Failure | undefined {
+  for (const module of modules) {
+    const file = names(module.moduleId);
+    for (const test of module.children.allTests("failed")) {
+      const [error] = test.result().errors ?? [];
+      return { file, test: test.fullName, message: error?.message ?? "" };
+    }
+    const [error] = module.errors();
+    if (error !== undefined) return { file, test: "(the file itself)", message: error.message };
+    for (const suite of module.children.allSuites()) {
+      const [inSuite] = suite.errors();
+      if (inSuite !== undefined) return { file, test: suite.fullName, message: inSuite.message };
+    }
+  }
+  const [error] = unhandled;
+  if (error === undefined) return undefined;
+  return {
+    file: "",
+    test: "(an error outside of tests)",
+    message: error instanceof Error ? error.message : JSON.stringify(error),
+  };
+}
