@@ -96,7 +96,18 @@ export function goalsTable(results: Results): string {
     const { title, wanted, values, unit } = goal;
     if (values === undefined) return [];
     const text = spreadText(values, unit === "ratio" ? ratioFigure : figure);
-    return [`| ${title} | ${wanted} | ${text} | ${met(goal) === true ? "met" : "**not met**"} |`];
+    return [`| ${title} | ${wanted} | ${text} | ${verdict(goal)} |`];
   });
   return ["| Goal | wanted | measured | |", "| - | - | - | - |", ...lines].join("\n");
+}
+
+/** Met or not, and how far the median is from the bound. */
+function verdict(goal: Goal): string {
+  const { values = [], least, most } = goal;
+  const { median } = spread(values);
+  const bound = least ?? most ?? NaN;
+  const percent = Math.round(Math.abs(median / bound - 1) * 100);
+  const side = median >= bound ? "above" : "below";
+  const far = Number.isFinite(percent) && percent > 0 ? `, ${percent} % ${side}` : "";
+  return `${met(goal) === true ? "met" : "**not met**"}${far}`;
 }

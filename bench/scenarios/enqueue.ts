@@ -56,9 +56,9 @@ export const enqueueScenarios: readonly Scenario[] = [
     jobsPerCall: 1,
     jobs: [80_000, 4_000, 5_000, 5_000],
   }),
-  enqueueScenario("bulk", "enqueue 10,000, 1,000 a call, jobs/s", {
+  enqueueScenario("bulk", "enqueue by 10,000, 1,000 a call, jobs/s", {
     inFlight: 1,
     jobsPerCall: 1_000,
-    jobs: [10_000, 10_000, 10_000, 10_000],
+    jobs: [50_000, 50_000, 50_000, 20_000],
   }),
 ];

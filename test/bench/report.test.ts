@@ -52,7 +52,7 @@ test("a goal of less is not met by more", () => {
     goalsTable(new Results([resultOf("latency", p50, lanes)]))
       .split("\n")
       .slice(2),
-  ).toEqual(["| idle latency p50 | at most 0.8× graphile-worker | 1.50× | **not met** |"]);
+  ).toEqual(["| idle latency p50 | at most 0.8× graphile-worker | 1.50× | **not met**, 88 % above |"]);
 });
 
 test("what was not measured is no goal met", () => {
