@@ -51,17 +51,17 @@ test("27: with a statement_timeout of 50 ms a worker's turns shrink until they f
 });
 
 test("27: with a statement_timeout of 50 ms a drain halves what is too much, and leaves nothing unsettled", async () => {
-  await insertJobs(queue, 300);
+  await insertJobs(queue, 100);
   const { store, errors } = hurriedStore();
   const starts: string[] = [];
   const report = await drainOnce({
     store,
     budgetMs: 20_000,
-    concurrency: 150,
+    concurrency: 100,
     handlers: { a: ({ job }) => void starts.push(job.id) },
   });
-  expect(report).toMatchObject({ done: 300, unsettled: 0, stoppedBy: "empty" });
-  expect(starts).toHaveLength(300);
+  expect(report).toMatchObject({ done: 100, unsettled: 0, stoppedBy: "empty" });
+  expect(starts).toHaveLength(100);
   expect(errors).toContainEqual(expect.objectContaining({ code: "57014" }));
 });
 
