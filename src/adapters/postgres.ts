@@ -121,9 +121,9 @@ const LEAVE_READ_ONLY = `SELECT pg_catalog.pg_terminate_backend(pg_catalog.pg_ba
   WHERE pg_catalog.current_setting('transaction_read_only') = 'on'`;
 
 function leavingReadOnly(sql: PostgresClient, send: Send): Send {
-  return async (text, params) => {
+  return async (text, params, signal) => {
     try {
-      return await send(text, params);
+      return await send(text, params, signal);
     } catch (error) {
       // What comes of it is told by the next statement.
       if (sqlState(error) === "25006")
