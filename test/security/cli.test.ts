@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { tableDatabase, type TableDatabase } from "../support/table-database.ts";
-import { cli, type CliRun } from "../cli/run-cli.ts";
+import { cli, MAIN, run, type CliRun } from "../cli/run-cli.ts";
 import { expectCanary, plantCanary } from "./canary.ts";
 import { CORPUS, isStorable } from "./corpus.ts";
 import { LEAKY, SECRET } from "./thrown.ts";
@@ -124,4 +124,14 @@ test("a password in any argument is refused by every command before it is used",
 test("demo with a database that refuses shows no password", async () => {
   const url = `postgres://app:${SECRET}@127.0.0.1:1/app`;
   expectQuiet(await cli(["demo", "--once"], { DATABASE_URL: url }), [1]);
+});
+
+test("it works where the prototype accessor is deleted, as hardened deployments have it", async () => {
+  const env = { ...process.env, PQRUN_DATABASE_URL: database.url };
+  for (const args of [["sql"], ["migrate", "--table=hardened"], ["stats", "--table=hardened", "--json"]]) {
+    expect(await run(process.execPath, ["--disable-proto=delete", MAIN, ...args], { env })).toMatchObject({
+      code: 0,
+      stderr: "",
+    });
+  }
 });
