@@ -9,8 +9,12 @@ import { causesText } from "../core/error-text.ts";
 const PROBE = "probe:";
 /** After raising its guard a worker looks again after these, in milliseconds, and then at each last one. */
 const AFTER_GUARD_MS = [5, 25, 100, 250, 1_000] as const;
-/** How long a backlog must last before the worker stops being notified. */
+/** How long a worker must be busy before it stops being notified. */
 const LOWER_AFTER_MS = 1_000;
+/** A look that finds so many was no writer's own: as many as that lose by notifying, one alone does not. */
+const BUSY_JOBS = 4;
+/** How soon a busy worker that is not notified looks again. */
+const BUSY_LOOK_MS = 5;
 /** How much longer than a safety poll a guard stands, so that a late poll finds it standing. */
 const GUARD_MARGIN_MS = 10_000;
 /** How soon a LISTEN that was refused twice is tried again. */
@@ -52,8 +56,8 @@ export class WakeListener {
   /** Transactions older than this may have missed the guard; null until a look after the guard has said which. */
   #horizon: bigint | null = null;
   #quiet = false;
-  /** Since when there has been more to do than was picked up. */
-  #backlogSince: number | undefined;
+  /** Since when each look has left something, or found several jobs. */
+  #busySince: number | undefined;
   #looks = 0;
 
   constructor(options: WakeListenerOptions) {
@@ -91,8 +95,8 @@ export class WakeListener {
   /** What the next turn should carry for the listener. */
   parts(): Pick<TurnRequest, "guard" | "probe"> {
     const now = this.#options.now();
-    const backlogSince = this.#backlogSince;
-    if (backlogSince !== undefined && now - backlogSince >= LOWER_AFTER_MS) return this.lower();
+    const busySince = this.#busySince;
+    if (busySince !== undefined && now - busySince >= LOWER_AFTER_MS) return this.lower();
     const parts: { guard?: TurnRequest["guard"]; probe?: string } = {};
     if (this.#listening && now >= this.#probeAt) {
       // A probe that was not heard by the time of the next: LISTEN is deaf.
@@ -101,25 +105,29 @@ export class WakeListener {
       this.#probeAt = now + this.#options.safetyPollMs;
       parts.probe = this.#probe;
     }
-    if (backlogSince === undefined && this.#heard && now >= this.#renewGuardAt) {
+    if (busySince === undefined && this.#heard && now >= this.#renewGuardAt) {
       parts.guard = { worker: this.#options.worker, forMs: this.#guardMs };
     }
     return parts;
   }
 
-  /** Takes the guard down with the next turn: a worker that drains a backlog need not be told of more. */
+  /**
+   * Takes the guard down with the next turn: a worker that finds jobs whenever it looks need not be told of more,
+   * and writers that notify wait for each other's commits.
+   */
   lower(): Pick<TurnRequest, "guard"> {
     return this.#guardUntil === -Infinity ? {} : { guard: { worker: this.#options.worker, forMs: 0 } };
   }
 
   /** Learns from a turn that was answered. */
-  answered({ guard, pickUp }: TurnRequest, { snapshot, more }: TurnAnswer): void {
+  answered({ guard, pickUp }: TurnRequest, { snapshot, more, jobs }: TurnAnswer): void {
     if (this.#options.now() >= this.#listenAt && !this.#stopped) {
       this.#listenAt = Infinity;
       void this.start();
     }
     if (pickUp !== undefined)
-      this.#backlogSince = more ? (this.#backlogSince ?? this.#options.now()) : undefined;
+      this.#busySince =
+        more || jobs.length >= BUSY_JOBS ? (this.#busySince ?? this.#options.now()) : undefined;
     if (guard?.forMs === 0) {
       this.#guardUntil = -Infinity;
     } else if (guard !== undefined) {
@@ -144,7 +152,7 @@ export class WakeListener {
   /** How long an idle worker may sleep, in milliseconds; undefined where it can't rely on being woken. */
   idleMs(): number | undefined {
     if (!this.#heard) return undefined;
-    if (this.#guardUntil === -Infinity) return 0;
+    if (this.#guardUntil === -Infinity) return this.#busySince === undefined ? 0 : BUSY_LOOK_MS;
     if (this.#quiet) return this.#options.safetyPollMs;
     const step = Math.min(this.#looks, AFTER_GUARD_MS.length - 1);
     this.#looks += 1;

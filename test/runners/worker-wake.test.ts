@@ -163,6 +163,26 @@ test("under a backlog the guard is lowered, and raised when that ends", async ()
   await worker.log.until("done", 26);
 });
 
+test("a worker that finds several jobs at each look is not told of more, and is again once it finds none", async () => {
+  await using worker = startWorker(queue);
+  await untilIdle(worker.wire);
+  const ended = new AbortController();
+  const many = (async () => {
+    // Nothing that it could call a backlog: it takes them all each time.
+    while (!ended.signal.aborted) await insertJobs(queue, 6);
+  })();
+  const lowered = await worker.wire.answered((sent) => sent.kind === "turn" && turnParts(sent).guardMs === 0);
+  ended.abort();
+  await many;
+  const at = worker.wire.sent.indexOf(lowered);
+  await worker.wire.until(() =>
+    worker.wire.sent.slice(at + 1).find((sent) => sent.rows && (turnParts(sent).guardMs ?? 0) > 0),
+  );
+  const done = worker.log.of("done").length;
+  await queue.insert();
+  await worker.log.until("done", done + 1);
+});
+
 test("after a turn that failed the guard is raised anew: a server that crashed has lost it", async () => {
   const wire = new Wire();
   await using worker = startWorker(queue, { wire, loopError: { delayMs: () => 1 } });
