@@ -7,6 +7,9 @@ export const MAX_RELEASES = 10;
 /** How the error of an attempt begins that a reap ended. */
 const LEASE_LOST = "lease lost: ";
 
+/** Before every id: int8's least value, written so that it is no literal out of range. */
+const LEAST_ID = "'-9223372036854775808'::int8";
+
 /**
  * The turn's text: settle what ended, reap what is lost, pick up what is due,
  * and tell the caller how long it may sleep, in one statement and one snapshot.
@@ -14,7 +17,7 @@ const LEASE_LOST = "lease lost: ";
  * | parameter | meaning |
  * | --- | --- |
  * | `$1` | settlements, a JSON list of `{i, a, l, o, d, r, e, w, t}` |
- * | `$2` | job types to pick up, a JSON list |
+ * | `$2` | where to pick up, a JSON list of `{t, p, r, i}`: a job type; and, of a lane to go on in, its priority and the key of the last job picked up |
  * | `$3` | free slots |
  * | `$4` | buffer: how many more, of jobs never attempted |
  * | `$5` | most bytes of payload |
@@ -39,6 +42,10 @@ const LEASE_LOST = "lease lost: ";
  * - Each type's priorities are walked one by one (`lane`), and a lane is one range of the index: a
  *   million jobs that are not due cost one probe, on PostgreSQL before 18 too. Nested in LATERAL the
  *   walk is lazy and ends at the LIMIT. The planner may not reorder a LATERAL, so lanes come in order.
+ * - While some transaction holds an old snapshot, the index keeps an entry of each job that has been picked up,
+ *   and every walk from a lane's beginning meets them all. A caller that drains a backlog goes on behind the last
+ *   job that it has (`after_due, after_id`), and is told no more than that there may be more: whatever has come in
+ *   front of that, or in other lanes, is for its next look from the beginning.
  * - What a worker that is about to sleep wants to know is asked only where nothing more is due.
  * - A snapshot's xmax is not the next transaction's id, but one past the last that has ended: those that
  *   began later and are still open lie beyond it. An id of this turn's own is later than all of them.
@@ -120,21 +127,23 @@ reaped AS (
   RETURNING j.id, j.job_type, j.status::text AS status, j.run_after
 ),
 handled AS MATERIALIZED (
-  SELECT DISTINCT value AS job_type FROM json_array_elements_text($2::text::json)
+  SELECT DISTINCT x.t AS job_type, x.p AS priority, coalesce(to_timestamp(x.r / 1000), '-infinity') AS after_due,
+         coalesce(x.i, ${LEAST_ID}) AS after_id
+    FROM json_to_recordset($2::text::json) AS x(t text, p int4, r float8, i int8)
 ),
 candidates AS MATERIALIZED (
   SELECT c.*
     FROM handled h
    CROSS JOIN LATERAL (
     WITH RECURSIVE lane(priority) AS (
-      (SELECT j.priority FROM ${jobs} j
-        WHERE j.status = 'READY' AND j.job_type = h.job_type
-        ORDER BY j.priority DESC LIMIT 1)
+      SELECT coalesce(h.priority, (SELECT j.priority FROM ${jobs} j
+                                    WHERE j.status = 'READY' AND j.job_type = h.job_type
+                                    ORDER BY j.priority DESC LIMIT 1))
       UNION ALL
       SELECT (SELECT j.priority FROM ${jobs} j
                WHERE j.status = 'READY' AND j.job_type = h.job_type AND j.priority < lane.priority
                ORDER BY j.priority DESC LIMIT 1)
-        FROM lane WHERE lane.priority IS NOT NULL
+        FROM lane WHERE lane.priority IS NOT NULL AND h.priority IS NULL
     )
     SELECT due.*
       FROM lane
@@ -146,7 +155,7 @@ candidates AS MATERIALIZED (
                AND j.locked_by IS NULL AND j.last_error LIKE '${LEASE_LOST}%' AS alone
         FROM ${jobs} j
        WHERE j.status = 'READY' AND j.job_type = h.job_type AND j.priority = lane.priority
-         AND j.run_after <= now()
+         AND j.run_after <= now() AND (j.run_after, j.id) > (h.after_due, h.after_id)
        ORDER BY j.run_after, j.id
        -- One more than wanted tells whether more is due.
        LIMIT CASE WHEN $3::text::int4 + $4::text::int4 > 0 THEN $3::text::int4 + $4::text::int4 + 1 ELSE 0 END
@@ -216,6 +225,7 @@ forgotten AS (
 ),
 backlog AS MATERIALIZED (
   SELECT (SELECT count(*) FROM candidates) > (SELECT count(*) FROM chosen)
+      OR EXISTS (SELECT 1 FROM handled WHERE priority IS NOT NULL)
       OR EXISTS (SELECT 1 FROM made_ready m JOIN handled h USING (job_type) WHERE m.run_after <= now()) AS more
 ),
 lanes(job_type, priority) AS (

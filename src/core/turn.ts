@@ -4,10 +4,24 @@ import type { JobStatus, PickedUpJob } from "./job.ts";
 import { encodeSettlements, settlementKey } from "./settlement.ts";
 import type { Settlement, SettlementAnswer, Verdict } from "./settlement.ts";
 
+/** Jobs of one type and priority, and the last of them, by due time and id, that a pick-up handed out. */
+export interface Lane {
+  readonly type: string;
+  readonly priority: number;
+  /** Its due time as the turn wrote it, in epoch milliseconds: a Date would lose the microseconds. */
+  readonly afterDue: string;
+  readonly afterId: string;
+}
+
 /** What a pick-up wants. */
 export interface PickUp {
   /** Job types that the caller has handlers for. */
   readonly types: readonly string[];
+  /**
+   * Goes on in these lanes, behind the last job of each, instead of looking from the beginning of every lane of
+   * `types`: for a caller that drains a backlog. The answer says `more` then, and not what is due later.
+   */
+  readonly lanes?: readonly Lane[] | undefined;
   /** Free slots: how many jobs can start at once; 0 only asks what is due. */
   readonly slots: number;
   /** How many more to take into a buffer, of jobs never attempted. @default 0 */
@@ -54,6 +68,8 @@ export interface ReapedJob {
 export interface TurnAnswer {
   /** By priority, due time and id. */
   readonly jobs: readonly PickedUpJob[];
+  /** Where a next pick-up may go on. */
+  readonly lanes: readonly Lane[];
   /** READY jobs whose attempts were used up: FAILED now, not run. */
   readonly exhausted: readonly ReapedJob[];
   /** One for each settlement, in the request's order. */
@@ -88,7 +104,7 @@ export function turnStatement(text: string, request: TurnRequest): SqlStatement 
     text,
     params: [
       encodeSettlements(settlements),
-      JSON.stringify(pickUp?.types ?? []),
+      JSON.stringify(pickUp === undefined ? [] : encodePlaces(pickUp)),
       String(pickUp?.slots ?? 0),
       String(pickUp?.buffer ?? 0),
       String(PICK_UP_BYTES),
@@ -106,6 +122,17 @@ export function turnStatement(text: string, request: TurnRequest): SqlStatement 
   };
 }
 
+function encodePlaces({ types, lanes }: PickUp): readonly Readonly<Record<string, string | number>>[] {
+  return (
+    lanes?.map(({ type, priority, afterDue, afterId }) => ({
+      t: type,
+      p: priority,
+      r: afterDue,
+      i: afterId,
+    })) ?? types.map((type) => ({ t: type }))
+  );
+}
+
 /** Reads the answer to {@link turnStatement}. */
 export function readTurn(rows: readonly SqlRow[], { settlements = [], pickUp }: TurnRequest): TurnAnswer {
   const table = rows.map(cells);
@@ -116,6 +143,7 @@ export function readTurn(rows: readonly SqlRow[], { settlements = [], pickUp }: 
   const { lockedBy = "", slots = 0 } = pickUp ?? {};
   return {
     jobs: handedOut.filter(([, id]) => running.has(id ?? "")).map((row) => readPickedUpJob(row, lockedBy)),
+    lanes: readLanes(handedOut),
     exhausted: handedOut
       .filter(isExhausted)
       .map(([, id, type]) => ({ id: id ?? "", type: type ?? "", status: "FAILED" })),
@@ -162,6 +190,20 @@ export function readPickedUpJob(row: readonly (string | null)[], lockedBy: strin
     createdAt: dateOf(created),
     alone: kind === "alone",
   };
+}
+
+/** The last job of each lane: the rows come by priority, due time and id. */
+function readLanes(handedOut: readonly (readonly (string | null)[])[]): readonly Lane[] {
+  const lanes = new Map<string, Lane>();
+  for (const [, id, type, , , , priority, runAfter] of handedOut) {
+    lanes.set(`${priority ?? ""} ${type ?? ""}`, {
+      type: type ?? "",
+      priority: Number(priority),
+      afterDue: runAfter ?? "-infinity",
+      afterId: id ?? "",
+    });
+  }
+  return [...lanes.values()];
 }
 
 function isExhausted([, , , , attempts, maxAttempts]: readonly (string | null)[]): boolean {

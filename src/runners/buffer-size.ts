@@ -34,7 +34,11 @@ export class BufferSize {
     if (this.#typicalMs === undefined) return 0;
     const ms = Math.max(this.#typicalMs, longestRunningMs, 0.05);
     const wanted = Math.floor(Math.max(0, this.#slots * (WORTH_MS / ms - 1)));
-    this.#last = Math.min(wanted, this.#max, 2 * (this.#last + this.#slots));
-    return this.#last;
+    return Math.min(wanted, this.#max, 2 * (this.#last + this.#slots));
+  }
+
+  /** A pick-up leaves for a buffer of `size`: the next may be twice as large. */
+  used(size: number): void {
+    this.#last = size;
   }
 }

@@ -2,13 +2,13 @@ import type { JobContracts, UntypedJobs } from "../core/contract.ts";
 import { causesText } from "../core/error-text.ts";
 import { UnknownOutcomeError, isPqrunError } from "../core/errors.ts";
 import type { PickedUpJob } from "../core/job.ts";
-import type { PickUp, TurnAnswer, TurnRequest } from "../core/turn.ts";
-import { BufferSize } from "./buffer-size.ts";
+import type { TurnAnswer, TurnRequest } from "../core/turn.ts";
 import { EventCounts, jobEvent, teller, type OutcomeCounts } from "./job-event.ts";
 import { JobSlots } from "./job-slots.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
 import { LookSchedule } from "./look-schedule.ts";
 import { LostPickUps } from "./lost-pick-ups.ts";
+import { PickUps } from "./pick-ups.ts";
 import { TurnTiming } from "./turn-timing.ts";
 import { TOO_LATE, Timers, Waiter, within } from "./wait.ts";
 import { WakeListener } from "./wake-listener.ts";
@@ -33,7 +33,7 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
   readonly #slots: JobSlots;
   readonly #waiter = new Waiter();
   readonly #schedule: LookSchedule;
-  readonly #bufferSize: BufferSize;
+  readonly #pickUps: PickUps;
   readonly #leases: LeaseKeeper;
   readonly #lost: LostPickUps;
   readonly #timers = new Timers();
@@ -63,7 +63,7 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
     });
     this.#schedule = new LookSchedule(this.#options);
     this.#timing = new TurnTiming(this.#options);
-    this.#bufferSize = new BufferSize(this.#options.concurrency, this.#options.maxBuffer);
+    this.#pickUps = new PickUps(this.#options, this.#slots, this.#timing.size);
     this.#leases = new LeaseKeeper(this.#options, (job, how) => {
       this.#leaseGone(job, how);
     });
@@ -176,43 +176,34 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
   #request(now: number): TurnRequest | undefined {
     if (now < this.#timing.notBefore && !this.#timeOver) return undefined;
     if (this.#timeOver && this.#timing.failures > 0) return undefined;
-    const settlements = this.#slots.outbox.next(this.#timing.size.most);
+    const { outbox } = this.#slots;
     // A turn is never sent twice: after an unknown outcome, or a refusal, what was to be settled goes alone.
-    const alone = settlements.length > 0 && (this.#timing.failures > 0 || this.#slots.outbox.suspects);
-    const pickUp = alone || this.#stopping ? undefined : this.#pickUp(now);
-    const { ready, busyMs } = this.#slots.outbox;
+    const alone = outbox.size > 0 && (this.#timing.failures > 0 || outbox.suspects);
+    const looks = !alone && !this.#stopping && this.#looks(now);
     const settle =
-      (ready > 0 && this.#hasGathered(now)) || (busyMs > 0 && now >= this.#timing.settledAt + busyMs);
-    const reap = !this.#stopping && !alone && this.#schedule.reapIsDue(now, pickUp !== undefined);
+      (outbox.ready > 0 && this.#hasGathered(now)) ||
+      (outbox.busyMs > 0 && now >= this.#timing.settledAt + outbox.busyMs);
+    const reap = !this.#stopping && !alone && this.#schedule.reapIsDue(now, looks);
     const lower =
       this.#stopping && this.#timing.failures === 0 && this.#listener?.lower().guard !== undefined;
-    if (pickUp === undefined && !settle && !reap && !lower) return undefined;
+    if (!looks && !settle && !reap && !lower) return undefined;
     return {
-      settlements,
+      settlements: outbox.next(this.#timing.size.most),
       // Whoever settles may as well look.
-      pickUp: pickUp ?? (alone || this.#stopping ? undefined : this.#pickUpNow()),
+      pickUp: alone || this.#stopping ? undefined : this.#pickUps.next(this.#id, now),
       ...(reap ? { reap: { staleTimeoutSeconds: this.#options.staleTimeoutSeconds } } : {}),
       running: reap ? this.#leases.ids() : [],
       ...(lower ? this.#listener?.lower() : this.#listener?.parts()),
     };
   }
 
-  /** A pick-up, if it is time to look and enough room, or nothing to do. */
-  #pickUp(now: number): PickUp | undefined {
-    if (now < this.#schedule.lookAt) return undefined;
-    const pickUp = this.#pickUpNow();
-    if (pickUp === undefined) return undefined;
+  /** Whether it is time to look and enough room, or nothing to do. */
+  #looks(now: number): boolean {
+    if (now < this.#schedule.lookAt) return false;
+    const { room } = this.#pickUps;
+    if (room === 0) return false;
     this.#timing.gather();
-    const room = pickUp.slots + (pickUp.buffer ?? 0);
-    const all = room + this.#slots.held;
-    return room >= all / 2 || this.#hasGathered(now) ? pickUp : undefined;
-  }
-
-  #pickUpNow(): PickUp | undefined {
-    const { types, leaseMs } = this.#options;
-    const room = this.#slots.room(this.#bufferSize.target(this.#slots.longestRunningMs));
-    if (room.slots + room.buffer === 0) return undefined;
-    return { types, ...this.#timing.size.fit(room), lockedBy: `${this.#id}:${crypto.randomUUID()}`, leaseMs };
+    return room >= this.#slots.held || this.#hasGathered(now);
   }
 
   #hasGathered(now: number): boolean {
@@ -225,7 +216,7 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
     if (now < notBefore) return notBefore - now;
     const { lookAt, reapAt } = this.#schedule;
     // A worker without a free slot is woken by the end of a job.
-    const look = this.#pickUpNow() === undefined || lookAt <= now ? Infinity : lookAt;
+    const look = this.#pickUps.room === 0 || lookAt <= now ? Infinity : lookAt;
     const { busyMs } = this.#slots.outbox;
     const settle = Math.min(gatheredAt, busyMs === 0 ? Infinity : settledAt + busyMs);
     const next = this.#stopping ? settle : Math.min(look, reapAt, settle, this.#lost.nextAt);
@@ -254,7 +245,9 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
     if (this.#slots.outbox.ready > 0) this.#timing.gather();
     this.#listener?.answered(request, answer);
     const now = this.#options.now();
-    const looked = request.pickUp !== undefined;
+    const { pickUp } = request;
+    const looked = pickUp !== undefined;
+    if (looked) this.#pickUps.answered(pickUp, answer, sentAt, now);
     const idleMs = looked && !answer.more ? this.#listener?.idleMs() : undefined;
     this.#schedule.mayReap(answer, now, request.reap !== undefined, idleMs);
     if (looked) this.#schedule.looked(answer, now, idleMs);
@@ -263,6 +256,7 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
   #failed(request: TurnRequest, error: unknown, sentAt: number): void {
     const { settlements = [], pickUp, reap } = request;
     this.#listener?.failed(request);
+    this.#pickUps.failed();
     const alone = pickUp === undefined && reap === undefined;
     this.#timing.size.failed(error, request);
     // A refusal says that the database is well: only a failure waits.
@@ -296,7 +290,7 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
 
   #jobEnded(job: PickedUpJob, ranMs: number): void {
     this.#leases.drop(job);
-    this.#bufferSize.observe(ranMs);
+    this.#pickUps.observe(ranMs);
     this.#timing.gather();
     this.#slots.start();
     this.#waiter.wake();
