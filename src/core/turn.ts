@@ -22,6 +22,8 @@ export interface PickUp {
    * `types`: for a caller that drains a backlog. The answer says `more` then, and not what is due later.
    */
   readonly lanes?: readonly Lane[] | undefined;
+  /** Commits asynchronously if nothing is settled or reaped: a crash of the server may forget the attempts. @default false */
+  readonly fast?: boolean | undefined;
   /** Free slots: how many jobs can start at once; 0 only asks what is due. */
   readonly slots: number;
   /** How many more to take into a buffer, of jobs never attempted. @default 0 */
@@ -118,6 +120,7 @@ export function turnStatement(text: string, request: TurnRequest): SqlStatement 
       guard?.worker ?? null,
       String(guard?.forMs ?? 0),
       probe ?? null,
+      String(pickUp?.fast ?? false),
     ],
   };
 }

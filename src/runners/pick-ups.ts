@@ -7,7 +7,7 @@ import type { CheckedWorker } from "./worker-options.ts";
 
 /** What a worker picks up next: how much, and where. */
 export class PickUps {
-  readonly #options: Pick<CheckedWorker, "types" | "leaseMs">;
+  readonly #options: Pick<CheckedWorker, "types" | "leaseMs" | "fastPickup">;
   readonly #slots: JobSlots;
   readonly #turnSize: TurnSize;
   readonly #bufferSize: BufferSize;
@@ -28,13 +28,13 @@ export class PickUps {
 
   /** The pick-up of a turn that leaves now, under a nonce of its own; undefined where there is no room. */
   next(workerId: string, now: number): PickUp | undefined {
-    const { types, leaseMs } = this.#options;
+    const { types, leaseMs, fastPickup } = this.#options;
     const size = this.#target;
     const room = this.#room(size);
     if (room.slots + room.buffer === 0) return undefined;
     this.#bufferSize.used(size);
     const lockedBy = `${workerId}:${crypto.randomUUID()}`;
-    return { types, lanes: this.#cursor.lanes(now), ...room, lockedBy, leaseMs };
+    return { types, lanes: this.#cursor.lanes(now), ...room, lockedBy, leaseMs, fast: fastPickup };
   }
 
   /** Learns how long one job took. */
