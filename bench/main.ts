@@ -4,7 +4,7 @@ import { Databases } from "./databases.ts";
 import { thisMachine } from "./machine.ts";
 import { measure, type ScenarioResult } from "./measure.ts";
 import { readOptions, type BenchOptions } from "./options.ts";
-import { markdown, type Report } from "./report.ts";
+import { markdown } from "./report.ts";
 import { allScenarios } from "./scenarios/all.ts";
 import type { Lane, Scenario } from "./scenarios/scenario.ts";
 import { SERVER_SETTINGS, startServer, type BenchServer } from "./server.ts";
@@ -13,21 +13,25 @@ import { writeReport } from "./write-report.ts";
 
 const startedAt = new Date();
 const options = readOptions(process.argv.slice(2), allScenarios());
-// An exit ends the server and the measured process; a signal alone would leave them.
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
 const server = await startServer();
+// So that neither the server nor its folder outlives an impatient user.
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.once(signal, () => void server.stop().finally(() => process.exit(1)));
+}
 try {
-  const report: Report = {
+  const told = {
     startedAt,
     machine: thisMachine(),
     postgres: { version: server.version, settings: SERVER_SETTINGS },
     setUp: await setUpOf(options),
     repetitions: options.repetitions,
     scale: options.scale,
-    results: await measureAll(options, server),
   };
-  if (options.out !== undefined) await writeReport(options.out, report);
-  console.log(markdown(report));
+  // Written as it grows: what is broken off leaves what it has.
+  const results = await measureAll(options, server, async (soFar) => {
+    if (options.out !== undefined) await writeReport(options.out, { ...told, results: soFar });
+  });
+  console.log(markdown({ ...told, results }));
 } finally {
   await server.stop();
 }
@@ -35,6 +39,7 @@ try {
 async function measureAll(
   { scenarios, systems, repetitions, scale, quick }: BenchOptions,
   server: BenchServer,
+  onResult: (soFar: readonly ScenarioResult[]) => Promise<void>,
 ): Promise<readonly ScenarioResult[]> {
   const context = { server, databases: new Databases(server), scale, quick };
   const results: ScenarioResult[] = [];
@@ -44,6 +49,7 @@ async function measureAll(
     const times = Math.min(repetitions, scenario.repetitions ?? Infinity);
     const result = await measure(scenario, lanes, times, context, say);
     results.push(result);
+    await onResult(results);
     await context.databases.dropFilled();
     say(`${scenario.id} took ${result.seconds.toFixed(0)} s`);
   }
