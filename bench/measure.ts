@@ -26,7 +26,7 @@ export async function measure(
   const samples = new Map<Lane, Sample[]>(lanes.map((lane) => [lane, []]));
   for (let repetition = 0; repetition < repetitions; repetition += 1) {
     for (const lane of repetition % 2 === 0 ? lanes : lanes.toReversed()) {
-      const sample = await scenario.run(lane, context);
+      const sample = await scenario.run(lane, context, lanes);
       samples.get(lane)?.push(sample);
       say(`${scenario.id} ${repetition + 1}/${repetitions} ${lane.label}: ${inShort(sample)}`);
     }

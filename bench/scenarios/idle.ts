@@ -30,14 +30,13 @@ async function statementsPerHour({ system, variant }: Lane, context: Context): P
 /** What a worker asks that has nothing to do. All wait at the same time: none takes another's. */
 export function idle(): Scenario {
   const sleeping: Lane = { label: "pqrun, safetyPollSeconds: Infinity", system: "pqrun", variant: SLEEPING };
-  const lanes = [...allSystems(), sleeping];
   let all: ReadonlyMap<string, Promise<Sample>> | undefined;
   return {
     id: "idle",
     rows: [{ metric: "statements", title: "idle, statements per hour", better: "lower" }],
-    lanes,
+    lanes: [...allSystems(), sleeping],
     repetitions: 1,
-    run: (lane, context) => {
+    run: (lane, context, lanes) => {
       all ??= new Map(lanes.map((each) => [each.label, statementsPerHour(each, context)]));
       return all.get(lane.label) ?? statementsPerHour(lane, context);
     },

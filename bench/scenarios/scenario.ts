@@ -45,7 +45,8 @@ export interface Scenario {
   readonly repetitions?: number;
   /** Whether a quick look has the peers too. */
   readonly quickPeers?: boolean;
-  run(lane: Lane, context: Context): Promise<Sample>;
+  /** Measures one lane, once; `lanes` are all that are measured in this run. */
+  run(lane: Lane, context: Context, lanes: readonly Lane[]): Promise<Sample>;
 }
 
 /** The four systems, each with its defaults. `bullmqJobs` for the slowest. */
