@@ -4,15 +4,12 @@ import type { PgJobStore } from "../core/store.ts";
 import type { JobContracts } from "../core/contract.ts";
 import type { TurnAnswer, TurnRequest } from "../core/turn.ts";
 import { causesText } from "../core/error-text.ts";
+import { Busyness } from "./busyness.ts";
 
 /** What makes a probe's payload: any other means that there may be work. */
 const PROBE = "probe:";
 /** After raising its guard a worker looks again after these, in milliseconds, and then at each last one. */
 const AFTER_GUARD_MS = [5, 25, 100, 250, 1_000] as const;
-/** How long a worker must be busy before it stops being notified. */
-const LOWER_AFTER_MS = 1_000;
-/** A look that finds so many was no writer's own: as many as that lose by notifying, one alone does not. */
-const BUSY_JOBS = 4;
 /** How soon a busy worker that is not notified looks again. */
 const BUSY_LOOK_MS = 5;
 /** How much longer than a safety poll a guard stands, so that a late poll finds it standing. */
@@ -56,8 +53,7 @@ export class WakeListener {
   /** Transactions older than this may have missed the guard; null until a look after the guard has said which. */
   #horizon: bigint | null = null;
   #quiet = false;
-  /** Since when each look has left something, or found several jobs. */
-  #busySince: number | undefined;
+  readonly #busyness = new Busyness();
   #looks = 0;
 
   constructor(options: WakeListenerOptions) {
@@ -95,8 +91,8 @@ export class WakeListener {
   /** What the next turn should carry for the listener. */
   parts(): Pick<TurnRequest, "guard" | "probe"> {
     const now = this.#options.now();
-    const busySince = this.#busySince;
-    if (busySince !== undefined && now - busySince >= LOWER_AFTER_MS) return this.lower();
+    const { busy, backlog } = this.#busyness;
+    if (busy) return this.lower();
     const parts: { guard?: TurnRequest["guard"]; probe?: string } = {};
     if (this.#listening && now >= this.#probeAt) {
       // A probe that was not heard by the time of the next: LISTEN is deaf.
@@ -105,7 +101,7 @@ export class WakeListener {
       this.#probeAt = now + this.#options.safetyPollMs;
       parts.probe = this.#probe;
     }
-    if (busySince === undefined && this.#heard && now >= this.#renewGuardAt) {
+    if (!backlog && this.#heard && now >= this.#renewGuardAt) {
       parts.guard = { worker: this.#options.worker, forMs: this.#guardMs };
     }
     return parts;
@@ -120,14 +116,12 @@ export class WakeListener {
   }
 
   /** Learns from a turn that was answered. */
-  answered({ guard, pickUp }: TurnRequest, { snapshot, more, jobs }: TurnAnswer): void {
+  answered({ guard, pickUp }: TurnRequest, answer: TurnAnswer): void {
     if (this.#options.now() >= this.#listenAt && !this.#stopped) {
       this.#listenAt = Infinity;
       void this.start();
     }
-    if (pickUp !== undefined)
-      this.#busySince =
-        more || jobs.length >= BUSY_JOBS ? (this.#busySince ?? this.#options.now()) : undefined;
+    if (pickUp !== undefined) this.#busyness.looked(answer, this.#options.now());
     if (guard?.forMs === 0) {
       this.#guardUntil = -Infinity;
     } else if (guard !== undefined) {
@@ -135,8 +129,8 @@ export class WakeListener {
       this.#guardUntil = this.#options.now() + guard.forMs;
       if (!renewed) [this.#horizon, this.#quiet, this.#looks] = [null, false, 0];
     } else if (this.#guardUntil !== -Infinity && !this.#quiet) {
-      this.#horizon ??= snapshot.next;
-      this.#quiet = snapshot.oldest >= this.#horizon;
+      this.#horizon ??= answer.snapshot.next;
+      this.#quiet = answer.snapshot.oldest >= this.#horizon;
     }
   }
 
@@ -152,7 +146,7 @@ export class WakeListener {
   /** How long an idle worker may sleep, in milliseconds; undefined where it can't rely on being woken. */
   idleMs(): number | undefined {
     if (!this.#heard) return undefined;
-    if (this.#guardUntil === -Infinity) return this.#busySince === undefined ? 0 : BUSY_LOOK_MS;
+    if (this.#guardUntil === -Infinity) return this.#busyness.busy ? BUSY_LOOK_MS : 0;
     if (this.#quiet) return this.#options.safetyPollMs;
     const step = Math.min(this.#looks, AFTER_GUARD_MS.length - 1);
     this.#looks += 1;
