@@ -1,0 +1,64 @@
+/** The ledger outside the database: one file for each process, one line for each act, written before or after it. */
+import { createReadStream, openSync, readdirSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+
+/** What a line tells. Times are epoch milliseconds: all processes share one clock. */
+export type LedgerLine =
+  /** About to enqueue these markers. */
+  | { readonly k: "intent"; readonly m: readonly string[] }
+  /** Acknowledged, in the order of the markers. */
+  | { readonly k: "ack"; readonly m: readonly string[]; readonly ids: readonly string[] }
+  /** It may have arrived, or not. */
+  | { readonly k: "unknown"; readonly m: readonly string[] }
+  /** The error said that nothing was written. */
+  | { readonly k: "refused"; readonly m: readonly string[] }
+  | {
+      readonly k: "start";
+      readonly id: string;
+      readonly a: number;
+      readonly l: string;
+      readonly p: string;
+      readonly t: number;
+    }
+  /** The handler came to its end, whichever. */
+  | { readonly k: "end"; readonly id: string; readonly a: number; readonly p: string; readonly t: number }
+  | {
+      readonly k: "event";
+      readonly e: string;
+      readonly id: string;
+      readonly a: number | null;
+      readonly p: string;
+      readonly t: number;
+    }
+  /** A process that could not keep its leases for a while; `p` null for all of them. */
+  | {
+      readonly k: "hurt";
+      readonly why: string;
+      readonly p: string | null;
+      readonly t: number;
+      readonly until: number;
+    };
+
+/** Writes one process's lines. A line is one write to an O_APPEND file, so a kill -9 after it takes nothing back. */
+export class LedgerWriter {
+  readonly #file: number;
+
+  constructor(folder: string, name: string) {
+    this.#file = openSync(join(folder, `${name}.ledger`), "a");
+  }
+
+  write(line: LedgerLine): void {
+    writeSync(this.#file, `${JSON.stringify(line)}\n`);
+  }
+}
+
+/** All lines of all processes, process by process. */
+export async function* readLedger(folder: string): AsyncGenerator<LedgerLine> {
+  for (const file of readdirSync(folder).filter((name) => name.endsWith(".ledger"))) {
+    const lines = createInterface({ input: createReadStream(join(folder, file)), crlfDelay: Infinity });
+    for await (const line of lines) {
+      if (line.endsWith("}")) yield JSON.parse(line) as LedgerLine;
+    }
+  }
+}
