@@ -61,6 +61,8 @@ try {
   await server.stop();
   rmSync(folder, { recursive: true, force: true });
 }
+// A connection that a fault left half-open must not hold the finished run.
+setImmediate(() => process.exit());
 
 function packageVersions(): Record<string, string> {
   const versionOf = (path: string): string =>

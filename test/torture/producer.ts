@@ -31,16 +31,22 @@ export async function runProducer(task: Task, ledger: LedgerWriter): Promise<voi
   const startedAt = performance.now();
   const inFlight = new Set<Promise<void>>();
   let made = 0;
-  while (made < task.jobs) {
-    const ahead = (made / task.rate) * 1_000 - (performance.now() - startedAt);
+  let given = 0;
+  // What was refused or may be lost is made up for, with another marker.
+  while (given < task.jobs) {
+    const ahead = (given / task.rate) * 1_000 - (performance.now() - startedAt);
     if (ahead > 0) await pause(ahead);
     while (inFlight.size >= IN_FLIGHT) await Promise.race(inFlight);
-    const count = Math.min(random() < 0.3 ? BULK : 1, task.jobs - made);
+    const count = Math.min(random() < 0.3 ? BULK : 1, task.jobs - given);
     const jobs = Array.from({ length: count }, () => jobOf(`${task.name}-${String(made++)}`, random));
-    const sent: Promise<void> = enqueue(producer, jobs, ledger).finally(() => inFlight.delete(sent));
+    given += count;
+    const sent: Promise<void> = enqueue(producer, jobs, ledger).then((acknowledged) => {
+      if (!acknowledged) given -= count;
+      inFlight.delete(sent);
+    });
     inFlight.add(sent);
+    if (given >= task.jobs) await Promise.all(inFlight);
   }
-  await Promise.all(inFlight);
 }
 
 function jobOf(m: string, random: () => number): Job {
@@ -60,7 +66,7 @@ function kindOf(point: number): Kind {
   return "quick";
 }
 
-async function enqueue(producer: JobProducer, jobs: readonly Job[], ledger: LedgerWriter): Promise<void> {
+async function enqueue(producer: JobProducer, jobs: readonly Job[], ledger: LedgerWriter): Promise<boolean> {
   const m = jobs.map(({ payload }) => (payload as { readonly m: string }).m);
   ledger.write({ k: "intent", m });
   const sent = send(producer, jobs);
@@ -69,9 +75,11 @@ async function enqueue(producer: JobProducer, jobs: readonly Job[], ledger: Ledg
     const ids = await Promise.race([sent, late]);
     ledger.write(ids === "late" ? { k: "unknown", m } : { k: "ack", m, ids });
     if (ids === "late") sent.catch(() => undefined);
+    return ids !== "late";
   } catch (error) {
     // Only errors from before the statement was sent, or of a rollback, say that nothing was written.
     ledger.write({ k: isPqrunError(error, "unknown-outcome") ? "unknown" : "refused", m });
+    return false;
   }
 }
 

@@ -51,7 +51,7 @@ export class KillableServer {
     const child = this.#child;
     if (child?.exitCode === null && child.signalCode === null) {
       const gone = once(child, "exit");
-      child.kill("SIGINT");
+      child.kill("SIGQUIT"); // Its data goes with it: nothing to write out.
       await gone;
     }
     this.#child = undefined;
