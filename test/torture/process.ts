@@ -27,8 +27,8 @@ switch (task.role) {
     await runDrains(task, ledger);
     break;
   case "producer":
-    await runProducer(task, ledger);
-    process.exit();
+    await runProducer(task, ledger).then(() => process.exit());
+    break;
   case "stand-in":
     process.send?.((await neonStandIn()).fetchEndpoint);
     break;
