@@ -31,7 +31,7 @@ process.setMaxListeners(50);
 const folder = mkdtempSync(join(tmpdir(), "pqrun-torture-"));
 const server = await KillableServer.open();
 try {
-  const postgres = await withClient(server.cluster.url, async (client) => {
+  const postgres = await withClient(server.url, async (client) => {
     const { rows } = await client.query<{ server_version: string }>("SHOW server_version");
     return rows[0]?.server_version ?? "unknown";
   });

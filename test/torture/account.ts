@@ -71,8 +71,8 @@ export class Accountant {
     if (!TERMINAL.has(row.status)) this.#find("stuck", row.id, row.status);
     this.#writes(row.id, transitions);
     this.#starts(row, transitions);
-    if (row.kind === "crash" && TERMINAL.has(row.status) && row.status !== "FAILED")
-      this.#find("poisonNotFailed", row.id, row.status);
+    if (row.kind === "crash" && (row.status !== "FAILED" || row.attempts !== row.maxAttempts))
+      this.#find("poisonNotFailed", row.id, `${row.status} after ${row.attempts} of ${row.maxAttempts}`);
     if (row.kind === "settle" && row.effects !== (row.status === "DONE" ? 1 : 0))
       this.#find("effectsNotOnce", row.id, `${row.status} with ${row.effects} effects`);
   }

@@ -117,7 +117,7 @@ export class Chaos {
 
   async #backend(fault: "terminateBackends" | "killBackend", label: string): Promise<void> {
     this.#hurt(fault, fault === "killBackend" ? null : label, 0);
-    await withClient(this.#server.cluster.url, async (client) => {
+    await withClient(this.#server.url, async (client) => {
       const clients =
         "FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
       if (fault === "terminateBackends") {

@@ -36,13 +36,13 @@ const FLEET = [
 export async function torture(server: KillableServer, options: TortureOptions) {
   const { jobs, faults, seed, folder } = options;
   const startedAt = Date.now();
-  await prepareDatabase(server.cluster.url);
+  await prepareDatabase(server.url);
   const standIn = startProcess({
     ...{ role: "stand-in", name: "stand-in", driver: "pg", url: "", neonEndpoint: "" },
     ...{ folder, seed, jobs: 0, rate: 0 },
   });
   const [neonEndpoint] = (await once(standIn, "message")) as [string];
-  const origin: Origin = { url: server.cluster.url, neonEndpoint, folder, seed };
+  const origin: Origin = { url: server.url, neonEndpoint, folder, seed };
   const slots = await Promise.all(
     FLEET.map(([label, role, driver]) => Slot.open(label, role, driver, origin)),
   );
@@ -58,7 +58,7 @@ export async function torture(server: KillableServer, options: TortureOptions) {
     new LedgerWriter(folder, "conductor"),
   );
   const shown = setInterval(() => {
-    void show(server.cluster.url, chaos, startedAt);
+    void show(server.url, chaos, startedAt);
   }, PROGRESS_MS);
   try {
     for (const slot of slots) slot.start();
@@ -74,9 +74,9 @@ export async function torture(server: KillableServer, options: TortureOptions) {
     }
     await chaos.settle();
     await Promise.all(produced);
-    const workedMs = await untilTerminal(server.cluster.url, startedAt);
+    const workedMs = await untilTerminal(server.url, startedAt);
     const respawns = slots.reduce((sum, slot) => sum + slot.respawns, 0);
-    return { ...(await account(server.cluster.url, folder)), chaos, workedMs, respawns };
+    return { ...(await account(server.url, folder)), chaos, workedMs, respawns };
   } finally {
     clearInterval(shown);
     await Promise.all([...slots, ...producers].map((slot) => slot.close()));

@@ -3,8 +3,8 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as pause } from "node:timers/promises";
 
-import { importedBinaries, makeCluster, type Cluster } from "../support/postgres-embedded.ts";
-import { collect, unprivileged } from "../support/server-process.ts";
+import { clusterUrl, createCluster, importedBinaries, type Cluster } from "../support/postgres-embedded.ts";
+import { collect, freePort, unprivileged } from "../support/server-process.ts";
 
 const SETTINGS = {
   listen_addresses: "127.0.0.1",
@@ -23,16 +23,20 @@ const START_TRIES = 200;
 
 /** The server under test. */
 export class KillableServer {
-  readonly cluster: Cluster;
+  readonly url: string;
+  readonly #cluster: Cluster;
+  readonly #port: number;
   #child: ChildProcess | undefined;
 
-  private constructor(cluster: Cluster) {
-    this.cluster = cluster;
+  private constructor(cluster: Cluster, port: number) {
+    this.#cluster = cluster;
+    this.#port = port;
+    this.url = clusterUrl(cluster, port);
     process.once("exit", () => this.#child?.kill("SIGQUIT"));
   }
 
   static async open(): Promise<KillableServer> {
-    const server = new KillableServer(await makeCluster(await importedBinaries()));
+    const server = new KillableServer(await createCluster(await importedBinaries()), await freePort());
     await server.#start();
     return server;
   }
@@ -55,7 +59,7 @@ export class KillableServer {
       await gone;
     }
     this.#child = undefined;
-    this.cluster.remove();
+    this.#cluster.remove();
   }
 
   async #start(): Promise<void> {
@@ -71,8 +75,8 @@ export class KillableServer {
   }
 
   #spawn(): { child: ChildProcess; ready: Promise<boolean>; text: () => string } {
-    const { postgres, data, port } = this.cluster;
-    const flags = Object.entries({ ...SETTINGS, port: String(port) }).flatMap(([name, value]) => [
+    const { postgres, data } = this.#cluster;
+    const flags = Object.entries({ ...SETTINGS, port: String(this.#port) }).flatMap(([name, value]) => [
       "-c",
       `${name}=${value}`,
     ]);

@@ -14,7 +14,9 @@ export function executorOf({ driver, url, neonEndpoint }: Task): SqlExecutor<unk
     case "pg":
       return pgExecutor(testPool(url, { max: 6, connectionTimeoutMillis: 5_000 }));
     case "postgres":
-      return postgresExecutor(postgres(url, { max: 6, connect_timeout: 5, onnotice: () => undefined }));
+      return postgresExecutor(
+        postgres(url, { max: 6, connect_timeout: 5, onnotice: () => undefined, backoff: () => 0.25 }),
+      );
     case "neon":
       neonConfig.fetchEndpoint = neonEndpoint;
       return neonExecutor(neon(url));
