@@ -40,6 +40,12 @@ export class LeaseKeeper {
     return this.#held.has(settlementKey(job));
   }
 
+  /** Whether the lease can't have ended yet, by this side's clock: else somebody else may run the job. */
+  isLive(job: PickedUpJob): boolean {
+    const held = this.#held.get(settlementKey(job));
+    return held !== undefined && this.#options.now() - held.grantedAt < this.#options.leaseMs;
+  }
+
   /** @param grantedAt when the pick-up's statement was sent */
   hold(job: PickedUpJob, grantedAt: number): void {
     this.#held.set(settlementKey(job), { job, grantedAt });

@@ -56,7 +56,8 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
       slots: this.#options.concurrency,
       runJob: this.#options.runJob,
       tell: this.#events.tell,
-      mayStart: () => true,
+      // A process that was stopped for a while finds its buffer first, and only then its timers.
+      mayStart: (job) => this.#leases.isLive(job),
       onEnd: (job, ranMs) => {
         this.#jobEnded(job, ranMs);
       },

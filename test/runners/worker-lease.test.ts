@@ -236,3 +236,35 @@ test("a handler that outlives its timeout loses its slot, not its worker", async
   expect(worker.log.names()).toEqual(["started", "retried", "started", "done"]);
   expect((await jobRow(queue, id))["last_error"]).toContain("timed out after 1 s");
 });
+
+test("a process that wakes from a stop longer than its leases starts nothing that it had buffered", async () => {
+  let asleepMs = 0;
+  const gate = new Gate();
+  const fences = new Set<string>();
+  await using worker = startWorker(queue, {
+    concurrency: 1,
+    clock: () => performance.now() + asleepMs,
+    handlers: {
+      a: async ({ payload, job }) => {
+        if (payload["n"] === 25) await gate.opened;
+        if (Number(payload["n"]) > 25) fences.add(job.lockedBy);
+      },
+    },
+  });
+  // Jobs that take no time fill the buffer behind the one that waits.
+  await insertJobs(queue, 40);
+  await worker.wire.until(() => (worker.log.of("started").length >= 25 ? true : undefined));
+  const [row] = await queue.rows(
+    "SELECT string_agg(locked_by, ',') AS held FROM jobs WHERE status = 'RUNNING'",
+  );
+  const held = new Set(String(row?.["held"]).split(","));
+  asleepMs = 60_000;
+  gate.open();
+  await worker.log.until("lost");
+  await queue.rows("UPDATE jobs SET lease_expires_at = now() - interval '1 s' WHERE status = 'RUNNING'");
+  await queue.store.reapStale();
+  worker.worker.wake();
+  await worker.log.until("done", 39);
+  expect(held.size).toBeGreaterThan(0);
+  expect([...fences].filter((fence) => held.has(fence))).toEqual([]);
+});
