@@ -124,6 +124,8 @@ export class Accountant {
 
   #explained(row: FinalRow, start: Start, next: Start, transitions: readonly Transition[]): boolean {
     if (fence(start) === fence(next)) return false;
+    // Its lease had ended before the other's began: a process that was stopped between its check and the start.
+    if (next.attempts < start.attempts) return this.#ledger.explains(next.process, start.at, next.at);
     const end = transitions.find(
       ({ oldStatus, oldAttempts, oldLockedBy }) =>
         oldStatus === "RUNNING" && `${oldAttempts}/${oldLockedBy ?? ""}` === fence(start),
