@@ -4,9 +4,10 @@ import { enqueueDedupedText, enqueueStatement, enqueueText } from "../../src/cor
 import { extendStatement, extendText } from "../../src/core/extend.ts";
 import type { SqlStatement } from "../../src/core/executor.ts";
 import { tableNames } from "../../src/core/identifiers.ts";
+import type { Settlement } from "../../src/core/settlement.ts";
 import { turnText } from "../../src/core/turn-text.ts";
 import { turnStatement, type TurnRequest } from "../../src/core/turn.ts";
-import { planOf, type PlanStep } from "../support/plan.ts";
+import { estimatedCost, planOf, type PlanStep } from "../support/plan.ts";
 import { pickUpOf, testQueue } from "../support/queue.ts";
 
 const queue = await testQueue();
@@ -64,6 +65,41 @@ describe.each(Object.entries(STATISTICS))("on a table %s", (_, { before, after }
         expect(scanned(steps)).toEqual([]);
         expect(mostRows(steps)).toBeLessThan(500);
       }
+    }
+  });
+
+  test("no turn is taken for so dear that a server with JIT compiles it", async () => {
+    // By default from 100,000 on; some lower it.
+    const most = 80_000;
+    const job = (n: number): Settlement => ({
+      job: { id: String(n), attempts: 1, lockedBy: "w" },
+      durationMs: 1,
+      outcome: "done",
+      resultText: null,
+    });
+    const requests: TurnRequest[] = [
+      { pickUp: pickUpOf({ types: ["a", "b"] }), reap },
+      {
+        pickUp: pickUpOf({ types: ["a", "b"], slots: 10, buffer: 1_000 }),
+        reap,
+        settlements: Array.from({ length: 500 }, (_, n) => job(n)),
+      },
+    ];
+    const states = [
+      "SELECT 'a', 0, 'READY'",
+      "SELECT 'b' || n % 50, n % 10, 'READY'",
+      "SELECT 'a', 0, 'DONE'",
+    ];
+    for (const state of ["", ...states]) {
+      await queue.rows("DELETE FROM jobs");
+      if (state !== "")
+        await queue.rows(
+          `INSERT INTO jobs (job_type, priority, status)
+           SELECT t, p, s::job_status FROM generate_series(1, 20000) n, LATERAL (${state}) x(t, p, s)`,
+        );
+      await queue.rows(after);
+      for (const request of requests)
+        expect(await estimatedCost(client, turn(request)), state).toBeLessThan(most);
     }
   });
 

@@ -49,6 +49,15 @@ export async function planOf(
   }
 }
 
+/** What the planner takes a statement's cost for, before it is carried out. */
+export async function estimatedCost(client: Client, { text, params }: SqlStatement): Promise<number> {
+  const { rows } = await client.query<{ "QUERY PLAN": readonly { Plan: { "Total Cost": number } }[] }>(
+    `EXPLAIN (FORMAT JSON) ${text}`,
+    [...params],
+  );
+  return rows[0]?.["QUERY PLAN"][0]?.Plan["Total Cost"] ?? Number.NaN;
+}
+
 function read({ rows }: { readonly rows: readonly unknown[] }): readonly PlanStep[] {
   const [row] = rows as { "QUERY PLAN": readonly { Plan: Node }[] }[];
   const top = row?.["QUERY PLAN"][0]?.Plan;
