@@ -294,6 +294,13 @@ SELECT 'settlement', x.id::text, x.locked_by, coalesce(s.status, (
 UNION ALL
 SELECT 'reaped', id::text, job_type, status, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM reaped
 UNION ALL
+-- Where something is due and was passed over: whoever goes on elsewhere must not pass it over for long.
+(SELECT DISTINCT ON (c.job_type, c.priority) 'lane', (c.id - 1)::text, c.job_type, NULL, NULL, NULL, c.priority::text,
+        (extract(epoch FROM c.run_after) * 1000)::float8::text, NULL, NULL, NULL
+   FROM candidates c
+  WHERE (c.job_type, c.priority) NOT IN (SELECT job_type, priority FROM chosen)
+  ORDER BY c.job_type, c.priority, c.run_after, c.id)
+UNION ALL
 (SELECT CASE WHEN c.alone THEN 'alone' ELSE 'job' END, c.id::text, c.job_type, c.payload, c.attempts::text, c.max_attempts::text, c.priority::text,
         (extract(epoch FROM c.run_after) * 1000)::float8::text, c.timeout_seconds::text, c.dedupe_key,
         (extract(epoch FROM c.created_at) * 1000)::float8::text

@@ -4,7 +4,7 @@ import type { JobStatus, PickedUpJob } from "./job.ts";
 import { encodeSettlements, settlementKey } from "./settlement.ts";
 import type { Settlement, SettlementAnswer, Verdict } from "./settlement.ts";
 
-/** Jobs of one type and priority, and the last of them, by due time and id, that a pick-up handed out. */
+/** Jobs of one type and priority, and the place among them, by due time and id, behind which a next pick-up may go on. */
 export interface Lane {
   readonly type: string;
   readonly priority: number;
@@ -146,7 +146,7 @@ export function readTurn(rows: readonly SqlRow[], { settlements = [], pickUp }: 
   const { lockedBy = "", slots = 0 } = pickUp ?? {};
   return {
     jobs: handedOut.filter(([, id]) => running.has(id ?? "")).map((row) => readPickedUpJob(row, lockedBy)),
-    lanes: readLanes(handedOut),
+    lanes: readLanes([...handedOut, ...table.filter(([kind]) => kind === "lane")]),
     exhausted: handedOut
       .filter(isExhausted)
       .map(([, id, type]) => ({ id: id ?? "", type: type ?? "", status: "FAILED" })),
@@ -195,10 +195,10 @@ export function readPickedUpJob(row: readonly (string | null)[], lockedBy: strin
   };
 }
 
-/** The last job of each lane: the rows come by priority, due time and id. */
-function readLanes(handedOut: readonly (readonly (string | null)[])[]): readonly Lane[] {
+/** The last job of each lane, as the rows come by priority, due time and id; or the place before its first. */
+function readLanes(rows: readonly (readonly (string | null)[])[]): readonly Lane[] {
   const lanes = new Map<string, Lane>();
-  for (const [, id, type, , , , priority, runAfter] of handedOut) {
+  for (const [, id, type, , , , priority, runAfter] of rows) {
     lanes.set(`${priority ?? ""} ${type ?? ""}`, {
       type: type ?? "",
       priority: Number(priority),

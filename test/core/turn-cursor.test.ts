@@ -50,6 +50,24 @@ test("one that goes on sees neither what came in front of it nor other lanes, an
   expect(all.more).toBe(false);
 });
 
+test("lanes that something was passed over in are gone on in from before it, and those of nothing due are not", async () => {
+  const due = (days: number): string => `now() - interval '${days} days'`;
+  for (const days of [9, 8, 6]) await queue.insert({ job_type: "'a'", run_after: due(days) });
+  const passed = await queue.insert({ job_type: "'b'", run_after: due(7) });
+  const humble = await queue.insert({ job_type: "'b'", priority: "-1", run_after: due(9) });
+  await queue.insert({ job_type: "'c'", run_after: "now() + interval '1 hour'" });
+  const types = ["a", "b", "c"];
+  const { jobs, lanes } = await store.turn({ pickUp: pickUpOf({ types, slots: 2 }) });
+  expect(lanes).toMatchObject([
+    { type: "a", priority: 0, afterId: jobs[1]?.id },
+    { type: "b", priority: -1, afterId: String(Number(humble) - 1) },
+    { type: "b", priority: 0, afterId: String(Number(passed) - 1) },
+  ]);
+  const onwards = ids(await store.turn({ pickUp: pickUpOf({ types, slots: 9, lanes }) }));
+  expect([onwards[0], onwards.at(-1)]).toEqual([passed, humble]);
+  expect(onwards).toHaveLength(3);
+});
+
 test("while a snapshot is held, it does not walk over what was picked up before", async () => {
   const { client: holder } = await queue.session();
   const { client } = await queue.session();

@@ -51,6 +51,7 @@ export const EXCEPTIONS: readonly Exception[] = [
     reason:
       "guides the planner: EXISTS asks for one row whatever is there, and with LIMIT the order forbids a sequential scan",
   },
+  { part: "turn", text: "ORDER BY c.job_type, c.priority, c.run_after, c.id", reason: IN_ORDER },
   { part: "turn", text: "ORDER BY c.place", reason: IN_ORDER },
   { part: "enqueue", text: "ORDER BY inserted.id", reason: IN_ORDER },
   { part: "enqueue", text: "ORDER BY i.id", reason: IN_ORDER },
