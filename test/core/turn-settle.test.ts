@@ -214,9 +214,15 @@ test("a result that could not be stored is told in last_error, and the job is DO
 });
 
 test("an error whose text has to be cut in the middle of a character is stored, and holds up no other job", async () => {
-  await queue.insert();
-  const { id } = await store.markError(await pickUpOne(store), `${"x".repeat(9_991)}\u{1F600}`);
-  expect((await store.get(id))?.lastError).toHaveLength(10_000);
+  // The character has four bytes: five places of it, and the limit lies before, in and behind it.
+  for (let room = 0; room <= 4; room += 1) {
+    await queue.insert();
+    const text = `${"x".repeat(10_000 - "thrown: ".length - room)}\u{1F600}`;
+    const { id } = await store.markError(await pickUpOne(store), text);
+    const lastError = (await store.get(id))?.lastError ?? "";
+    expect(lastError.slice(-2)).toBe(room < 4 ? "xx" : "\u{1F600}");
+    expect(Buffer.byteLength(lastError)).toBe(room < 4 ? 10_000 - room : 10_000);
+  }
 });
 
 test("a cancel that comes while the job is being settled says what became of it", async () => {
