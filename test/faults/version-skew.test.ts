@@ -17,6 +17,13 @@ const queue = await testQueue();
 const OLD_TURN = readFileSync(new URL("../support/fixtures/turn-0.1.0.sql", import.meta.url), "utf8");
 const NEW_TURN = turnText(tableNames());
 
+/** Its parameters: the types' names as a list of texts, and nothing after the probe. It knew no lanes and no fast pick-up. */
+function oldParams(params: readonly unknown[] = []): readonly unknown[] {
+  const [settlements, places, ...rest] = params;
+  const types = (JSON.parse(String(places)) as { readonly t: string }[]).map(({ t }) => t);
+  return [settlements, JSON.stringify(types), ...rest.slice(0, 13)];
+}
+
 /** Sends what the first release would have sent in the place of today's turn. */
 function asOfOld<Tx>(sent: { turns: number }) {
   return (executor: SqlExecutor<Tx>): SqlExecutor<Tx> => ({
@@ -24,7 +31,7 @@ function asOfOld<Tx>(sent: { turns: number }) {
     query: (text, params, options) => {
       if (text !== NEW_TURN) return executor.query(text, params, options);
       sent.turns += 1;
-      return executor.query(OLD_TURN, params, options);
+      return executor.query(OLD_TURN, oldParams(params), options);
     },
   });
 }
