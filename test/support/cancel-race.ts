@@ -1,3 +1,4 @@
+import type { PickedUpJob } from "../../src/core/job.ts";
 import type { Settlement } from "../../src/core/settlement.ts";
 import { pickUpOf, type TestQueue } from "./queue.ts";
 
@@ -19,10 +20,13 @@ export async function raceCancels(queue: TestQueue, races: number): Promise<Canc
   await queue.rows("INSERT INTO jobs (job_type) SELECT 'a' FROM generate_series(1, $1::int)", [
     each * lanes.length,
   ]);
+  // One after the other: a pick-up passes over what another has locked meanwhile, and gets fewer.
+  const held: (readonly PickedUpJob[])[] = [];
+  for (const [{ store }] of lanes)
+    held.push((await store.turn({ pickUp: pickUpOf({ slots: each, leaseMs: 3_600_000 }) })).jobs);
   await Promise.all(
-    lanes.map(async ([{ store: settler }, { store: canceller }]) => {
-      const { jobs } = await settler.turn({ pickUp: pickUpOf({ slots: each, leaseMs: 3_600_000 }) });
-      for (const [n, job] of jobs.entries()) {
+    lanes.map(async ([{ store: settler }, { store: canceller }], lane) => {
+      for (const [n, job] of (held[lane] ?? []).entries()) {
         const settlement: Settlement = { job, durationMs: 1, outcome: "done", resultText: "1" };
         const settle = async (): Promise<string> => {
           for (;;) {
