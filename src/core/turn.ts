@@ -97,7 +97,8 @@ export interface TurnAnswer {
 
 /** Most bytes of payload in one pick-up; a single job may be larger. */
 const PICK_UP_BYTES = 4_194_304;
-const REAP_LIMIT = 100;
+/** Most rows of one reap: one that is full may have left some. */
+export const REAP_LIMIT = 100;
 
 /** The turn as a statement. */
 export function turnStatement(text: string, request: TurnRequest): SqlStatement {

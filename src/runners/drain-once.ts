@@ -44,7 +44,7 @@ class Drain {
   readonly #lateStart = new LateStart();
   readonly #timers = new Timers();
   #stoppedBy: DrainEnd | undefined;
-  /** Whether a turn may find something: more was due, or a job has ended since. */
+  /** Whether a turn may find something: more was due or lost, or a job has ended since. */
   #look = true;
   /** Whether an ended job has waited long enough to be settled. */
   #flush = false;
@@ -159,10 +159,10 @@ class Drain {
     };
   }
 
-  /** A fresh drain reaps once: what it reaps it runs. */
+  /** A drain reaps first, and on until nothing is left: what it reaps it runs. */
   #reap(): Pick<TurnRequest, "reap"> {
-    const { reaper, staleTimeoutSeconds } = this.#options;
-    return reaper && this.#budget.statements === 0 ? { reap: { staleTimeoutSeconds } } : {};
+    const { staleTimeoutSeconds } = this.#options;
+    return this.#statements.reaps ? { reap: { staleTimeoutSeconds } } : {};
   }
 
   #fits(type: string): boolean {
@@ -199,7 +199,7 @@ class Drain {
     this.#look = false;
     if (!(await this.#statements.turn(request, this.#budget.beforeLastMs))) this.#stoppedBy = "error";
     // A job that ended meanwhile may have enqueued what this turn's snapshot did not show.
-    else this.#look ||= this.#statements.answer?.more ?? false;
+    else this.#look ||= this.#statements.more;
     if (this.#budget.leftMs <= 0) this.#timeUp = true;
   }
 

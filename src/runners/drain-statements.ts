@@ -1,5 +1,6 @@
 import { causesText } from "../core/error-text.ts";
 import { isPqrunError } from "../core/errors.ts";
+import { REAP_LIMIT } from "../core/turn.ts";
 import type { PickUp, TurnAnswer, TurnRequest } from "../core/turn.ts";
 import type { Budget } from "./budget.ts";
 import type { CheckedDrain, DrainEnd, DrainReport } from "./drain-options.ts";
@@ -16,6 +17,8 @@ export type DrainTurn = TurnRequest & { readonly pickUp: PickUp };
 export class DrainStatements {
   /** What the last turn answered. */
   answer: TurnAnswer | undefined;
+  /** Whether the next turn reaps: the first does, and each after one whose reap was full. */
+  reaps: boolean;
   /** How many jobs have been picked up. */
   picked = 0;
   /** How many jobs have been pruned. */
@@ -32,6 +35,7 @@ export class DrainStatements {
 
   constructor(options: CheckedDrain, budget: Budget, events: EventCounts, slots: JobSlots, timers: Timers) {
     this.#options = options;
+    this.reaps = options.reaper;
     this.#timers = timers;
     this.#budget = budget;
     this.#events = events;
@@ -48,9 +52,13 @@ export class DrainStatements {
     const first = this.#budget.statements === 0;
     try {
       const { store } = this.#options;
-      this.#take(await this.#budget.spend("turn", ms, (signal) => store.turn(request, { signal })));
+      const answer = await this.#budget.spend("turn", ms, (signal) => store.turn(request, { signal }));
+      if (request.reap !== undefined) this.reaps = answer.reaped.length >= REAP_LIMIT;
+      this.#take(answer);
       return true;
     } catch (error) {
+      // The next drain may have better luck; this one has jobs to run.
+      if (request.reap !== undefined) this.reaps = false;
       if (request.reap !== undefined && refusalState(error) !== undefined) {
         const { reap: _, ...rest } = request;
         this.#options.logger.error("a lost row can't be reaped", { error: causesText(error) });
@@ -71,6 +79,11 @@ export class DrainStatements {
       this.error ??= error;
       return false;
     }
+  }
+
+  /** Whether a further turn would find something. */
+  get more(): boolean {
+    return this.answer !== undefined && (this.answer.more || this.reaps);
   }
 
   /** Settles all that has ended; what is `busy` is tried again while there is time. */
@@ -125,8 +138,7 @@ export class DrainStatements {
 
   /** @param limit what stopped the picking up, if anything did */
   report(limit: DrainEnd | undefined): DrainReport {
-    const { answer, pruned, error } = this;
-    const more = answer?.more ?? false;
+    const { answer, more, pruned, error } = this;
     const atLimit = limit === "maxJobs" || limit === "maxStatements";
     // A limit that was reached with the last job kept nothing from running.
     const stoppedBy = answer !== undefined && !more && atLimit ? "empty" : (limit ?? "empty");

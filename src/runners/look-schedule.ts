@@ -1,4 +1,5 @@
 import type { IdlePollPolicy } from "../core/policies.ts";
+import { REAP_LIMIT } from "../core/turn.ts";
 import type { TurnAnswer, TurnRequest } from "../core/turn.ts";
 import { refusalState } from "./refusal.ts";
 import { wasTooMuch } from "./turn-size.ts";
@@ -72,7 +73,8 @@ export class LookSchedule {
     if (!this.#reaper) return;
     // Where nothing runs there is nothing to reap: a database that sleeps is not woken for it.
     const sleeps = idleMs === Infinity && this.#safetyPollMs === Infinity;
-    if (sleeps) this.#reapAt = Infinity;
+    if (answer.reaped.length >= REAP_LIMIT) this.#reapIn(0, now);
+    else if (sleeps) this.#reapAt = Infinity;
     else if (reaped) this.#reapIn(this.#reapAgainMs(answer), now);
     const { nextLeaseEndInMs } = answer;
     if (nextLeaseEndInMs !== null && now + nextLeaseEndInMs + AFTER_LEASE_MS < this.#reapAt)

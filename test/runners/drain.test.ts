@@ -314,6 +314,45 @@ test("what a fresh drain reaps it runs; with the reaper off it reaps nothing", a
   expect(await jobRow(queue, id)).toMatchObject({ status: "DONE", attempts: 2 });
 });
 
+/** What a drain of as many slots leaves when it is killed. */
+const insertLost = (count: number, maxAttempts: number): Promise<unknown> =>
+  queue.rows(
+    `INSERT INTO jobs (job_type, status, attempts, max_attempts, locked_at, locked_by, lease_holder, lease_expires_at)
+     SELECT 'a', 'RUNNING', 1, $2::int, now(), 'dead', 'dead', now() - interval '1 s' FROM generate_series(1, $1::int)`,
+    [count, maxAttempts],
+  );
+
+test.each([
+  ["attempts left", 5, { reaped: 250, done: 250 }],
+  ["no attempt left", 1, { reaped: 250, done: 0 }],
+])("a drain reaps on while a reap was full, whatever it makes due: %s", async (_, maxAttempts, expected) => {
+  await insertLost(250, maxAttempts);
+  const wire = new Wire();
+  const options = { store: pooledStore(queue, { wire }), handlers: { a: nothing }, budgetMs: 20_000 };
+  const report = await drainOnce({ ...options, concurrency: 100 });
+  expect(report).toMatchObject({ ...expected, stoppedBy: "empty", more: false });
+  expect(wire.turns().map((turn) => turnParts(turn).reaps)).toEqual(
+    wire.turns().map((_turn, index) => index < 3),
+  );
+});
+
+test("a drain whose statements are used up reaps no further, and says that there is more", async () => {
+  await insertLost(250, 1);
+  const drain = { store: pooledStore(queue), handlers: { a: nothing }, budgetMs: 20_000, maxStatements: 3 };
+  expect(await drainOnce(drain)).toMatchObject({
+    reaped: 200,
+    statements: 2,
+    stoppedBy: "maxStatements",
+    more: true,
+  });
+  expect(await drainOnce(drain)).toMatchObject({
+    reaped: 50,
+    statements: 1,
+    stoppedBy: "empty",
+    more: false,
+  });
+});
+
 test("prune deletes old finished jobs at the end, and says how many", async () => {
   await queue.insert({ status: "'DONE'", finished_at: "now() - interval '8 days'" });
   await queue.insert();

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 
 import type { EventLog } from "../support/event-log.ts";
 import { Gate, heedsItsSignal, ignoresItsSignal, takes } from "../support/handlers.ts";
-import { insertJobs, jobRow } from "../support/job-rows.ts";
+import { insertJobs, jobRow, jobsByStatus } from "../support/job-rows.ts";
 import { testQueue } from "../support/queue.ts";
 import { startWorker } from "../support/test-worker.ts";
 import { Wire, connectionLost, turnParts, untilIdle } from "../support/wire.ts";
@@ -191,6 +191,18 @@ test("a worker reaps what the dead have left, and runs it", async () => {
   await worker.log.until("done");
   expect(worker.log.names()).toContain("reaped");
   expect(await jobRow(queue, id)).toMatchObject({ status: "DONE", attempts: 2 });
+});
+
+test("it reaps on at once while a reap was full", async () => {
+  await queue.rows(
+    `INSERT INTO jobs (job_type, status, attempts, max_attempts, locked_at, locked_by, lease_holder, lease_expires_at)
+     SELECT 'a', 'RUNNING', 1, 1, now(), 'dead', 'dead', now() - interval '1 s' FROM generate_series(1, 250)`,
+  );
+  // Its clock stands still: the next time never comes.
+  await using worker = startWorker(queue, { clock: () => 1_000 });
+  await worker.log.until("reaped", 250);
+  expect(worker.wire.turns().filter((turn) => turnParts(turn).reaps)).toHaveLength(3);
+  expect(await jobsByStatus(queue)).toEqual({ FAILED: 250 });
 });
 
 test("it reaps a lease soon after its end, not at the next interval", async () => {
