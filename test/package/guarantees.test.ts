@@ -1,0 +1,60 @@
+import { existsSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+import ts from "typescript";
+import { expect, test } from "vitest";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const pages = ["docs/guarantees.md"];
+
+/** What says under which conditions all else holds. */
+const NO_PROMISES = ["What is assumed"];
+
+const textOf = (page: string): string => readFileSync(root + page, "utf8");
+
+/** The links of a Markdown text to tests: `[name of the test](../test/…)`. */
+function testsIn(text: string): { name: string; file: string }[] {
+  return [...text.matchAll(/\[([^\]]+)\]\(\.\.\/(test\/[^)]+)\)/g)].map(([, name = "", file = ""]) => ({
+    name,
+    file,
+  }));
+}
+
+/** Headings of the second level, and what stands below each. */
+function sectionsOf(page: string): { heading: string; text: string }[] {
+  return textOf(page)
+    .split(/^## /m)
+    .slice(1)
+    .map((section) => {
+      const [heading = "", ...lines] = section.split("\n");
+      return { heading, text: lines.join("\n") };
+    });
+}
+
+/** What a source says in its strings; comments and code name no test. */
+function stringsIn(file: string): string[] {
+  const found: string[] = [];
+  const visit = (node: ts.Node): void => {
+    if (ts.isStringLiteralLike(node) || ts.isTemplateHead(node) || ts.isTemplateMiddleOrTemplateTail(node))
+      found.push(node.text);
+    ts.forEachChild(node, visit);
+  };
+  visit(ts.createSourceFile(file, textOf(file), ts.ScriptTarget.Latest, true));
+  return found;
+}
+
+test.each(pages)("each test that %s links to is there under that name", (page) => {
+  const links = testsIn(textOf(page));
+  expect(links.length).toBeGreaterThan(30);
+  const missing = links.filter(
+    ({ name, file }) => !existsSync(root + file) || !stringsIn(file).some((text) => text.includes(name)),
+  );
+  expect(missing).toEqual([]);
+});
+
+test("each promise is shown by a test", () => {
+  const promises = sectionsOf("docs/guarantees.md").filter(({ heading }) => !NO_PROMISES.includes(heading));
+  expect(promises.length).toBeGreaterThan(20);
+  const unshown = promises.filter(({ text }) => testsIn(text).length === 0);
+  expect(unshown.map(({ heading }) => heading)).toEqual([]);
+});
