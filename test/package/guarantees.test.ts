@@ -5,10 +5,13 @@ import ts from "typescript";
 import { expect, test } from "vitest";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
-const pages = ["docs/guarantees.md"];
+const pages = ["docs/guarantees.md", "docs/reliability.md"];
 
 /** What says under which conditions all else holds. */
 const NO_PROMISES = ["What is assumed"];
+/** The rows of the list that don't apply: there is no scheduler. */
+const NOT_APPLICABLE = [29, 30];
+const ROWS = Array.from({ length: 37 }, (_, index) => index + 1);
 
 const textOf = (page: string): string => readFileSync(root + page, "utf8");
 
@@ -57,4 +60,12 @@ test("each promise is shown by a test", () => {
   expect(promises.length).toBeGreaterThan(20);
   const unshown = promises.filter(({ text }) => testsIn(text).length === 0);
   expect(unshown.map(({ heading }) => heading)).toEqual([]);
+});
+
+test("each failure of the list is shown by a test, or said not to apply", () => {
+  const list = sectionsOf("docs/reliability.md").find(({ heading }) => heading === "The list");
+  const rows = [...(list?.text ?? "").matchAll(/^\| *(\d+) .*$/gm)];
+  expect(rows.map(([, number]) => Number(number))).toEqual(ROWS);
+  const unshown = rows.filter(([row]) => testsIn(row).length === 0).map(([, number]) => Number(number));
+  expect(unshown).toEqual(NOT_APPLICABLE);
 });
