@@ -29,6 +29,8 @@ test("stats count as ended the leases that hold a running job, and none that is 
   await queue.insert({ ...lease, status: "'RUNNING'", lease_holder: "'w#1'" });
   await queue.insert({ ...lease, status: "'RUNNING'", lease_holder: "'w#2'" }); // A Python worker's, after one of ours.
   await queue.insert({ ...lease, status: "'DONE'", lease_holder: "'w#1'" }); // Ended by hand.
+  const live = { ...lease, lease_expires_at: "now() + interval '1 hour'" };
+  await queue.insert({ ...live, status: "'RUNNING'", lease_holder: "'w#1'" });
   expect(await store.stats()).toMatchObject({ leasesEnded: 1 });
 });
 
@@ -39,4 +41,35 @@ test("stats tell how long a job has been due, whatever job is due since ever", a
   expect(due).toBe(2);
   expect(oldestDueSeconds).toBeGreaterThanOrEqual(3_600);
   expect(oldestDueSeconds).toBeLessThan(3_900);
+});
+
+test("stats count as due neither what is finished nor what is due later", async () => {
+  await queue.insert({ run_after: "now() + interval '1 hour'" });
+  await queue.insert({ status: "'DONE'" });
+  expect(await store.stats()).toMatchObject({ due: 0, oldestDueSeconds: null });
+});
+
+test("a prune leaves what is not finished, what finished later, and the states that weren't asked for", async () => {
+  await queue.insert({ finished_at: "now() - interval '1 hour'" }); // Put back by hand.
+  await queue.insert({ status: "'DONE'", finished_at: "now()" });
+  await queue.insert({ status: "'FAILED'", finished_at: "now() - interval '1 hour'" });
+  await finished();
+  const prune = { olderThanSeconds: 60, statuses: ["DONE", "CANCELLED"] } as const;
+  expect(await store.prune(prune)).toEqual({ deleted: 1, more: false });
+});
+
+test("a list has what was asked for: states, types and what came before an id, the newest first", async () => {
+  const [a, b, done] = [
+    await queue.insert(),
+    await queue.insert({ job_type: "'b'" }),
+    await queue.insert({ status: "'DONE'" }),
+  ];
+  const listed = async (options: Parameters<typeof store.list>[0]): Promise<string[]> =>
+    (await store.list(options)).map(({ id }) => id);
+  expect(await listed({})).toEqual([done, b, a]);
+  expect(await listed({ limit: 2 })).toEqual([done, b]);
+  expect(await listed({ beforeId: b })).toEqual([a]);
+  expect(await listed({ types: ["b"] })).toEqual([b]);
+  expect(await listed({ types: ["a", "b"], statuses: ["READY"] })).toEqual([b, a]);
+  expect(await listed({ statuses: ["DONE"] })).toEqual([done]);
 });
