@@ -7,9 +7,11 @@ const queue = await testQueue();
 const { store } = queue;
 
 const reap = { staleTimeoutSeconds: 1_200 };
-const settle = (by: TestStore, job: PickedUpJob): Promise<unknown> =>
-  by.turn({ settlements: [{ job, durationMs: 1, outcome: "done", resultText: null }] });
-const extend = (by: TestStore, job: PickedUpJob): Promise<unknown> => by.extend([job], 60_000);
+const settle = (by: TestStore, ...jobs: readonly PickedUpJob[]): Promise<unknown> =>
+  by.turn({
+    settlements: jobs.map((job) => ({ job, durationMs: 1, outcome: "done", resultText: null })),
+  });
+const extend = (by: TestStore, ...jobs: readonly PickedUpJob[]): Promise<unknown> => by.extend(jobs, 60_000);
 
 /** A store whose transaction stays open: what it has locked is locked until the test is over. */
 async function holding(): Promise<TestStore> {
@@ -53,6 +55,19 @@ test("a stale and a current fence of one job in one extension are told apart", a
   const answers = await store.extend([stale, current], 60_000);
   const verdicts = new Map(answers.map(({ lockedBy, verdict }) => [lockedBy, verdict]));
   expect([stale, current].map(({ lockedBy }) => verdicts.get(lockedBy))).toEqual(["lost", "extended"]);
+});
+
+test.for([
+  ["settled", settle],
+  ["extended", extend],
+] as const)("a job is not %s by the fence of another job of the same pick-up", async ([, act]) => {
+  await insertAll({}, {});
+  const { jobs } = await store.turn({ pickUp: pickUpOf({ slots: 2 }) });
+  const [first, second] = jobs;
+  if (first === undefined || second === undefined) throw new Error("too few jobs");
+  const image = await queue.image(first.id);
+  await act(store, { ...first, lockedBy: "zombie:1" }, second);
+  expect(await queue.image(first.id)).toBe(image);
 });
 
 test("a turn that only asks what is due locks nothing", async () => {

@@ -129,32 +129,6 @@ test("a snooze gives the attempt back, however often", async () => {
   expect(await store.get(id)).toMatchObject({ status: "READY", attempts: 0, finishedAt: null });
 });
 
-test("a release gives the attempt back ten times, and counts from then on", async () => {
-  const id = await queue.insert({ max_attempts: "2" });
-  const attempts = [];
-  for (let n = 0; n < 11; n += 1) {
-    const job = await pickUpOne(store);
-    attempts.push(job.attempts);
-    expect(await settle(released(job))).toMatchObject({ status: "READY" });
-  }
-  expect(attempts).toEqual(Array.from({ length: 11 }, () => 1));
-  const last = await pickUpOne(store);
-  expect(last.attempts).toBe(2);
-  expect(await settle(released(last))).toMatchObject({ status: "FAILED" });
-  expect(await store.get(id)).toMatchObject({
-    status: "FAILED",
-    attempts: 2,
-    finishedAt: expect.any(Date) as Date,
-  });
-});
-
-test("a release keeps the job's due time, so that it does not go behind the others", async () => {
-  const first = await queue.insert({ run_after: "now() - interval '1 hour'" });
-  await queue.insert();
-  await settle(released(await pickUpOne(store)));
-  expect(await pickUpOne(store)).toMatchObject({ id: first });
-});
-
 test("delays are counted from now by the database's clock, and moments are taken as they are", async () => {
   const id = await queue.insert();
   await settle({ job: await pickUpOne(store), durationMs: 1, outcome: "retry", error: "x", due: 90_000 });
