@@ -9,7 +9,7 @@ import { EXCEPTIONS, type Exception } from "../test/guards/exceptions.ts";
 import { KillerOrder } from "../test/guards/killer-order.ts";
 import { mutantsOf, type Mutant } from "../test/guards/mutants.ts";
 import { STATEMENTS, TESTS, unlisted } from "../test/guards/statements.ts";
-import { openTestRuns, type Failure, type TestRuns } from "../test/guards/test-run.ts";
+import { openTestRuns, type Failure, type TestPlace, type TestRuns } from "../test/guards/test-run.ts";
 import { provisionPostgres } from "../test/support/postgres-provision.ts";
 import { withClient } from "../test/support/postgres.ts";
 
@@ -123,14 +123,15 @@ async function tryOne(
 ): Promise<void> {
   const start = Date.now();
   const name = `${said(mutant)} #${whichOf(mutant)}`;
-  const files = order.of(statement, mutant.part, name);
+  const files = order.of(statement, mutant.part);
   const failure =
+    (await failureAgain(runs, order.last(name), mutant)) ??
     (await provenFailure(runs, files.slice(0, 1), mutant)) ??
     (await provenFailure(runs, files.slice(1), mutant));
   if (failure === undefined) survivors.push(name);
   else {
     killed += 1;
-    order.killed(statement, mutant.part, name, failure.file);
+    order.killed(statement, mutant.part, name, failure);
   }
   const by =
     failure === undefined
@@ -141,7 +142,23 @@ async function tryOne(
     wrong.push(`no exception any more: ${said(mutant)}`);
 }
 
-/** A failure proves something where the same file passes without the mutation. */
+/** What failed in an earlier run, if it does so again. */
+async function failureAgain(
+  runs: TestRuns,
+  place: TestPlace | undefined,
+  mutant: Mutant,
+): Promise<Failure | undefined> {
+  const failure = place !== undefined && (await runs.runOne(place, mutant));
+  return typeof failure === "object" && (await passesWithout(runs, failure)) ? failure : undefined;
+}
+
+/** A failure proves something where the same test passes without the mutation. */
+async function passesWithout(runs: TestRuns, failure: Failure): Promise<boolean> {
+  if ((await runs.runOne(failure, null)) === true) return true;
+  return (await runs.run([failure.file], null)) === undefined;
+}
+
+/** The first failure that proves something. */
 async function provenFailure(
   runs: TestRuns,
   files: readonly string[],
@@ -150,7 +167,7 @@ async function provenFailure(
   if (files.length === 0) return undefined;
   for (let tries = 1; tries <= 3; tries += 1) {
     const failure = await runs.run(files, mutant);
-    if (failure === undefined || (await runs.run([failure.file], null)) === undefined) return failure;
+    if (failure === undefined || (await passesWithout(runs, failure))) return failure;
   }
   throw new Error(`tests fail without a mutation too, as at ${said(mutant)}`);
 }

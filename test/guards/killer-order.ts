@@ -1,11 +1,12 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 
 import type { Statement } from "./statements.ts";
+import type { TestPlace } from "./test-run.ts";
 
 /**
- * In which order tests are tried: first what missed the same thing in an earlier
- * run, then what has just missed something of the same part, then of the same
- * statement. Any order shows the same; this one is quick.
+ * In which order tests are tried: first the one that missed the same thing in an
+ * earlier run, then files that have just missed something of the same part, then
+ * of the same statement. Any order shows the same; this one is quick.
  */
 export class KillerOrder {
   readonly #all: readonly string[];
@@ -18,24 +19,29 @@ export class KillerOrder {
     this.#memory = memory;
   }
 
-  of({ name, tests }: Statement, part: string, mutant: string): readonly string[] {
-    const recent = [...(this.#recent.get(part) ?? []), ...(this.#recent.get(name) ?? [])];
-    const first = [this.#remembered()[mutant] ?? "", ...recent, ...tests];
+  /** What missed that mutant in an earlier run. */
+  last(mutant: string): TestPlace | undefined {
+    const place = this.#remembered()[mutant];
+    return place !== undefined && this.#all.includes(place.file) ? place : undefined;
+  }
+
+  of({ name, tests }: Statement, part: string): readonly string[] {
+    const first = [...(this.#recent.get(part) ?? []), ...(this.#recent.get(name) ?? []), ...tests];
     const known = first.filter((file) => this.#all.includes(file));
     return [...new Set([...known, ...this.#all])];
   }
 
-  killed({ name }: Statement, part: string, mutant: string, file: string): void {
+  killed({ name }: Statement, part: string, mutant: string, { file, id }: TestPlace): void {
     for (const key of new Set([part, name])) {
       this.#recent.set(key, [...new Set([file, ...(this.#recent.get(key) ?? [])])]);
     }
     mkdirSync(new URL(".", this.#memory), { recursive: true });
-    writeFileSync(this.#memory, JSON.stringify({ ...this.#remembered(), [mutant]: file }, null, 2));
+    writeFileSync(this.#memory, JSON.stringify({ ...this.#remembered(), [mutant]: { file, id } }, null, 2));
   }
 
   /** Read each time: two runs may go on side by side. */
-  #remembered(): Readonly<Record<string, string>> {
+  #remembered(): Readonly<Record<string, TestPlace>> {
     if (!existsSync(this.#memory)) return {};
-    return JSON.parse(readFileSync(this.#memory, "utf8")) as Readonly<Record<string, string>>;
+    return JSON.parse(readFileSync(this.#memory, "utf8")) as Readonly<Record<string, TestPlace>>;
   }
 }

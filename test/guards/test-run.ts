@@ -9,8 +9,13 @@ import { mutated, type Mutation } from "./mutants.ts";
 export interface Failure {
   readonly file: string;
   readonly test: string;
+  /** The test's id, by which it can be run alone; undefined where no test failed, but the file. */
+  readonly id: string | undefined;
   readonly message: string;
 }
+
+/** A test of a file. */
+export type TestPlace = Pick<Failure, "file" | "id">;
 
 /** The tests, held ready to run again and again with another mutation each time. */
 export interface TestRuns {
@@ -18,6 +23,8 @@ export interface TestRuns {
   files(below: readonly string[]): Promise<readonly string[]>;
   /** Runs files in that order until a test fails. */
   run(files: readonly string[], mutation: Mutation | null): Promise<Failure | undefined>;
+  /** Runs one test alone: how it failed, or whether it is there and passed. */
+  runOne(place: TestPlace, mutation: Mutation | null): Promise<Failure | boolean>;
   close(): Promise<void>;
 }
 
@@ -78,15 +85,18 @@ export async function openTestRuns(root: URL, databaseUrl: string, maxWorkers: n
       if (mutation === null && !passes.has(file)) passes.set(file, passed);
       return passed === passes.get(file);
     });
+  const mutate = (next: Mutation | null): void => {
+    mutation = next;
+    if (next !== null) touched.add(fileURLToPath(new URL(next.file, root)));
+    for (const path of touched) vitest.invalidateFile(path);
+    vitest.provide("mutation", next);
+  };
   return {
     files: async (below) =>
       (await vitest.globTestSpecifications([...below])).map(({ moduleId }) => names(moduleId)),
     run: async (files, next) => {
-      mutation = next;
-      if (next !== null) touched.add(fileURLToPath(new URL(next.file, root)));
-      for (const path of touched) vitest.invalidateFile(path);
+      mutate(next);
       order = files;
-      vitest.provide("mutation", next);
       const specs = await specifications(vitest, files, names);
       // Now and then the end of a run that was cut short cuts the next one short too.
       for (let tries = 1; tries <= MOST_TRIES; tries += 1) {
@@ -95,6 +105,19 @@ export async function openTestRuns(root: URL, databaseUrl: string, maxWorkers: n
         if (failure !== undefined || isWhole(testModules, files)) return failure;
       }
       throw new Error(`not all tests ran, ${MOST_TRIES} times: ${files.join(", ")}`);
+    },
+    runOne: async ({ file, id }, next) => {
+      if (id === undefined) return false;
+      mutate(next);
+      const path = fileURLToPath(new URL(file, root));
+      const spec = vitest.getRootProject().createSpecification(path, { testIds: [id] });
+      for (let tries = 1; tries <= MOST_TRIES; tries += 1) {
+        const { testModules, unhandledErrors } = await vitest.runTestSpecifications([spec]);
+        const failure = failureOf(testModules, unhandledErrors, names);
+        if (failure !== undefined) return failure;
+        if (testModules.some(({ children }) => !children.allTests("passed").next().done)) return true;
+      }
+      return false;
     },
     close: () => vitest.close(),
   };
@@ -118,13 +141,15 @@ function failureOf(
     const file = names(module.moduleId);
     for (const test of module.children.allTests("failed")) {
       const [error] = test.result().errors ?? [];
-      return { file, test: test.fullName, message: error?.message ?? "" };
+      return { file, test: test.fullName, id: test.id, message: error?.message ?? "" };
     }
     const [error] = module.errors();
-    if (error !== undefined) return { file, test: "(the file itself)", message: error.message };
+    if (error !== undefined)
+      return { file, test: "(the file itself)", id: undefined, message: error.message };
     for (const suite of module.children.allSuites()) {
       const [inSuite] = suite.errors();
-      if (inSuite !== undefined) return { file, test: suite.fullName, message: inSuite.message };
+      if (inSuite !== undefined)
+        return { file, test: suite.fullName, id: undefined, message: inSuite.message };
     }
   }
   const [error] = unhandled;
@@ -132,6 +157,7 @@ function failureOf(
   return {
     file: "",
     test: "(an error outside of tests)",
+    id: undefined,
     message: error instanceof Error ? error.message : JSON.stringify(error),
   };
 }
