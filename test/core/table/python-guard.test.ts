@@ -204,6 +204,13 @@ SELECT status, attempts, last_error, locked_at, locked_by, finished_at, duration
     expect(await statusAfter(PYTHON.noHandler)).toBe("FAILED");
   });
 
+  test("a job that pqrun's worker has put back is no running one, and can be failed with those words", async () => {
+    await inState("READY");
+    // A settlement leaves it, so that it is known again when it is repeated.
+    await database.rows("UPDATE jobs SET locked_by = 'w#1'");
+    expect(await statusAfter(PYTHON.noHandler)).toBe("FAILED");
+  });
+
   test("installing it again changes nothing, and it can be removed", async () => {
     await database.rows(GUARD);
     await database.rows(
