@@ -27,7 +27,7 @@ const bundles: readonly Bundle[] = [
     name: `enqueue and drain (pqrun, pqrun/${adapter})`,
     source: `export { PgJobStore, drainOnce } from "./${ENTRIES.index}"; ${all(adapter)}`,
     goalKb: 14,
-    limitKb: 20,
+    limitKb: 21,
   })),
   {
     name: "a Hono route that enqueues (pqrun/hono, pqrun/producer, pqrun/neon)",
@@ -51,7 +51,7 @@ const bundles: readonly Bundle[] = [
     name: "a worker in a container (pqrun, pqrun/node, pqrun/pg)",
     source: all("index", "node", "pg"),
     goalKb: 26,
-    limitKb: 26,
+    limitKb: 27,
   },
 ];
 
