@@ -2,6 +2,7 @@ import { Client } from "pg";
 import { afterAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 
 import { isPqrunError } from "../../src/core/errors.ts";
+import { silentLogger } from "../../src/core/logger.ts";
 import { sqlState } from "../../src/core/sql-state.ts";
 import { PgJobStore } from "../../src/core/store.ts";
 import { drainOnce } from "../../src/runners/drain-once.ts";
@@ -107,7 +108,6 @@ describe.each(FAULT_DRIVERS)("over %s", (driver) => {
     const gate = new Gate();
     const starts: string[] = [];
     const failures: unknown[] = [];
-    const quiet = (): void => undefined;
     const worker = new Worker({
       store,
       env: {},
@@ -118,12 +118,7 @@ describe.each(FAULT_DRIVERS)("over %s", (driver) => {
         },
       },
       idlePoll: { delayMs: () => 50 },
-      logger: {
-        debug: quiet,
-        info: quiet,
-        error: quiet,
-        warn: (_, fields) => void failures.push(fields?.["error"]),
-      },
+      logger: { ...silentLogger, warn: (_, fields) => void failures.push(fields?.["error"]) },
     }).start();
     onTestFinished(() => worker.stop({ graceMs: 0 }));
     await store.enqueueMany(jobsOf(15));
