@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 
 import { isPqrunError } from "../../src/core/errors.ts";
+import { silentLogger } from "../../src/core/logger.ts";
 import { sqlState } from "../../src/core/sql-state.ts";
 import { PgJobStore } from "../../src/core/store.ts";
 import { Worker } from "../../src/runners/worker.ts";
@@ -15,6 +16,7 @@ import { withClient } from "../support/postgres.ts";
 import { canMount, smallDisk } from "../support/small-disk.ts";
 
 const WAIT = { timeout: 20_000, interval: 50 };
+const RESULT = 200_000;
 const LONG = "x".repeat(8_000);
 
 if (canMount()) {
@@ -42,6 +44,7 @@ async function fill(driver: (typeof FAULT_DRIVERS)[number]): Promise<void> {
   const store = new PgJobStore(client.executor);
   const gate = new Gate();
   const starts: string[] = [];
+  const failures: unknown[] = [];
   const worker = new Worker({
     store,
     env: {},
@@ -49,9 +52,10 @@ async function fill(driver: (typeof FAULT_DRIVERS)[number]): Promise<void> {
       a: async ({ job }) => {
         starts.push(job.id);
         await gate.opened;
-        return { text: noise(200_000) };
+        return { text: noise(RESULT) };
       },
     },
+    logger: { ...silentLogger, warn: (_, fields) => void failures.push(fields?.["error"]) },
   }).start();
   try {
     const running = await store.enqueueMany(Array.from({ length: 8 }, () => ({ type: "a", payload: {} })));
@@ -60,13 +64,16 @@ async function fill(driver: (typeof FAULT_DRIVERS)[number]): Promise<void> {
     const filled = { "a RUNNING": 8, ...(written > 0 && { "b READY": written }) };
     // Their results do not fit either.
     gate.open();
-    await expect.poll(() => rowsByType(server.url), WAIT).toEqual(filled);
+    await expect.poll(() => failures.length, WAIT).toBeGreaterThan(2);
+    expect(failures.join()).toContain("No space left");
+    expect(await rowsByType(server.url)).toEqual(filled);
     await expect(store.enqueue("b", { noise: noise(8_000) })).rejects.toSatisfy(isFull);
     expect(worker.counts.done).toBe(0);
     rmSync(ballast);
     await expect.poll(() => worker.counts.done, WAIT).toBe(8);
     expect(await store.enqueue("b", { text: LONG })).toMatchObject({ created: true });
     expect(await rowsByType(server.url)).toEqual({ "a DONE": 8, "b READY": written + 1 });
+    expect(await resultLengths(server.url)).toEqual([RESULT]);
     expect(starts.sort()).toEqual(running.map(({ id }) => id).sort());
   } finally {
     gate.open();
@@ -112,5 +119,14 @@ async function rowsByType(url: string): Promise<Record<string, number>> {
       "SELECT job_type || ' ' || status AS state, count(*)::int AS n FROM jobs GROUP BY 1",
     );
     return Object.fromEntries(rows.map(({ state, n }) => [state, n]));
+  });
+}
+
+async function resultLengths(url: string): Promise<number[]> {
+  return await withClient(url, async (client) => {
+    const { rows } = await client.query<{ n: number }>(
+      "SELECT DISTINCT length(result->>'text') AS n FROM jobs WHERE job_type = 'a'",
+    );
+    return rows.map(({ n }) => n);
   });
 }
