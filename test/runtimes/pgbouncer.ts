@@ -5,7 +5,7 @@ import { join } from "node:path";
 
 import { inject } from "vitest";
 
-import { freePort, isRoot, NOBODY, startServer } from "../support/server-process.ts";
+import { freePort, isRoot, NOBODY, startServer, type ServerProcess } from "../support/server-process.ts";
 
 /** A PgBouncer in transaction mode before the tests' server. */
 export interface Pooler {
@@ -13,6 +13,8 @@ export interface Pooler {
   through(databaseUrl: string): string;
   /** Its own console, which takes SHOW. */
   readonly consoleUrl: string;
+  /** Kills it and starts it again, on the same port. */
+  restart(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -32,15 +34,17 @@ export async function startPgBouncer(program: string, poolSize: number): Promise
     writeFileSync(ini, configuration(port, poolSize), { mode: 0o600 });
     if (isRoot) chownSync(ini, NOBODY, NOBODY);
     // At SIGINT it would wait for its clients.
-    const server = await startServer(program, [ini], {
-      cwd: folder,
-      ready: "process up",
-      stop: "SIGTERM",
-    });
+    const start = (): Promise<ServerProcess> =>
+      startServer(program, [ini], { cwd: folder, ready: "process up", stop: "SIGTERM" });
+    let server = await start();
     const url = (path: string): string => `postgres://pqrun@127.0.0.1:${port}${path}`;
     return {
       through: (databaseUrl) => url(new URL(databaseUrl).pathname),
       consoleUrl: url("/pgbouncer"),
+      restart: async () => {
+        await server.kill();
+        server = await start();
+      },
       stop: async () => {
         await server.stop();
         rmSync(folder, { recursive: true });
