@@ -44,7 +44,8 @@ export async function killWorkers(
   { leaseMs, atOnce }: { readonly leaseMs?: number; readonly atOnce: number },
 ): Promise<Recovery[]> {
   await queue.rows(SLOW_SETTLING);
-  const store = pooledStore(queue, { max: 8 });
+  // Each survivor keeps one of the pool's connections for LISTEN.
+  const store = pooledStore(queue, { max: atOnce + 4 });
   const waiting = phases.map((phase, n) => ({ phase, type: `${phase} ${n}` }));
   const recoveries: Recovery[] = [];
   const lane = async (): Promise<void> => {
