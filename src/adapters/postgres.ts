@@ -1,6 +1,6 @@
 import { RECONNECTED } from "../core/executor.ts";
 import type { SqlExecutor, SqlRow } from "../core/executor.ts";
-import { sqlState } from "../core/sql-state.ts";
+import { isReadOnly } from "../core/sql-state.ts";
 import { inOrder, inTransaction } from "./in-transaction.ts";
 import { socketsOutliveRequests } from "./outlives-request.ts";
 import { senderOf } from "./send.ts";
@@ -126,7 +126,7 @@ function leavingReadOnly(sql: PostgresClient, send: Send): Send {
       return await send(text, params, signal);
     } catch (error) {
       // What comes of it is told by the next statement.
-      if (sqlState(error) === "25006")
+      if (isReadOnly(error))
         sql
           .unsafe(LEAVE_READ_ONLY, [], { prepare: false, simple: false, onexecute: notPipelined })
           .values()

@@ -37,13 +37,24 @@ export function provesRollback(error: unknown): boolean {
  * behind, or a default that has changed since), or is shutting down.
  */
 export function endsSession(error: unknown): boolean {
-  return /^(?:25006|57P0[1-5])$/.test(sqlState(error) ?? "");
+  return isReadOnly(error) || /^57P0[1-5]$/.test(sqlState(error) ?? "");
+}
+
+/**
+ * Whether the session can't write. A standby tells a turn otherwise than an enqueue: the turn reads an unlogged table,
+ * which is not there, and its planner refuses it as not supported.
+ */
+export function isReadOnly(error: unknown): boolean {
+  const state = sqlState(error);
+  if (state !== "0A000") return state === "25006";
+  for (const { routine } of layers(error)) if (routine === "get_relation_info") return true;
+  return false;
 }
 
 /** Whether the database, or the way to it, is at fault, whatever was sent: away, full, or out of connections. */
 export function isOutage(error: unknown): boolean {
   const state = sqlState(error);
-  return state === undefined ? neverSent(error) : /^(?:25006|28|3D|53[134]|57P)/.test(state);
+  return state === undefined ? neverSent(error) : isReadOnly(error) || /^(?:28|3D|53[134]|57P)/.test(state);
 }
 
 /** Whether to send a refused statement again may help: the conflict that refused it is over. */

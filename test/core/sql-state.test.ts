@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { isConflict, provesRollback, sqlState } from "../../src/core/sql-state.ts";
+import { endsSession, isConflict, isOutage, provesRollback, sqlState } from "../../src/core/sql-state.ts";
 
 const coded = (code: string, message = "no"): Error => Object.assign(new Error(message), { code });
 
@@ -76,4 +76,17 @@ test("only a conflict is worth another try at once", () => {
   expect([coded("40001"), coded("40P01"), coded("40003"), coded("23505"), undefined].map(isConflict)).toEqual(
     [true, true, false, false, false],
   );
+});
+
+test.for([
+  ["a read-only session", coded("25006"), true],
+  [
+    "a standby's word to what reads an unlogged table",
+    Object.assign(coded("0A000"), { routine: "get_relation_info" }),
+    true,
+  ],
+  ["another thing that is not supported", Object.assign(coded("0A000"), { routine: "transformStmt" }), false],
+] as const)("whether %s is the session's fault, and an outage", ([, error, expected]) => {
+  expect(endsSession(error)).toBe(expected);
+  expect(isOutage(error)).toBe(expected);
 });
