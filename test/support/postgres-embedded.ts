@@ -154,7 +154,8 @@ export function startCluster(
   const flags = Object.entries(all).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
   return startServer(postgres, ["-D", data, ...flags], {
     cwd: data,
-    ready: "ready to accept connections",
+    // Connections, or a replica read-only connections.
+    ready: "ready to accept",
     stop: "SIGINT",
   });
 }
