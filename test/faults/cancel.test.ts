@@ -8,9 +8,9 @@ import { startWorker } from "../support/test-worker.ts";
 const queue = await testQueue();
 
 test("35: of a cancel and a completion at one moment exactly one wins, and both learn which", async () => {
-  const { cancelled, done, wrong } = await raceCancels(queue, 400);
+  const { cancelled, done, wrong } = await raceCancels(queue, 200);
   expect(wrong).toEqual([]);
-  expect(cancelled + done).toBe(400);
+  expect(cancelled + done).toBe(200);
 });
 
 test("35: running jobs that are cancelled get their signal; those that ended before are DONE", async () => {

@@ -6,7 +6,7 @@ import { jobRow } from "../support/job-rows.ts";
 import { startWorker } from "../support/test-worker.ts";
 
 const queue = await testQueue();
-const ROUNDS = 100;
+const ROUNDS = 40;
 const KEYS = Array.from({ length: 20 }, (_, n) => `key ${n}`);
 
 test(

@@ -12,7 +12,7 @@ import { Overtime } from "./half-open/overtime.ts";
 import { limited } from "./messages/cut.ts";
 
 const queue = await testQueue();
-const LEASE_MS = 1_500;
+const LEASE_MS = 1_000;
 
 /** What a call may take beyond its deadline. */
 const LATE_MS = 1_000;
@@ -99,7 +99,7 @@ for (const [name, open] of Object.entries(PROXIED)) {
     const store = new PgJobStore(overtime.between(executor));
     const id = await queue.insert();
     const started = new Gate();
-    const budgetMs = 1_500;
+    const budgetMs = 800;
     const drain = drainOnce({
       store,
       budgetMs,

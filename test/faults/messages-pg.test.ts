@@ -1,4 +1,4 @@
 import { promise } from "./messages/in-vitest.ts";
 
+// The other drivers: test/faults/long.
 promise("pg");
-promise("pg, prepared");

@@ -1,3 +1,0 @@
-import { promise } from "./messages/in-vitest.ts";
-
-promise("Neon HTTP");

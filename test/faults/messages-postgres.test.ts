@@ -1,4 +1,0 @@
-import { promise } from "./messages/in-vitest.ts";
-
-promise("postgres.js");
-promise("postgres.js, prepared");
