@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 
 import type { Statement } from "./statements.ts";
 import type { TestPlace } from "./test-run.ts";
@@ -36,7 +36,9 @@ export class KillerOrder {
       this.#recent.set(key, [...new Set([file, ...(this.#recent.get(key) ?? [])])]);
     }
     mkdirSync(new URL(".", this.#memory), { recursive: true });
-    writeFileSync(this.#memory, JSON.stringify({ ...this.#remembered(), [mutant]: { file, id } }, null, 2));
+    const whole = new URL(`${this.#memory.href}.${process.pid}`);
+    writeFileSync(whole, JSON.stringify({ ...this.#remembered(), [mutant]: { file, id } }, null, 2));
+    renameSync(whole, this.#memory);
   }
 
   /** Read each time: two runs may go on side by side. */

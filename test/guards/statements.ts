@@ -37,7 +37,7 @@ export const STATEMENTS: readonly Statement[] = [
     ],
   },
   { name: "extend", file: "src/core/extend.ts", tests: core("zombies", "turn-locks", "turn-settle") },
-  { name: "find pick-up", file: "src/core/find-pick-up.ts", tests: core("unknown-outcome", "plans") },
+  { name: "find pick-up", file: "src/core/find-pick-up.ts", tests: core("find-pick-up", "unknown-outcome") },
   { name: "settle or fail", file: "src/core/settle-or-fail.ts", tests: core("settle-or-fail", "zombies") },
   { name: "cancel", file: "src/core/cancel.ts", tests: core("turn-settle", "zombies") },
   { name: "retry", file: "src/core/retry.ts", tests: core("wake-up", "zombies") },
