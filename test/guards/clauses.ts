@@ -52,7 +52,8 @@ export function resultList(tokens: readonly Token[], at: number): readonly (read
     (token, index) =>
       index > at &&
       (token.depth < depth ||
-        (token.depth === depth && token.text === "FROM" && tokens[index - 1]?.text !== "DISTINCT")),
+        (token.depth === depth &&
+          (token.text === "WHERE" || (token.text === "FROM" && tokens[index - 1]?.text !== "DISTINCT")))),
   );
   const list = tokens.slice(at + 1, end < 0 ? undefined : end);
   return divided(list, ",").flatMap((result) => divided(result, "AS").slice(0, 1));
