@@ -143,3 +143,27 @@ test("a turn that left more to do says nothing of what comes later, which nobody
   const nothing = { contended: false, nextDueInMs: null, nextLeaseEndInMs: null };
   expect(answer).toMatchObject({ jobs: [], more: true, ...nothing });
 });
+
+test("a due job that somebody has locked hides no later job's due time", async () => {
+  const locked = await queue.insert();
+  await queue.insert({ run_after: "now() + interval '1 hour'" });
+  const { client } = await queue.session();
+  await client.query("BEGIN");
+  await client.query("SELECT FROM jobs WHERE id = $1 FOR UPDATE", [locked]);
+  expect(await store.turn({ pickUp: pickUpOf() })).toMatchObject({
+    jobs: [],
+    contended: true,
+    nextDueInMs: expect.closeTo(3_600_000, -5) as number,
+  });
+});
+
+test("what is cancelled or finished is not waited for", async () => {
+  await insertAll(
+    { status: "'CANCELLED'", run_after: "now() + interval '10 minutes'" },
+    { status: "'DONE'", run_after: "now() + interval '20 minutes'" },
+    { run_after: "now() + interval '1 hour'" },
+  );
+  expect(await store.turn({ pickUp: pickUpOf() })).toMatchObject({
+    nextDueInMs: expect.closeTo(3_600_000, -5) as number,
+  });
+});
