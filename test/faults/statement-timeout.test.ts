@@ -14,10 +14,10 @@ const WAIT = { timeout: 25_000, interval: 50 };
 
 const queue = await testQueue();
 
-/** A millisecond and more for each row that is written: some twenty fit into one statement. */
+/** Two milliseconds and more for each row that is written: at most twenty fit into one statement. */
 beforeEach(() =>
   queue.rows(`CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS
-    'BEGIN PERFORM pg_sleep(0.001); RETURN NEW; END';
+    'BEGIN PERFORM pg_sleep(0.002); RETURN NEW; END';
     CREATE TRIGGER slow BEFORE UPDATE ON jobs FOR EACH ROW EXECUTE FUNCTION slow()`),
 );
 afterEach(() => queue.rows("DROP FUNCTION slow CASCADE"));
@@ -41,27 +41,27 @@ function startWorker(store: TestStore, starts: string[], concurrency: number): v
 }
 
 test("27: with a statement_timeout of 50 ms a worker's turns shrink until they fit, and nothing runs twice", async () => {
-  await insertJobs(queue, 400);
+  await insertJobs(queue, 80);
   const { store, errors } = hurriedStore();
   const starts: string[] = [];
-  startWorker(store, starts, 200);
-  await expect.poll(() => jobsByStatus(queue), WAIT).toEqual({ DONE: 400 });
-  expect(starts).toHaveLength(400);
+  startWorker(store, starts, 60);
+  await expect.poll(() => jobsByStatus(queue), WAIT).toEqual({ DONE: 80 });
+  expect(starts).toHaveLength(80);
   expect(errors).toContainEqual(expect.objectContaining({ code: "57014" }));
 });
 
 test("27: with a statement_timeout of 50 ms a drain halves what is too much, and leaves nothing unsettled", async () => {
-  await insertJobs(queue, 100);
+  await insertJobs(queue, 50);
   const { store, errors } = hurriedStore();
   const starts: string[] = [];
   const report = await drainOnce({
     store,
     budgetMs: 20_000,
-    concurrency: 100,
+    concurrency: 50,
     handlers: { a: ({ job }) => void starts.push(job.id) },
   });
-  expect(report).toMatchObject({ done: 100, unsettled: 0, stoppedBy: "empty" });
-  expect(starts).toHaveLength(100);
+  expect(report).toMatchObject({ done: 50, unsettled: 0, stoppedBy: "empty" });
+  expect(starts).toHaveLength(50);
   expect(errors).toContainEqual(expect.objectContaining({ code: "57014" }));
 });
 
