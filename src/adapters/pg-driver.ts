@@ -47,6 +47,8 @@ export interface PgPoolClient extends PgClient {
 export interface PgPool {
   connect(): Promise<PgPoolClient>;
   readonly totalCount: number;
+  /** The most connections that it opens. */
+  readonly options?: { readonly max?: number | undefined };
   /** Whether `end` was called. */
   readonly ending?: boolean;
 }

@@ -46,8 +46,8 @@ const MAX_PREPARED = 100;
  * Speaks through a Pool of `pg` or of `@neondatabase/serverless` (WebSocket), or
  * through one connected Client.
  *
- * Of a Pool, `listen` keeps one client for as long, and an aborted statement's
- * connection is destroyed. Over a Client there is no `transaction`, since
+ * Of a Pool, `listen` keeps one client for as long (there is none where the
+ * pool has but one), and an aborted statement's connection is destroyed. Over a Client there is no `transaction`, since
  * anybody's statement would be part of it: its owner does BEGIN and uses
  * `store.with(client)`. A statement aborted there goes on running, and `listen`
  * is refused behind a pooler.
@@ -78,7 +78,10 @@ function ofPool(pool: PgPool, prepare: PgPrepare): SqlExecutor {
       withSession(pool, prepare, (session) => session.query(text, params, { signal }), signal),
     batch: (statements) => transaction((tx) => inOrder(tx, statements)),
     transaction,
-    listen: (channel, onNotify) => listenOnPool(pool, channel, onNotify),
+    // Of a pool of one it would take the only connection, for good.
+    ...(pool.options?.max === 1
+      ? {}
+      : { listen: (channel, onNotify) => listenOnPool(pool, channel, onNotify) }),
   };
 }
 

@@ -133,3 +133,15 @@ describe.each(FAULT_DRIVERS)("over %s", (driver) => {
     expect(new Set(starts).size).toBe(starts.length);
   });
 });
+
+test("25: over a pg Pool of one connection a worker does not LISTEN, and runs what comes", async () => {
+  const client = faultClients.pg(server.url, 1);
+  onTestFinished(async () => {
+    await client.end();
+  });
+  const store = new PgJobStore(client.executor);
+  const worker = new Worker({ store, env: {}, handlers: { a: () => undefined } }).start();
+  onTestFinished(() => worker.stop({ graceMs: 0 }));
+  await withClient(server.url, (own) => own.query("INSERT INTO jobs (job_type) VALUES ('a')"));
+  await expect.poll(() => worker.counts.done, WAIT).toBe(1);
+});
