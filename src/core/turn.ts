@@ -93,6 +93,8 @@ export interface TurnAnswer {
    * has reached this answer's `next`, all that were open at this turn have ended.
    */
   readonly snapshot: { readonly oldest: bigint; readonly next: bigint };
+  /** The size of the table's heap. */
+  readonly tableBytes: number;
 }
 
 /** Most bytes of payload in one pick-up; a single job may be larger. */
@@ -137,35 +139,37 @@ function encodePlaces({ types, lanes }: PickUp): readonly Readonly<Record<string
   );
 }
 
+type Cells = readonly (string | null)[];
+
 /** Reads the answer to {@link turnStatement}. */
 export function readTurn(rows: readonly SqlRow[], { settlements = [], pickUp }: TurnRequest): TurnAnswer {
   const table = rows.map(cells);
-  const [, picked, more, dueElsewhere, nextDue, nextLeaseEnd, oldest, next] =
+  const [, picked, more, dueElsewhere, nextDue, nextLeaseEnd, oldest, next, bytes] =
     table.find(([kind]) => kind === "turn") ?? [];
   const running = new Set(picked?.split(","));
-  const handedOut = table.filter(([kind]) => kind === "job" || kind === "alone");
+  const ofKind = (wanted: string): readonly Cells[] => table.filter((row) => row[0] === wanted);
+  const handedOut = table.filter((row) => row[0] === "job" || row[0] === "alone");
   const { lockedBy = "", slots = 0 } = pickUp ?? {};
   return {
-    jobs: handedOut.filter(([, id]) => running.has(id ?? "")).map((row) => readPickedUpJob(row, lockedBy)),
-    lanes: readLanes([...handedOut, ...table.filter(([kind]) => kind === "lane")]),
+    jobs: handedOut.filter((row) => running.has(row[1] ?? "")).map((row) => readPickedUpJob(row, lockedBy)),
+    lanes: readLanes([...handedOut, ...ofKind("lane")]),
     exhausted: handedOut
       .filter(isExhausted)
       .map(([, id, type]) => ({ id: id ?? "", type: type ?? "", status: "FAILED" })),
     settlements: readSettlements(table, settlements),
-    reaped: table
-      .filter(([kind]) => kind === "reaped")
-      .map(([, id, type, status]) => readReaped(id, type, status)),
+    reaped: ofKind("reaped").map(([, id, type, status]) => readReaped(id, type, status)),
     // What is due and was not handed out is more where nothing was asked for, and locked by somebody where it was.
     more: more === "true" || (slots === 0 && dueElsewhere === "true"),
     contended: slots > 0 && dueElsewhere === "true",
     nextDueInMs: secondsToMs(nextDue),
     nextLeaseEndInMs: secondsToMs(nextLeaseEnd),
     snapshot: { oldest: BigInt(oldest ?? 0), next: BigInt(next ?? 0) },
+    tableBytes: Number(bytes ?? 0),
   };
 }
 
 /** A row of kind `job` or `alone`, in the order of the turn's last SELECT. */
-export function readPickedUpJob(row: readonly (string | null)[], lockedBy: string): PickedUpJob {
+export function readPickedUpJob(row: Cells, lockedBy: string): PickedUpJob {
   const [
     kind,
     id,
@@ -197,9 +201,14 @@ export function readPickedUpJob(row: readonly (string | null)[], lockedBy: strin
 }
 
 /** The last job of each lane, as the rows come by priority, due time and id; or the place before its first. */
-function readLanes(rows: readonly (readonly (string | null)[])[]): readonly Lane[] {
+function readLanes(rows: readonly Cells[]): readonly Lane[] {
   const lanes = new Map<string, Lane>();
-  for (const [, id, type, , , , priority, runAfter] of rows) {
+  for (let index = 0; index < rows.length; index += 1) {
+    const row = rows[index];
+    const after = rows[index + 1];
+    // Mostly there is one lane, and only its last row counts.
+    if (row === undefined || (row[2] === after?.[2] && row[6] === after?.[6])) continue;
+    const [, id, type, , , , priority, runAfter] = row;
     lanes.set(`${priority ?? ""} ${type ?? ""}`, {
       type: type ?? "",
       priority: Number(priority),
@@ -210,21 +219,24 @@ function readLanes(rows: readonly (readonly (string | null)[])[]): readonly Lane
   return [...lanes.values()];
 }
 
-function isExhausted([, , , , attempts, maxAttempts]: readonly (string | null)[]): boolean {
-  return Number(attempts) >= Number(maxAttempts);
+function isExhausted(row: Cells): boolean {
+  return Number(row[4]) >= Number(row[5]);
 }
 
 /** The turn names what it did not settle as DONE; the rest it only counts, as there may be a thousand. */
 function readSettlements(
-  table: readonly (readonly (string | null)[])[],
+  table: readonly Cells[],
   settlements: readonly Settlement[],
 ): readonly SettlementAnswer[] {
   const answers = new Map<string, string>();
-  for (const [kind, id, lockedBy, answer] of table) {
-    if (kind === "settlement")
-      answers.set(settlementKey({ id: id ?? "", lockedBy: lockedBy ?? "" }), answer ?? "lost");
+  for (const row of table) {
+    if (row[0] !== "settlement") continue;
+    const [, id, lockedBy, answer] = row;
+    answers.set(settlementKey({ id: id ?? "", lockedBy: lockedBy ?? "" }), answer ?? "lost");
   }
+  const allDone = answers.size === 0;
   return settlements.map(({ job: { id, lockedBy } }) => {
+    if (allDone) return { id, lockedBy, verdict: "settled", status: "DONE" };
     const answer = answers.get(settlementKey({ id, lockedBy })) ?? "DONE";
     return isJobStatus(answer)
       ? { id, lockedBy, verdict: "settled", status: answer }

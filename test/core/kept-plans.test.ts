@@ -1,0 +1,76 @@
+import { expect, test } from "vitest";
+
+import { pgExecutor } from "../../src/adapters/pg.ts";
+import type { Settlement } from "../../src/core/settlement.ts";
+import { SizedText } from "../../src/core/sized-text.ts";
+import { PgJobStore } from "../../src/core/store.ts";
+import { serverMajor } from "../support/postgres.ts";
+import { pickUpOf, testQueue } from "../support/queue.ts";
+
+const queue = await testQueue();
+const { client } = await queue.session();
+const store = new PgJobStore(pgExecutor(client, { prepare: true }));
+// Statistics are what the test says.
+await queue.rows("ALTER TABLE jobs SET (autovacuum_enabled = off)");
+
+/** Looks, settles what it finds, and does now and then what a worker does. */
+async function turns(count: number): Promise<void> {
+  let settlements: Settlement[] = [];
+  for (let n = 0; n < count; n += 1) {
+    const { jobs } = await store.turn({
+      settlements,
+      pickUp: pickUpOf({ slots: 5, buffer: n % 20 }),
+      ...(n % 7 === 0 && { reap: { staleTimeoutSeconds: 60 } }),
+      ...(n % 5 === 0 && { guard: { worker: "w", forMs: n } }),
+    });
+    settlements = jobs.map((job) => ({ job, durationMs: 1, outcome: "done", resultText: null }));
+  }
+  await store.turn({ settlements });
+}
+
+test("a named turn is planned a few times, and then never again, whatever is asked of it", async (context) => {
+  // Which of its plans a statement had, PostgreSQL tells since 14.
+  context.skip((await serverMajor()) < 14, "pg_prepared_statements has no counts before PostgreSQL 14");
+  for (const fill of [0, 3_000]) {
+    await queue.rows("INSERT INTO jobs (job_type) SELECT 'a' FROM generate_series(1, $1)", [fill]);
+    await queue.rows("VACUUM ANALYZE jobs");
+    await client.query("DISCARD PLANS");
+    await turns(60);
+  }
+  const { rows } = await client.query<{ own: number; kept: number }>(
+    `SELECT sum(custom_plans)::int AS own, sum(generic_plans)::int AS kept
+       FROM pg_prepared_statements WHERE statement LIKE '%WITH RECURSIVE input%'`,
+  );
+  // Five of each text's own, as PostgreSQL tries before it keeps one; few texts.
+  expect(rows[0]?.own).toBeLessThanOrEqual(25);
+  expect(rows[0]?.kept).toBeGreaterThan(90);
+});
+
+test("a plan that was kept while the table was empty is not used when it has grown", async () => {
+  await queue.rows("TRUNCATE jobs");
+  await queue.rows("VACUUM ANALYZE jobs");
+  await turns(12);
+  await queue.rows("INSERT INTO jobs (job_type) SELECT 'a' FROM generate_series(1, 30000)");
+  // This one is as yet too late to know.
+  await store.turn({ pickUp: pickUpOf({ slots: 1 }) });
+  await client.query("BEGIN");
+  await turns(12);
+  const { rows } = await client.query<{ scanned: number }>(
+    "SELECT seq_tup_read::int AS scanned FROM pg_stat_xact_user_tables WHERE relname = 'jobs'",
+  );
+  await client.query("ROLLBACK");
+  expect(rows).toEqual([{ scanned: 0 }]);
+});
+
+test("its text changes where the table is four times as large, and back", () => {
+  const sized = new SizedText("SELECT 1");
+  const textAt = (pages: number): string => {
+    sized.learn(pages * 8_192);
+    return sized.text;
+  };
+  expect([0, 1].map(textAt)).toEqual(["SELECT 1", "SELECT 1"]);
+  expect(textAt(4)).toBe("SELECT 1\n-- up to 4 pages");
+  expect(textAt(5)).toBe("SELECT 1\n-- up to 16 pages");
+  expect(textAt(12_500)).toBe("SELECT 1\n-- up to 16384 pages");
+  expect(textAt(1)).toBe("SELECT 1");
+});
