@@ -54,7 +54,7 @@ export class DrainStatements {
       const { store } = this.#options;
       const answer = await this.#budget.spend("turn", ms, (signal) => store.turn(request, { signal }));
       if (request.reap !== undefined) this.reaps = answer.reaped.length >= REAP_LIMIT;
-      this.#take(answer);
+      this.#take(request, answer);
       return true;
     } catch (error) {
       // The next drain may have better luck; this one has jobs to run.
@@ -155,9 +155,9 @@ export class DrainStatements {
     return error === undefined ? report : { ...report, error };
   }
 
-  #take(answer: TurnAnswer): void {
+  #take(request: DrainTurn, answer: TurnAnswer): void {
     this.answer = answer;
-    this.#slots.outbox.answered(answer.settlements);
+    this.#slots.outbox.answered(request.settlements ?? [], answer.settlements);
     this.#events.tellReaped(answer);
     this.picked += answer.jobs.length;
     for (const job of answer.jobs) this.#slots.add(job);

@@ -116,6 +116,8 @@ export class JobSlots {
   }
 
   get #runsAlone(): boolean {
+    // Mostly none is even held: this is asked before each start.
+    if (this.#alone.size === 0) return false;
     const [run] = this.#running.keys();
     return run?.job.alone === true;
   }

@@ -9,7 +9,6 @@ import { TOO_LATE, within } from "./wait.ts";
 export type OnLeaseGone = (job: PickedUpJob, how: "lost" | "cancelled" | "unextended") => void;
 
 interface Held {
-  readonly job: PickedUpJob;
   /** When the statement that last granted the lease was sent: the lease ends no earlier than its length after that. */
   grantedAt: number;
 }
@@ -22,7 +21,7 @@ interface Held {
 export class LeaseKeeper {
   readonly #options: Pick<CheckedWorker, "store" | "leaseMs" | "now" | "logger">;
   readonly #onGone: OnLeaseGone;
-  readonly #held = new Map<string, Held>();
+  readonly #held = new Map<PickedUpJob, Held>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #extending = false;
 
@@ -33,22 +32,23 @@ export class LeaseKeeper {
 
   /** The ids of what is held: a reap leaves them out. */
   ids(): readonly string[] {
-    return [...this.#held.values()].map(({ job }) => job.id);
+    return [...this.#held.keys()].map(({ id }) => id);
   }
 
-  has(job: PickedUpJob): boolean {
-    return this.#held.has(settlementKey(job));
+  /** Whether the same attempt is held, perhaps as another object. */
+  has({ id, lockedBy }: PickedUpJob): boolean {
+    return [...this.#held.keys()].some((held) => held.id === id && held.lockedBy === lockedBy);
   }
 
   /** Whether the lease can't have ended yet, by this side's clock: else somebody else may run the job. */
   isLive(job: PickedUpJob): boolean {
-    const held = this.#held.get(settlementKey(job));
+    const held = this.#held.get(job);
     return held !== undefined && this.#options.now() - held.grantedAt < this.#options.leaseMs;
   }
 
   /** @param grantedAt when the pick-up's statement was sent */
   hold(job: PickedUpJob, grantedAt: number): void {
-    this.#held.set(settlementKey(job), { job, grantedAt });
+    this.#held.set(job, { grantedAt });
     this.#timer ??= setTimeout(() => {
       void this.#tick();
     }, this.#tickMs);
@@ -56,7 +56,7 @@ export class LeaseKeeper {
 
   /** The job has ended, or its lease is to run out. */
   drop(job: PickedUpJob): void {
-    this.#held.delete(settlementKey(job));
+    this.#held.delete(job);
   }
 
   stop(): void {
@@ -73,7 +73,7 @@ export class LeaseKeeper {
   async #tick(): Promise<void> {
     this.#timer = undefined;
     const now = this.#options.now();
-    for (const { job, grantedAt } of [...this.#held.values()]) {
+    for (const [job, { grantedAt }] of [...this.#held]) {
       if (now - grantedAt >= this.#options.leaseMs) this.#gone(job, "unextended");
     }
     const due = [...this.#held.values()].some(
@@ -90,26 +90,27 @@ export class LeaseKeeper {
   async #extend(sentAt: number): Promise<void> {
     const { store, leaseMs, logger } = this.#options;
     this.#extending = true;
-    const held = [...this.#held.values()];
+    const jobs = [...this.#held.keys()];
     // The next tick must not wait for a connection that answers no more.
     this.#timer = setTimeout(() => {
       void this.#tick();
     }, this.#tickMs);
     try {
-      const jobs = held.map(({ job }) => job);
       const answers = await within(leaseMs / 3, (signal) =>
         inHalves(jobs, (some) => store.extend(some, leaseMs, { signal })),
       );
       if (answers === TOO_LATE) throw new Error("no answer came in time");
+      const byKey = new Map(jobs.map((job) => [settlementKey(job), job]));
       for (const { verdict, ...fence } of answers) {
-        const entry = this.#held.get(settlementKey(fence));
-        if (entry === undefined) continue;
+        const job = byKey.get(settlementKey(fence));
+        const entry = job && this.#held.get(job);
+        if (job === undefined || entry === undefined) continue;
         if (verdict === "extended") entry.grantedAt = sentAt;
-        else if (verdict !== "busy") this.#gone(entry.job, verdict);
+        else if (verdict !== "busy") this.#gone(job, verdict);
       }
     } catch (error) {
       logger.warn("leases could not be extended", {
-        jobs: held.length,
+        jobs: jobs.length,
         error: causesText(error),
       });
     } finally {

@@ -1,5 +1,5 @@
+import type { Fence } from "../core/job.ts";
 import type { Settlement, SettlementAnswer } from "../core/settlement.ts";
-import { settlementKey } from "../core/settlement.ts";
 import type { JobEventName, OnJobEvent } from "./job-event.ts";
 import { jobEvent } from "./job-event.ts";
 import { refusalState } from "./refusal.ts";
@@ -16,14 +16,14 @@ type Settling = JobEnd & { readonly settlement: Settlement };
 /** Ended jobs on their way to the database. What is taken comes back until it is answered. */
 export class Outbox {
   readonly #tell: OnJobEvent;
-  readonly #waiting = new Map<string, Settling>();
+  readonly #waiting = new Map<Fence, Settling>();
   /** Those whose rows somebody else had locked. */
-  readonly #busy = new Set<string>();
+  readonly #busy = new Set<Fence>();
   #busyAnswers = 0;
-  /** Settlements that were refused together, by key: halved until the bad one is alone. */
-  #suspects: readonly (readonly string[])[] = [];
+  /** Jobs whose settlements were refused together: halved until the bad one is alone. */
+  #suspects: readonly (readonly Fence[])[] = [];
   /** Those that were refused alone, and go without what they carried. */
-  readonly #stripped = new Set<string>();
+  readonly #stripped = new Set<Fence>();
   #leftToExpire = 0;
 
   constructor(tell: OnJobEvent) {
@@ -62,13 +62,13 @@ export class Outbox {
       else this.#leftToExpire += 1;
       return;
     }
-    this.#waiting.set(settlementKey(job), { ...end, settlement });
+    this.#waiting.set(job, { ...end, settlement });
   }
 
   /** The next settlements to send, in the order in which the jobs ended. */
   next(most = MAX_SETTLEMENTS): readonly Settlement[] {
     const [group] = this.#suspects;
-    if (group !== undefined) return group.flatMap((key) => this.#waiting.get(key)?.settlement ?? []);
+    if (group !== undefined) return group.flatMap((job) => this.#waiting.get(job)?.settlement ?? []);
     const batch: Settlement[] = [];
     let characters = 0;
     for (const { settlement } of this.#waiting.values()) {
@@ -83,21 +83,24 @@ export class Outbox {
     return batch;
   }
 
-  /** Takes in the database's answers; who was `busy` stays for a later turn. */
-  answered(answers: readonly SettlementAnswer[]): void {
-    const busy = answers.filter(({ verdict }) => verdict === "busy").map(settlementKey);
-    this.#busyAnswers = busy.length === 0 ? 0 : this.#busyAnswers + 1;
-    for (const key of busy) this.#busy.add(key);
+  /** Takes in the database's answers, in the order of the settlements; who was `busy` stays for a later turn. */
+  answered(settlements: readonly Settlement[], answers: readonly SettlementAnswer[]): void {
     // What was let through is not to blame, busy or not.
-    this.#clear(answers.map(settlementKey));
-    for (const answer of answers) {
-      const key = settlementKey(answer);
-      const ended = this.#waiting.get(key);
-      if (ended === undefined || answer.verdict === "busy") continue;
-      this.#forget(key);
-      const { job, settlement, error } = ended;
-      this.#tell(jobEvent(happened(answer, ended), job, settlement.durationMs, error));
+    this.#clear(settlements.map(({ job }) => job));
+    let busy = 0;
+    for (const [index, { job }] of settlements.entries()) {
+      const answer = answers[index];
+      const ended = this.#waiting.get(job);
+      if (answer === undefined || ended === undefined) continue;
+      if (answer.verdict === "busy") {
+        busy += 1;
+        this.#busy.add(job);
+        continue;
+      }
+      this.#forget(job);
+      this.#tell(jobEvent(happened(answer, ended), ended.job, ended.settlement.durationMs, ended.error));
     }
+    this.#busyAnswers = busy === 0 ? 0 : this.#busyAnswers + 1;
   }
 
   /**
@@ -115,46 +118,46 @@ export class Outbox {
     const state = refusalState(error);
     const [first] = settlements;
     if (first === undefined || state === undefined) return false;
-    const keys = settlements.map(({ job }) => settlementKey(job));
-    this.#clear(keys);
-    const half = Math.ceil(keys.length / 2);
-    const groups = alone && keys.length > 1 ? [keys.slice(0, half), keys.slice(half)] : [keys];
+    const jobs = settlements.map(({ job }) => job);
+    this.#clear(jobs);
+    const half = Math.ceil(jobs.length / 2);
+    const groups = alone && jobs.length > 1 ? [jobs.slice(0, half), jobs.slice(half)] : [jobs];
     this.#suspects = [...groups, ...this.#suspects];
-    if (alone && keys.length === 1) this.#strip(settlementKey(first.job), state);
+    if (alone && jobs.length === 1) this.#strip(first.job, state);
     return true;
   }
 
   /** Suspects these no longer. */
-  #clear(keys: readonly string[]): void {
+  #clear(jobs: readonly Fence[]): void {
     if (this.#suspects.length === 0) return;
-    const cleared = new Set(keys);
+    const cleared = new Set(jobs);
     this.#suspects = this.#suspects
-      .map((group) => group.filter((key) => !cleared.has(key)))
+      .map((group) => group.filter((job) => !cleared.has(job)))
       .filter((group) => group.length > 0);
   }
 
-  #strip(key: string, state: string): void {
-    const ended = this.#waiting.get(key);
+  #strip(job: Fence, state: string): void {
+    const ended = this.#waiting.get(job);
     if (ended === undefined) return;
-    if (this.#stripped.has(key)) {
+    if (this.#stripped.has(job)) {
       this.#leftToExpire += 1;
-      this.#forget(key);
+      this.#forget(job);
       return;
     }
-    this.#stripped.add(key);
+    this.#stripped.add(job);
     const note = `the database refused what the attempt would have written (${state})`;
     const { settlement } = ended;
     if (settlement.outcome === "done")
-      this.#waiting.set(key, { ...ended, settlement: { ...settlement, resultText: null, note } });
+      this.#waiting.set(job, { ...ended, settlement: { ...settlement, resultText: null, note } });
     else if ("error" in settlement)
-      this.#waiting.set(key, { ...ended, settlement: { ...settlement, error: note } });
+      this.#waiting.set(job, { ...ended, settlement: { ...settlement, error: note } });
   }
 
-  #forget(key: string): void {
-    this.#waiting.delete(key);
-    this.#busy.delete(key);
-    this.#stripped.delete(key);
-    this.#clear([key]);
+  #forget(job: Fence): void {
+    this.#waiting.delete(job);
+    this.#busy.delete(job);
+    this.#stripped.delete(job);
+    this.#clear([job]);
   }
 }
 

@@ -7,6 +7,7 @@ import type { Logger } from "../core/logger.ts";
 import type { BackoffPolicy } from "../core/policies.ts";
 import type { Settlement } from "../core/settlement.ts";
 import { issuesText } from "../core/standard-schema.ts";
+import type { StandardSchema } from "../core/standard-schema.ts";
 import type { PgJobStore } from "../core/store.ts";
 import { conclude } from "./conclude.ts";
 import type { Ending } from "./conclude.ts";
@@ -50,7 +51,9 @@ export class JobRun {
   readonly job: PickedUpJob;
   readonly #options: RunJobOptions;
   readonly #onEnd: (end: JobEnd) => void;
-  readonly #controller = new AbortController();
+  /** Made when it is first asked for: most handlers of short jobs never do, and it costs as much as the rest of a run. */
+  #controller: AbortController | undefined;
+  #reason: AbortReason | undefined;
   readonly #startedAt: number;
   readonly #timeoutMs: number;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -71,7 +74,9 @@ export class JobRun {
 
   /** Aborts the handler's signal; the first reason stands. */
   abort(reason: AbortReason): void {
-    if (!this.#controller.signal.aborted) this.#controller.abort(reason);
+    if (this.#reason !== undefined) return;
+    this.#reason = reason;
+    this.#controller?.abort(reason);
   }
 
   /** Waits for the handler no longer. */
@@ -86,11 +91,22 @@ export class JobRun {
   }
 
   async #run(): Promise<void> {
-    const ending = await runHandler(this.#options, this.job, this.#controller.signal, () => {
-      this.#settledItself = true;
-      return this.#options.now() - this.#startedAt;
-    });
-    this.#end(ending);
+    this.#end(await runHandler(this.#options, this.job, this));
+  }
+
+  /** The handler's signal. */
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#reason !== undefined) this.#controller.abort(this.#reason);
+    }
+    return this.#controller.signal;
+  }
+
+  /** The handler is about to settle itself. @returns how long it has run, in milliseconds */
+  settling(): number {
+    this.#settledItself = true;
+    return this.#options.now() - this.#startedAt;
   }
 
   #timeOut(): void {
@@ -122,39 +138,39 @@ export class JobRun {
     if (this.#timer !== undefined) clearTimeout(this.#timer);
     this.#onEnd({ job: this.job, settledItself: this.#settledItself, ...end });
   }
-
-  get #reason(): AbortReason | undefined {
-    const { signal } = this.#controller;
-    return signal.aborted ? (signal.reason as AbortReason) : undefined;
-  }
 }
 
 /** Validate, handle, encode: every step ends in one of the endings, and nothing is thrown. */
 async function runHandler(
   { store, handlers, logger, redact }: RunJobOptions,
   job: PickedUpJob,
-  signal: AbortSignal,
-  onSettle: () => number,
+  run: Pick<JobRun, "signal" | "settling">,
 ): Promise<Ending> {
   try {
     const contract = contractOf(store, job.type);
-    const payload = await readPayload(store, contract, job);
+    let payload = readPayload(store, job);
+    if (!("refusal" in payload) && contract?.payload !== undefined) {
+      payload = await validatePayload(contract.payload, payload.value);
+      // A validator may take its time: what was aborted meanwhile must not start.
+      run.signal.throwIfAborted();
+    }
     if ("refusal" in payload) return { kind: "refused", error: payload.refusal };
-    // A validator may take its time: what was aborted meanwhile must not start.
-    signal.throwIfAborted();
     const handler = handlers.get(job.type);
     if (handler === undefined) throw new Error(`no handler for the type ${job.type}`);
     const returned = await handler({
       payload: payload.value,
       job,
-      signal,
+      get signal() {
+        return run.signal;
+      },
       store,
       logger,
       settleIn: async (tx, result) => {
-        await store.settleIn(tx, job, result, onSettle());
+        await store.settleIn(tx, job, result, run.settling());
       },
-      settleStatement: (result) => store.settleStatement(job, result, onSettle()),
+      settleStatement: (result) => store.settleStatement(job, result, run.settling()),
     });
+    if (returned === undefined) return { kind: "returned", resultText: null };
     return { kind: "returned", ...(await encodeResult(contract, returned, redact)) };
   } catch (error) {
     return { kind: "threw", error };
@@ -166,28 +182,26 @@ function contractOf(store: PgJobStore<JobContracts>, type: string): JobContract 
   return jobs !== undefined && Object.hasOwn(jobs, type) ? jobs[type] : undefined;
 }
 
+type Payload = { readonly value: unknown } | { readonly refusal: unknown };
+
 /** A payload that is wrong will be wrong again; a validator that throws may not. */
-async function readPayload(
-  store: PgJobStore<JobContracts>,
-  contract: JobContract | undefined,
-  job: PickedUpJob,
-): Promise<{ readonly value: unknown } | { readonly refusal: unknown }> {
-  let parsed: unknown;
+function readPayload(store: PgJobStore<JobContracts>, job: PickedUpJob): Payload {
   try {
-    parsed = store.parse(job.payloadText);
+    return { value: store.parse(job.payloadText) };
   } catch (refusal) {
     return { refusal };
   }
-  if (contract?.payload === undefined) return { value: parsed };
-  const validated = await contract.payload["~standard"].validate(parsed);
+}
+
+async function validatePayload(schema: StandardSchema, parsed: unknown): Promise<Payload> {
+  const validated = await schema["~standard"].validate(parsed);
   if (validated.issues === undefined) return { value: validated.value };
-  return {
-    refusal: new InvalidInputError(
-      "payload",
-      `what its schema says (${issuesText(validated.issues)})`,
-      parsed,
-    ),
-  };
+  const refusal = new InvalidInputError(
+    "payload",
+    `what its schema says (${issuesText(validated.issues)})`,
+    parsed,
+  );
+  return { refusal };
 }
 
 /** The work is done, and a result that can't be stored must not have it done again. */
@@ -196,7 +210,6 @@ async function encodeResult(
   returned: unknown,
   redact: RunJobOptions["redact"],
 ): Promise<{ readonly resultText: string | null; readonly note?: string }> {
-  if (returned === undefined) return { resultText: null };
   try {
     const validated = await contract?.result?.["~standard"].validate(returned);
     if (validated?.issues !== undefined) {

@@ -34,7 +34,7 @@ export interface WorkerOptions<J extends JobContracts = UntypedJobs, Tx = never>
   readonly idlePoll?: IdlePollPolicy | undefined;
   /** How long it waits when its database fails. @default 100 ms, doubling to 2 s */
   readonly loopError?: LoopErrorPolicy | undefined;
-  /** Most jobs held beyond the slots, 0 to 2,000; how many it is follows from how long jobs take. @default 1,000 */
+  /** Most jobs held beyond the slots, 0 to 2,000; how many it is follows from how long jobs take. @default 2,000 */
   readonly maxBuffer?: number | undefined;
   /**
    * Starts jobs without waiting until the disk has their pick-up: a turn that neither settles nor reaps is
@@ -82,7 +82,7 @@ export function checkWorker<J extends JobContracts, Tx>(options: WorkerOptions<J
     shutdownTimeoutSeconds: 30,
     leaseMs: 30_000,
     safetyPollSeconds: 60,
-    maxBuffer: 1_000,
+    maxBuffer: 2_000,
     fastPickup: false,
     ...given(options),
     ...said,

@@ -8,6 +8,8 @@ import { JobSlots } from "./job-slots.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
 import { LookSchedule } from "./look-schedule.ts";
 import { LostPickUps } from "./lost-pick-ups.ts";
+import { NextTurns } from "./next-turns.ts";
+import type { TurnKind } from "./next-turns.ts";
 import { PickUps } from "./pick-ups.ts";
 import { TurnTiming } from "./turn-timing.ts";
 import { TOO_LATE, Timers, Waiter, within } from "./wait.ts";
@@ -38,15 +40,11 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
   readonly #lost: LostPickUps;
   readonly #timers = new Timers();
   readonly #timing: TurnTiming;
-  #id = "";
-  #listener: WakeListener | undefined;
+  readonly #next: NextTurns;
   #loop: Promise<void> | undefined;
   #stopListening: (() => void) | undefined;
-  #stopping = false;
   /** When a stop ends, whatever it waits for. */
   #stopBy = Infinity;
-  /** Whether a stop has lasted for the whole shutdown timeout. */
-  #timeOver = false;
 
   /** Checks its options and starts nothing: it may stand at a module's top level. @throws InvalidInputError */
   constructor(options: WorkerOptions<J, Tx>) {
@@ -69,6 +67,14 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
       this.#leaseGone(job, how);
     });
     this.#lost = new LostPickUps(this.#options);
+    this.#next = new NextTurns({
+      options: this.#options,
+      slots: this.#slots,
+      schedule: this.#schedule,
+      timing: this.#timing,
+      pickUps: this.#pickUps,
+      leases: this.#leases,
+    });
   }
 
   /** What has happened to jobs so far, by what the database answered. */
@@ -80,17 +86,18 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
   start(): this {
     const { enabled, logger, store, safetyPollMs, now } = this.#options;
     if (!enabled) logger.info("the worker is not enabled");
-    if (!enabled || this.#loop !== undefined || this.#stopping) return this;
-    this.#id = this.#options.workerId ?? `worker-${crypto.randomUUID().slice(0, 8)}`;
+    if (!enabled || this.#loop !== undefined || this.#next.stopping) return this;
+    const id = this.#options.workerId ?? `worker-${crypto.randomUUID().slice(0, 8)}`;
+    this.#next.workerId = id;
     const onWake = (): void => {
       this.wake();
     };
     this.#stopListening = store.onEnqueue(onWake);
     // The guard's row is this start's own: two workers may bear one readable id.
-    const worker = `${this.#id}:${crypto.randomUUID()}`;
-    this.#listener = new WakeListener({ store, worker, safetyPollMs, logger, now, onWake });
-    void this.#listener.start();
-    this.#loop = this.#work().finally(() => this.#listener?.stop());
+    const worker = `${id}:${crypto.randomUUID()}`;
+    this.#next.listener = new WakeListener({ store, worker, safetyPollMs, logger, now, onWake });
+    void this.#next.listener.start();
+    this.#loop = this.#work().finally(() => this.#next.listener?.stop());
     return this;
   }
 
@@ -123,15 +130,15 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
    * until that runs out. Called again with `graceMs: 0`, it aborts at once.
    */
   async stop({ graceMs = this.#options.graceMs }: { readonly graceMs?: number } = {}): Promise<void> {
-    if (!this.#stopping) {
-      this.#stopping = true;
+    if (!this.#next.stopping) {
+      this.#next.stopping = true;
       this.#stopBy = this.#options.now() + this.#options.shutdownMs;
       for (const job of this.#slots.releaseBuffered()) this.#leases.drop(job);
       this.#timing.gather();
       const hardMs = Math.max(0, this.#options.shutdownMs - STOP_MARGIN_MS);
       this.#after(hardMs, () => {
         this.#slots.giveUp();
-        this.#timeOver = true;
+        this.#next.timeOver = true;
       });
     }
     this.#after(Math.max(0, graceMs), () => {
@@ -152,9 +159,10 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
     for (;;) {
       this.#slots.start();
       const now = this.#options.now();
-      const request = this.#request(now);
-      if (request !== undefined) await this.#turn(request, now);
-      else if (now >= this.#lost.nextAt && !this.#timeOver) await this.#findLost();
+      const finds =
+        now >= this.#lost.nextAt && this.#next.underWay.whole === undefined && !this.#next.timeOver;
+      if (finds) await this.#findLost();
+      else if (this.#send(now)) continue;
       else if (this.#isOver()) break;
       else await this.#waiter.wait(this.#sleepMs(now));
     }
@@ -170,65 +178,35 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
   }
 
   #isOver(): boolean {
-    return this.#stopping && (this.#timeOver || (this.#slots.running === 0 && this.#slots.outbox.size === 0));
-  }
-
-  /** The next turn, or undefined where there is reason to wait. */
-  #request(now: number): TurnRequest | undefined {
-    if (now < this.#timing.notBefore && !this.#timeOver) return undefined;
-    if (this.#timeOver && this.#timing.failures > 0) return undefined;
-    const { outbox } = this.#slots;
-    // A turn is never sent twice: after an unknown outcome, or a refusal, what was to be settled goes alone.
-    const alone = outbox.size > 0 && (this.#timing.failures > 0 || outbox.suspects);
-    const looks = !alone && !this.#stopping && this.#looks(now);
-    const settle =
-      (outbox.ready > 0 && this.#hasGathered(now)) ||
-      (outbox.busyMs > 0 && now >= this.#timing.settledAt + outbox.busyMs);
-    const reap = !this.#stopping && !alone && this.#schedule.reapIsDue(now, looks);
-    const lower =
-      this.#stopping && this.#timing.failures === 0 && this.#listener?.lower().guard !== undefined;
-    if (!looks && !settle && !reap && !lower) return undefined;
-    return {
-      settlements: outbox.next(this.#timing.size.most),
-      // Whoever settles may as well look.
-      pickUp: alone || this.#stopping ? undefined : this.#pickUps.next(this.#id, now),
-      ...(reap ? { reap: { staleTimeoutSeconds: this.#options.staleTimeoutSeconds } } : {}),
-      running: reap ? this.#leases.ids() : [],
-      ...(lower ? this.#listener?.lower() : this.#listener?.parts()),
-    };
-  }
-
-  /** Whether it is time to look and enough room, or nothing to do. */
-  #looks(now: number): boolean {
-    if (now < this.#schedule.lookAt) return false;
-    const { room } = this.#pickUps;
-    if (room === 0) return false;
-    this.#timing.gather();
-    return room >= this.#slots.held || this.#hasGathered(now);
-  }
-
-  #hasGathered(now: number): boolean {
-    return this.#slots.held === 0 || this.#timeOver || now >= this.#timing.gatheredAt;
+    if (!this.#next.stopping || !this.#next.none) return false;
+    return this.#next.timeOver || (this.#slots.running === 0 && this.#slots.outbox.size === 0);
   }
 
   #sleepMs(now: number): number {
-    // After a failure all waits for the loop's policy, and then something is to be done.
-    const { notBefore, gatheredAt, settledAt } = this.#timing;
-    if (now < notBefore) return notBefore - now;
-    const { lookAt, reapAt } = this.#schedule;
-    // A worker without a free slot is woken by the end of a job.
-    const look = this.#pickUps.room === 0 || lookAt <= now ? Infinity : lookAt;
-    const { busyMs } = this.#slots.outbox;
-    const settle = Math.min(gatheredAt, busyMs === 0 ? Infinity : settledAt + busyMs);
-    const next = this.#stopping ? settle : Math.min(look, reapAt, settle, this.#lost.nextAt);
-    // Never without letting the event loop run.
-    return Math.max(next - now, 1);
+    const finds = !this.#next.stopping && this.#next.underWay.whole === undefined;
+    return Math.max(1, Math.min(this.#next.sleepMs(now), finds ? this.#lost.nextAt - now : Infinity));
+  }
+
+  /** Sends the turns that are due. */
+  #send(now: number): boolean {
+    const { apart, whole } = this.#next.due(now);
+    if (apart !== undefined) this.#start("apart", apart, now);
+    if (whole !== undefined) this.#start("whole", whole, now);
+    return apart !== undefined || whole !== undefined;
+  }
+
+  #start(kind: TurnKind, request: TurnRequest, now: number): void {
+    this.#next.underWay[kind] = request;
+    this.#timing.sent();
+    if (kind === "whole") this.#schedule.sent();
+    void this.#turn(request, now).finally(() => {
+      this.#next.underWay[kind] = undefined;
+      this.#waiter.wake();
+    });
   }
 
   async #turn(request: TurnRequest, sentAt: number): Promise<void> {
     const { store, leaseMs } = this.#options;
-    this.#timing.sent();
-    this.#schedule.sent();
     try {
       const answer = await within(leaseMs / 2, (signal) => store.turn(request, { signal }));
       if (answer === TOO_LATE) throw new UnknownOutcomeError("turn", new Error("no answer came in time"));
@@ -239,24 +217,26 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
   }
 
   #take(request: TurnRequest, answer: TurnAnswer, sentAt: number): void {
-    this.#slots.outbox.answered(answer.settlements);
+    this.#slots.outbox.answered(request.settlements ?? [], answer.settlements);
     this.#timing.answered(answer.settlements.length > 0);
     this.#events.tellReaped(answer);
     for (const job of answer.jobs) this.#hold(job, sentAt);
     if (this.#slots.outbox.ready > 0) this.#timing.gather();
-    this.#listener?.answered(request, answer);
     const now = this.#options.now();
-    const { pickUp } = request;
-    const looked = pickUp !== undefined;
-    if (looked) this.#pickUps.answered(pickUp, answer, sentAt, now);
-    const idleMs = looked && !answer.more ? this.#listener?.idleMs() : undefined;
-    this.#schedule.mayReap(answer, now, request.reap !== undefined, idleMs);
-    if (looked) this.#schedule.looked(answer, now, idleMs);
+    const { pickUp, reap } = request;
+    const seen = answer;
+    if (pickUp !== undefined) this.#pickUps.answered(pickUp, answer, sentAt, now);
+    this.#next.listener?.answered(request, seen);
+    const idleMs = pickUp !== undefined && !seen.more ? this.#next.listener?.idleMs() : undefined;
+    this.#schedule.mayReap(seen, now, reap !== undefined, idleMs);
+    if (pickUp !== undefined) this.#schedule.looked(seen, now, idleMs);
+    // A look under way is too early to see what is due again.
+    else if (answer.settlements.some(({ status }) => status === "READY")) this.#schedule.lookNow();
   }
 
   #failed(request: TurnRequest, error: unknown, sentAt: number): void {
     const { settlements = [], pickUp, reap } = request;
-    this.#listener?.failed(request);
+    this.#next.listener?.failed(request);
     this.#pickUps.failed();
     const alone = pickUp === undefined && reap === undefined;
     this.#timing.size.failed(error, request);
@@ -281,7 +261,7 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
   }
 
   #hold(job: PickedUpJob, grantedAt: number): void {
-    if (this.#stopping) {
+    if (this.#next.stopping) {
       this.#slots.release(job);
       return;
     }
