@@ -42,9 +42,9 @@ export class PickUps {
     this.#bufferSize.observe(ranMs);
   }
 
-  /** Learns from a pick-up that was sent at `sentAt` and answered at `now`. */
-  answered(pickUp: PickUp, answer: TurnAnswer, sentAt: number, now: number): void {
-    this.#cursor.answered(pickUp, answer, sentAt, now);
+  /** Learns from a pick-up, as {@link LaneCursor.answered}. */
+  answered(pickUp: PickUp, answer: TurnAnswer, sentAt: number, now: number): TurnAnswer {
+    return this.#cursor.answered(pickUp, answer, sentAt, now);
   }
 
   /** What a turn that failed has picked up is not known. */

@@ -224,8 +224,7 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
     if (this.#slots.outbox.ready > 0) this.#timing.gather();
     const now = this.#options.now();
     const { pickUp, reap } = request;
-    const seen = answer;
-    if (pickUp !== undefined) this.#pickUps.answered(pickUp, answer, sentAt, now);
+    const seen = pickUp === undefined ? answer : this.#pickUps.answered(pickUp, answer, sentAt, now);
     this.#next.listener?.answered(request, seen);
     const idleMs = pickUp !== undefined && !seen.more ? this.#next.listener?.idleMs() : undefined;
     this.#schedule.mayReap(seen, now, reap !== undefined, idleMs);

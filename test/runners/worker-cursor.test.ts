@@ -17,9 +17,9 @@ test("a worker that drains a backlog goes on where it left off, and looks at all
   await insertJobs(queue, 600);
   await using worker = startWorker(queue, { concurrency: 20, maxBuffer: 0 });
   await worker.log.until("done", 600);
-  const turns = worker.wire.turns().filter((turn) => turnParts(turn).slots > 0);
-  expect(turns.filter(goesOn).length).toBeGreaterThan(10);
-  expect(goesOn(await worker.wire.answered((turn) => turn === worker.wire.turns().at(-1)))).toBe(false);
+  const looks = (): readonly Statement[] => worker.wire.turns().filter((turn) => turnParts(turn).slots > 0);
+  expect(looks().filter(goesOn).length).toBeGreaterThan(10);
+  await expect.poll(() => looks().map(goesOn).at(-1)).toBe(false);
   expect(await jobsByStatus(queue)).toEqual({ DONE: 600 });
 });
 
@@ -71,4 +71,38 @@ test("where such a look is dear it takes at most about a twentieth of the time",
   cursor.answered(full, answerOf(10, true), 1_000, 1_102);
   expect(cursor.lanes(1_102 + 1_999)).toHaveLength(1);
   expect(cursor.lanes(1_102 + 2_000)).toBeUndefined();
+});
+
+test("a worker that keeps up goes on, too, where a look at all is dear, and looks at all for a twentieth of the time", () => {
+  const cursor = new LaneCursor();
+  const full = pickUpOf({ slots: 10 });
+  cursor.answered(full, answerOf(1, false), 0, 2);
+  expect(cursor.lanes(2)).toBeUndefined();
+  cursor.answered(full, answerOf(1, false), 100, 152);
+  expect(cursor.lanes(152)).toHaveLength(1);
+  const onwards = pickUpOf({ slots: 10, lanes: cursor.lanes(200) });
+  // The statement always answers that there may be more.
+  const rests = cursor.answered(onwards, answerOf(3, true), 200, 202);
+  expect(rests).toMatchObject({ more: false });
+  expect(rests.nextDueInMs).toBeCloseTo(952, -1);
+  expect(cursor.answered(onwards, answerOf(10, true), 300, 302)).toMatchObject({ more: true });
+  expect(cursor.lanes(1_160)).toBeUndefined();
+});
+
+test("it looks at all again when something is due that it has been told of", () => {
+  const cursor = new LaneCursor();
+  const full = pickUpOf({ slots: 10 });
+  cursor.answered(full, answerOf(1, false), 0, 2);
+  cursor.answered(full, { ...answerOf(1, false), nextDueInMs: 100 }, 100, 152);
+  expect(cursor.lanes(251)).toHaveLength(1);
+  expect(cursor.lanes(252)).toBeUndefined();
+});
+
+test("after a look at all that was short, no job is gone back to behind which it was", () => {
+  const cursor = new LaneCursor();
+  const full = pickUpOf({ slots: 10 });
+  const retried = { type: "a", priority: 0, afterDue: "0", afterId: "9" };
+  cursor.answered(full, answerOf(1, false), 0, 2);
+  cursor.answered(full, { ...answerOf(1, false), lanes: [retried] }, 100, 152);
+  expect(cursor.lanes(152)).toMatchObject([{ afterDue: "1", afterId: "1" }]);
 });
