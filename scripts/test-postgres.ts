@@ -1,4 +1,5 @@
 // npm run test:postgres [majors…]: the tests of core and adapters on PostgreSQL 12 to 18.
+// npm run test:plans: the plan of each statement with up to a million rows, on 13 and 18.
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -35,7 +36,10 @@ interface Outcome {
   readonly problem?: string;
 }
 
-const majors = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(RELEASES);
+const given = process.argv.slice(2);
+const plans = given.includes("--plans");
+const named = given.filter((word) => word !== "--plans");
+const majors = named.length > 0 ? named : Object.keys(RELEASES);
 const unknown = majors.filter((major) => !(major in RELEASES));
 if (unknown.length > 0) {
   console.error(`unknown: ${unknown.join(", ")}; there are ${Object.keys(RELEASES).join(", ")}`);
@@ -99,8 +103,7 @@ async function runTests(major: string, url: string): Promise<Pick<Outcome, "pass
   // PGlite brings a PostgreSQL of its own; once, in npm test, is enough.
   const args = [
     "run",
-    "test/adapters",
-    "test/core",
+    ...(plans ? ["test/core/every-plan"] : ["test/adapters", "test/core"]),
     "--exclude",
     "**/pglite*",
     "--reporter=default",
@@ -109,7 +112,7 @@ async function runTests(major: string, url: string): Promise<Pick<Outcome, "pass
   // Not spawnSync: the server waits when nobody reads its log, and each refused statement is a line there.
   const vitest = spawn("vitest", [...args, `--outputFile.json=${results}`], {
     cwd: root,
-    env: { ...process.env, DATABASE_URL: url },
+    env: { ...process.env, DATABASE_URL: url, ...(plans && { PLAN_ROWS: "0,10000,1000000" }) },
     stdio: "inherit",
     shell: process.platform === "win32",
   });

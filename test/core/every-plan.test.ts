@@ -1,0 +1,135 @@
+import { expect, test } from "vitest";
+
+import { cancelStatement, cancelText } from "../../src/core/cancel.ts";
+import { enqueueDedupedText, enqueueStatement, enqueueText } from "../../src/core/enqueue.ts";
+import type { SqlStatement } from "../../src/core/executor.ts";
+import { extendStatement, extendText } from "../../src/core/extend.ts";
+import { findPickUpStatement, findPickUpText } from "../../src/core/find-pick-up.ts";
+import { getStatement, getText } from "../../src/core/get.ts";
+import { tableNames } from "../../src/core/identifiers.ts";
+import { listStatement, listText } from "../../src/core/list.ts";
+import { pruneStatement, pruneText } from "../../src/core/prune.ts";
+import { retryStatement, retryText } from "../../src/core/retry.ts";
+import { settleOrFailStatement, settleOrFailText } from "../../src/core/settle-or-fail.ts";
+import type { Settlement } from "../../src/core/settlement.ts";
+import { turnText } from "../../src/core/turn-text.ts";
+import { turnStatement } from "../../src/core/turn.ts";
+import { planOf } from "../support/plan.ts";
+import { pickUpOf, testQueue } from "../support/queue.ts";
+
+/** `npm run test:plans` asks for a million, on PostgreSQL 13 and 18. */
+const SIZES = (process.env["PLAN_ROWS"] ?? "0,10000").split(",").map(Number);
+
+/** What a step may look at: some for each of the thousand jobs of the largest pick-up, whatever the table holds. */
+const MOST_ROWS = 6_000;
+
+const queue = await testQueue();
+const { client } = await queue.session();
+const names = tableNames();
+// Statistics are what the test says.
+await queue.rows("ALTER TABLE jobs SET (autovacuum_enabled = off)");
+
+/** A hundred jobs that run, and of the rest a tenth each: due, due with a priority, not yet due, FAILED; others' and DONE. */
+const FILL = `
+INSERT INTO jobs (job_type, status, priority, run_after, attempts, finished_at, dedupe_key, locked_by, lease_holder, lease_expires_at)
+SELECT CASE WHEN n % 10 < 3 THEN 'other' ELSE 'a' END,
+       (CASE WHEN n <= 100 THEN 'RUNNING' WHEN n % 10 IN (4, 5, 6) THEN 'DONE' WHEN n % 10 = 7 THEN 'FAILED' ELSE 'READY' END)::job_status,
+       CASE WHEN n % 10 = 8 THEN n % 3 ELSE 0 END,
+       now() + CASE WHEN n % 10 = 9 THEN interval '1 day' ELSE -interval '1 day' END,
+       1, CASE WHEN n > 100 AND n % 10 IN (4, 5, 6, 7) THEN now() - interval '1 day' END, 'k' || n,
+       CASE WHEN n <= 100 THEN 'w' END, CASE WHEN n <= 100 THEN 'w' END, CASE WHEN n <= 100 THEN now() + interval '1 day' END
+  FROM generate_series(1, $1) n`;
+
+const fences = Array.from({ length: 100 }, (_, n) => ({ id: String(n + 1), attempts: 1, lockedBy: "w" }));
+const [fence = { id: "1", attempts: 1, lockedBy: "w" }] = fences;
+const settlements: readonly Settlement[] = fences.map((job, n) =>
+  n % 2 === 0
+    ? { job, durationMs: 1, outcome: "done", resultText: "1" }
+    : { job, durationMs: 1, outcome: "retry", error: "no", due: 60_000 },
+);
+const reap = { staleTimeoutSeconds: 1_200 };
+const jobs = (keyed: boolean): Parameters<typeof enqueueStatement>[1] =>
+  Array.from({ length: 100 }, (_, n) => ({
+    type: "a",
+    payloadText: "{}",
+    dedupeKey: keyed ? `k${n + 50}` : null,
+    priority: 0,
+    runAfter: null,
+    maxAttempts: 5,
+    timeoutSeconds: null,
+  }));
+const turn = (request: Parameters<typeof turnStatement>[1]): SqlStatement =>
+  turnStatement(turnText(names), request);
+
+/** Each statement, but for `stats`, which counts the table and says so. */
+const STATEMENTS: Readonly<Record<string, SqlStatement>> = {
+  "a look of many types": turn({
+    pickUp: pickUpOf({ types: ["a", ...Array.from({ length: 19 }, (_, n) => `t${n}`)], slots: 10 }),
+  }),
+  "a look that finds nothing": turn({ pickUp: pickUpOf({ types: ["none"], slots: 10 }) }),
+  "a pick-up of a thousand": turn({ pickUp: pickUpOf({ types: ["a"], slots: 100, buffer: 900 }) }),
+  "a pick-up that goes on": turn({
+    pickUp: pickUpOf({
+      slots: 100,
+      lanes: [{ type: "a", priority: 0, afterDue: "0", afterId: "7" }],
+    }),
+  }),
+  "a settlement of a hundred": turn({ settlements }),
+  "a turn of all parts": turn({ settlements, pickUp: pickUpOf({ slots: 100 }), reap, running: ["1", "2"] }),
+  "a reap": turn({ reap }),
+  extend: extendStatement(extendText(names), fences, 30_000),
+  findPickUp: findPickUpStatement(findPickUpText(names), ["w", "v"]),
+  settleStatement: settleOrFailStatement(settleOrFailText(names), fence, null, 1),
+  "enqueue without keys": enqueueStatement(
+    { plain: enqueueText(names), deduped: enqueueDedupedText(names) },
+    jobs(false),
+  ),
+  "enqueue with keys, half of them active": enqueueStatement(
+    { plain: enqueueText(names), deduped: enqueueDedupedText(names) },
+    jobs(true),
+  ),
+  get: getStatement(getText(names), "77"),
+  list: listStatement(listText(names), { limit: 100 }),
+  "list of a state": listStatement(listText(names), { statuses: ["DONE"], types: ["a"], limit: 100 }),
+  cancel: cancelStatement(cancelText(names), "77"),
+  retry: retryStatement(retryText(names), "107"),
+  prune: pruneStatement(pruneText(names), { olderThanSeconds: 60, limit: 1_000 }),
+};
+
+/** Fills the table. Stale statistics are those of a small table whose jobs had all been due. */
+async function fill(size: number, statistics: string): Promise<void> {
+  // Statistics outlive TRUNCATE.
+  await queue.rows("TRUNCATE jobs RESTART IDENTITY");
+  await queue.rows("DELETE FROM pg_statistic WHERE starelid = 'jobs'::regclass");
+  if (statistics === "stale") {
+    await queue.rows("INSERT INTO jobs (job_type) SELECT 'a' FROM generate_series(1, 100)");
+    await queue.rows("ANALYZE jobs");
+    await queue.rows("TRUNCATE jobs RESTART IDENTITY");
+  }
+  await queue.rows(FILL, [size]);
+  if (statistics === "fresh") await queue.rows("VACUUM ANALYZE jobs");
+}
+
+test.for(SIZES.flatMap((size) => ["fresh", "stale"].map((statistics) => [size, statistics] as const)))(
+  "with %d rows and %s statistics no statement scans the table, sorts a backlog or squares anything, prepared or not",
+  { timeout: 600_000 },
+  async ([size, statistics]) => {
+    await fill(size, statistics);
+    for (const [name, statement] of Object.entries(STATEMENTS)) {
+      // It fails where there is no such job, as it should.
+      if (size === 0 && name === "settleStatement") continue;
+      for (const generic of [false, true]) {
+        const steps = await planOf(client, statement, generic);
+        const scanned = steps.filter(({ type, of }) => type.includes("Seq Scan") && of === "jobs");
+        const most = Math.max(...steps.map(({ rows }) => rows));
+        // A table of a page or two is read whole, and rightly.
+        expect({ name, generic, scanned: size === 0 ? [] : scanned }).toEqual({ name, generic, scanned: [] });
+        expect({ name, generic, most: Math.max(most, MOST_ROWS) }).toEqual({
+          name,
+          generic,
+          most: MOST_ROWS,
+        });
+      }
+    }
+  },
+);
