@@ -17,15 +17,15 @@ test("the table has medians, ranges, and the median of each repetition's own rat
 });
 
 test("another setting of pqrun has a line of its own, against the same peers", () => {
-  const wide = { ...PQRUN, label: "pqrun, maxBuffer 2,000" };
+  const narrow = { ...PQRUN, label: "pqrun, maxBuffer 1,000" };
   const result = resultOf("drain-100", RATE, [
     [PQRUN, [200]],
     [GRAPHILE, [100]],
-    [wide, [250]],
+    [narrow, [250]],
   ]);
   expect(table([result]).split("\n").slice(2)).toEqual([
     "| rate | 200 | 100<br>**2.00×** |  |  |",
-    "| – pqrun, maxBuffer 2,000 | 250 | **2.50×** |  |  |",
+    "| – pqrun, maxBuffer 1,000 | 250 | **2.50×** |  |  |",
   ]);
 });
 
