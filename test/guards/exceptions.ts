@@ -14,8 +14,6 @@ const NO_WAIT =
   "SKIP LOCKED waits for nobody, so no order of locks can be part of a deadlock: it only walks the index";
 const HELD =
   "redundant: held has locked the row in its newest version, and that was RUNNING; it stands so that the fence is whole where it is read";
-const BOTH_LIMITS =
-  "redundant while the other LIMIT stands: each by itself stops at nothing where nothing is asked for";
 const REFUSED = "PostgreSQL refuses the statement without it: no unique index fits";
 const IN_ORDER = "the rows come in this order out of the plan that there is; SQL does not promise it";
 
@@ -32,17 +30,22 @@ export const EXCEPTIONS: readonly Exception[] = [
     reason: "redundant: the branches before it have taken the other outcomes, of which there are five in all",
   },
   {
+    part: "turn handled",
+    text: "LIMIT (SELECT json_array_length($2::text::json))",
+    reason: "guides the planner: there are no more than that, and without it a hundred are expected",
+  },
+  {
     part: "turn candidates",
-    text: "LIMIT CASE WHEN $3::text::int4 + $4::text::int4 > 0 THEN $3::text::int4 + $4::text::int4 + 1 ELSE 0 END",
+    text: "LIMIT (SELECT n FROM wanted)",
     which: 1,
     reason:
       "guides the planner: the outer LIMIT stops the walk, this one tells that a lane is short and need not be sorted",
   },
   {
     part: "turn candidates",
-    text: "$3::text::int4 + $4::text::int4 > 0",
-    becomes: "true",
-    reason: BOTH_LIMITS,
+    text: "LIMIT ${MOST_CANDIDATES}",
+    reason:
+      "guides the planner: nobody may ask for as many, and without it a tenth of the backlog is expected",
   },
   {
     part: "turn",

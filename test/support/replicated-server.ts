@@ -15,6 +15,8 @@ import { openTcpProxy } from "./tcp-proxy.ts";
 export interface ReplicatedServer extends AsyncDisposable {
   /** Of whoever is, or is to be, the primary. */
   readonly url: string;
+  /** Of the replica itself. */
+  readonly replicaUrl: string;
   /**
    * Ends the primary, promotes its replica and gives that a replica of its own.
    *
@@ -49,6 +51,9 @@ export async function replicatedServer(binaries: PostgresBinaries): Promise<Repl
   url.port = String(proxy.port);
   return {
     url: url.href,
+    get replicaUrl() {
+      return replica.url;
+    },
     failOver: async (how, beforePromotion, onPromoted) => {
       const old = primary;
       await old[how]();
