@@ -1,6 +1,8 @@
 /** PostgreSQL's pages, unless it was built with others. */
 const PAGE_BYTES = 8_192;
-/** By how much a table must have grown, or shrunk, for its plans to be made anew. */
+/** Up to here it makes no difference how a table is read. */
+const SMALL_PAGES = 8;
+/** By how much a table must have grown beyond that, or shrunk, for its plans to be made anew. */
 const STEP = 4;
 
 /**
@@ -22,12 +24,14 @@ export class SizedText {
 
   /** The text for a table of the size that was last learned. */
   get text(): string {
-    return this.#step === 0 ? this.#text : `${this.#text}\n-- up to ${String(STEP ** this.#step)} pages`;
+    return this.#step === 0
+      ? this.#text
+      : `${this.#text}\n-- up to ${String(SMALL_PAGES * STEP ** this.#step)} pages`;
   }
 
   /** Learns the table's size in bytes. */
   learn(bytes: number): void {
-    const pages = Math.max(1, bytes / PAGE_BYTES);
-    this.#step = Math.ceil(Math.log(pages) / Math.log(STEP));
+    const times = Math.max(1, bytes / PAGE_BYTES / SMALL_PAGES);
+    this.#step = Math.ceil(Math.log(times) / Math.log(STEP));
   }
 }

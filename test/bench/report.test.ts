@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { figure, ratioFigure, spreadText } from "../../bench/figures.ts";
 import { goals, goalsTable, met } from "../../bench/goals.ts";
 import { Results } from "../../bench/results.ts";
+import { withSummary } from "../../bench/summary.ts";
 import { table } from "../../bench/table.ts";
 import { GRAPHILE, PQRUN, RATE, resultOf } from "./result.ts";
 
@@ -58,6 +59,40 @@ test("a goal of less is not met by more", () => {
 test("what was not measured is no goal met", () => {
   expect(goals(new Results([])).map(met)).not.toContain(true);
   expect(goalsTable(new Results([])).split("\n")).toHaveLength(2);
+});
+
+test("README's table has medians and ratios, and says where a peer is ahead", () => {
+  const p50 = { metric: "p50", title: "p50", better: "lower" } as const;
+  const report = {
+    startedAt: new Date("2026-01-02"),
+    machine: {
+      cores: 2,
+      processor: "P",
+      memoryGib: 1,
+      node: "v24",
+      versions: { "graphile-worker": "0.18.0" },
+    },
+    postgres: { version: "18", settings: {} },
+    setUp: {},
+    repetitions: 1,
+    scale: 1,
+    results: [
+      resultOf("drain-100", RATE, [
+        [PQRUN, [200]],
+        [GRAPHILE, [100]],
+      ]),
+      resultOf("latency", p50, [
+        [PQRUN, [3]],
+        [GRAPHILE, [2]],
+      ]),
+    ],
+  };
+  const readme = withSummary("a\n<!-- benchmark -->\nold\n<!-- /benchmark -->\nz", report);
+  expect(readme).toMatch(/^a\n<!-- benchmark -->\n[^]+\n<!-- \/benchmark -->\nz$/);
+  expect(readme).not.toContain("old");
+  expect(readme).toContain("| | pqrun | graphile-worker 0.18.0 | pg-boss | BullMQ |");
+  expect(readme).toContain("| run no-op jobs, 100 slots, jobs/s | 200 | 100 (2.00×) |  |  |");
+  expect(readme).toContain("A peer is ahead: graphile-worker in “idle, enqueue to start, p50, ms”.");
 });
 
 test("figures are read by people", () => {

@@ -68,9 +68,9 @@ test("its text changes where the table is four times as large, and back", () => 
     sized.learn(pages * 8_192);
     return sized.text;
   };
-  expect([0, 1].map(textAt)).toEqual(["SELECT 1", "SELECT 1"]);
-  expect(textAt(4)).toBe("SELECT 1\n-- up to 4 pages");
-  expect(textAt(5)).toBe("SELECT 1\n-- up to 16 pages");
-  expect(textAt(12_500)).toBe("SELECT 1\n-- up to 16384 pages");
+  expect([0, 8].map(textAt)).toEqual(["SELECT 1", "SELECT 1"]);
+  expect(textAt(32)).toBe("SELECT 1\n-- up to 32 pages");
+  expect(textAt(33)).toBe("SELECT 1\n-- up to 128 pages");
+  expect(textAt(12_500)).toBe("SELECT 1\n-- up to 32768 pages");
   expect(textAt(1)).toBe("SELECT 1");
 });
