@@ -12,8 +12,8 @@ const MAX_SHARED = 500;
 const MAX_SHARED_CHARACTERS = 1_048_576;
 
 /**
- * Concurrent enqueues share a statement: the first leaves at once, those that
- * come while it is under way leave together when it is back. Each caller's
+ * Concurrent enqueues share a statement: those of one moment leave together at
+ * once, those that come while it is under way when it is back. Each caller's
  * promise settles after its own row's commit. Only for connections that outlive
  * a request, and for jobs without dedupe keys, which wait for nobody's transaction.
  */
@@ -37,6 +37,9 @@ export class CoalescingEnqueue {
 
   async #drain(): Promise<void> {
     this.#underWay = true;
+    // Callers whose answers have just come call again together, each in a microtask of this same round: the first of
+    // them must not leave alone, with the others waiting for it.
+    await Promise.resolve();
     while (this.#waiting.length > 0) {
       await this.#writeTogether(this.#waiting.splice(0, shareable(this.#waiting)));
     }

@@ -25,7 +25,7 @@ import type { Retried } from "./retry.ts";
 import { send } from "./send.ts";
 import { asLeaseLost, settleOrFailStatement, settleOrFailText } from "./settle-or-fail.ts";
 import type { Due, Settlement, SettlementAnswer } from "./settlement.ts";
-import { SizedText } from "./sized-text.ts";
+import { sizedText } from "./sized-text.ts";
 import { sqlState } from "./sql-state.ts";
 import { readStats, statsStatement, statsText } from "./stats.ts";
 import type { Stats } from "./stats.ts";
@@ -68,8 +68,8 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
   readonly parse: (text: string) => unknown;
   readonly #options: StoreOptions<J>;
   readonly #executor: SqlExecutor<Tx>;
-  readonly #texts: Readonly<Record<"extend" | "find" | "settleOrFail", string>>;
-  readonly #turnText: SizedText;
+  readonly #texts: Readonly<Record<"turn" | "extend" | "find" | "settleOrFail", string>>;
+  #tableBytes = 0;
 
   /** Constructing does nothing but check: it may stand at a module's top level. @throws InvalidInputError */
   constructor(executor: SqlExecutor<Tx>, options: StoreOptions<J> = {}, inTransaction = false) {
@@ -78,8 +78,8 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
     this.parse = options.parse ?? parsePayload;
     this.#options = options;
     this.#executor = executor;
-    this.#turnText = new SizedText(turnText(names));
     this.#texts = {
+      turn: turnText(names),
       extend: extendText(names),
       find: findPickUpText(names),
       settleOrFail: settleOrFailText(names),
@@ -103,9 +103,9 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
 
   /** One round trip of a runner: settles, reaps and picks up. */
   async turn(request: TurnRequest, options: QueryOptions = {}): Promise<TurnAnswer> {
-    const statement = turnStatement(this.#turnText.text, request);
+    const statement = turnStatement(sizedText(this.#texts.turn, this.#tableBytes), request);
     const answer = readTurn(await send(this.connection, "turn", statement, options), request);
-    this.#turnText.learn(answer.tableBytes);
+    this.#tableBytes = answer.tableBytes;
     return answer;
   }
 

@@ -141,8 +141,8 @@ handled AS MATERIALIZED (
    -- No more than there are: a list is taken for a hundred rows otherwise. By a subselect it is taken for ten.
    LIMIT (SELECT json_array_length($2::text::json))
 ),
--- One more than there is room for tells whether more is due.
-wanted AS (SELECT CASE WHEN $3::text::int4 + $4::text::int4 > 0 THEN $3::text::int4 + $4::text::int4 + 1 ELSE 0 END AS n),
+-- One more than there is room for tells whether more is due; where there is none, nothing is looked at.
+wanted AS (SELECT (n + sign(n))::int4 AS n FROM (SELECT $3::text::int4 + $4::text::int4) room (n)),
 candidates AS MATERIALIZED (
   SELECT c.*
     FROM handled h
@@ -183,7 +183,7 @@ ranked AS (
 chosen AS MATERIALIZED (
   SELECT r.*
     FROM ranked r
-   WHERE r.place <= $3::text::int4 + $4::text::int4
+   WHERE r.place < (SELECT n FROM wanted)
      -- A job that killed its worker must not take a buffer of neighbours with it, least of all their only attempt.
      AND (r.place <= $3::text::int4 OR r.attempts = 0 AND r.max_attempts > 1)
      -- And one that may do so again takes no neighbours at all: the pick-up ends before it, or with it.

@@ -7,7 +7,6 @@ import type { Logger } from "../core/logger.ts";
 import type { BackoffPolicy } from "../core/policies.ts";
 import type { Settlement } from "../core/settlement.ts";
 import { issuesText } from "../core/standard-schema.ts";
-import type { StandardSchema } from "../core/standard-schema.ts";
 import type { PgJobStore } from "../core/store.ts";
 import { conclude } from "./conclude.ts";
 import type { Ending } from "./conclude.ts";
@@ -96,10 +95,8 @@ export class JobRun {
 
   /** The handler's signal. */
   get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      this.#controller = new AbortController();
-      if (this.#reason !== undefined) this.#controller.abort(this.#reason);
-    }
+    this.#controller ??= new AbortController();
+    if (this.#reason !== undefined) this.#controller.abort(this.#reason);
     return this.#controller.signal;
   }
 
@@ -148,17 +145,25 @@ async function runHandler(
 ): Promise<Ending> {
   try {
     const contract = contractOf(store, job.type);
-    let payload = readPayload(store, job);
-    if (!("refusal" in payload) && contract?.payload !== undefined) {
-      payload = await validatePayload(contract.payload, payload.value);
-      // A validator may take its time: what was aborted meanwhile must not start.
+    let payload: unknown;
+    try {
+      payload = store.parse(job.payloadText);
+    } catch (error) {
+      return { kind: "refused", error };
+    }
+    if (contract?.payload !== undefined) {
+      const validated = await contract.payload["~standard"].validate(payload);
+      // A payload that is wrong will be wrong again; a validator that throws may not.
+      if (validated.issues !== undefined)
+        return { kind: "refused", error: mismatch("payload", validated.issues, payload) };
+      payload = validated.value;
+      // It may take its time: what was aborted meanwhile must not start.
       run.signal.throwIfAborted();
     }
-    if ("refusal" in payload) return { kind: "refused", error: payload.refusal };
     const handler = handlers.get(job.type);
     if (handler === undefined) throw new Error(`no handler for the type ${job.type}`);
     const returned = await handler({
-      payload: payload.value,
+      payload,
       job,
       get signal() {
         return run.signal;
@@ -182,26 +187,12 @@ function contractOf(store: PgJobStore<JobContracts>, type: string): JobContract 
   return jobs !== undefined && Object.hasOwn(jobs, type) ? jobs[type] : undefined;
 }
 
-type Payload = { readonly value: unknown } | { readonly refusal: unknown };
-
-/** A payload that is wrong will be wrong again; a validator that throws may not. */
-function readPayload(store: PgJobStore<JobContracts>, job: PickedUpJob): Payload {
-  try {
-    return { value: store.parse(job.payloadText) };
-  } catch (refusal) {
-    return { refusal };
-  }
-}
-
-async function validatePayload(schema: StandardSchema, parsed: unknown): Promise<Payload> {
-  const validated = await schema["~standard"].validate(parsed);
-  if (validated.issues === undefined) return { value: validated.value };
-  const refusal = new InvalidInputError(
-    "payload",
-    `what its schema says (${issuesText(validated.issues)})`,
-    parsed,
-  );
-  return { refusal };
+function mismatch(
+  field: string,
+  issues: Parameters<typeof issuesText>[0],
+  value: unknown,
+): InvalidInputError {
+  return new InvalidInputError(field, `what its schema says (${issuesText(issues)})`, value);
 }
 
 /** The work is done, and a result that can't be stored must not have it done again. */
@@ -212,13 +203,7 @@ async function encodeResult(
 ): Promise<{ readonly resultText: string | null; readonly note?: string }> {
   try {
     const validated = await contract?.result?.["~standard"].validate(returned);
-    if (validated?.issues !== undefined) {
-      throw new InvalidInputError(
-        "result",
-        `what its schema says (${issuesText(validated.issues)})`,
-        returned,
-      );
-    }
+    if (validated?.issues !== undefined) throw mismatch("result", validated.issues, returned);
     return { resultText: encodeJson(returned, "result", RESULT_LIMITS) };
   } catch (error) {
     return { resultText: null, note: errorText(error, redact, "the result was not stored: ") };

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 
 import { pgExecutor } from "../../src/adapters/pg.ts";
 import type { Settlement } from "../../src/core/settlement.ts";
-import { SizedText } from "../../src/core/sized-text.ts";
+import { sizedText } from "../../src/core/sized-text.ts";
 import { PgJobStore } from "../../src/core/store.ts";
 import { serverMajor } from "../support/postgres.ts";
 import { pickUpOf, testQueue } from "../support/queue.ts";
@@ -63,14 +63,10 @@ test("a plan that was kept while the table was empty is not used when it has gro
 });
 
 test("its text changes where the table is four times as large, and back", () => {
-  const sized = new SizedText("SELECT 1");
-  const textAt = (pages: number): string => {
-    sized.learn(pages * 8_192);
-    return sized.text;
-  };
+  const textAt = (pages: number): string => sizedText("SELECT 1", pages * 8_192);
   expect([0, 8].map(textAt)).toEqual(["SELECT 1", "SELECT 1"]);
-  expect(textAt(32)).toBe("SELECT 1\n-- up to 32 pages");
-  expect(textAt(33)).toBe("SELECT 1\n-- up to 128 pages");
-  expect(textAt(12_500)).toBe("SELECT 1\n-- up to 32768 pages");
+  expect(textAt(32)).toBe("SELECT 1\n-- size 1");
+  expect(textAt(33)).toBe("SELECT 1\n-- size 2");
+  expect(textAt(12_500)).toBe("SELECT 1\n-- size 6");
   expect(textAt(1)).toBe("SELECT 1");
 });
