@@ -44,7 +44,8 @@ export async function cutOnce(
   assert.ok(trace.runs <= 1, `the statement was sent ${trace.runs} times`);
   const wholeAnswer =
     cut.direction === "toClient" && cut.point === "after" && cut.index === messages.toClient.length - 1;
-  if (wholeAnswer) assert.equal(seen.heard, "answered", String(error));
+  // A reset takes along what its receiver has not read yet: a whole answer may still be none.
+  if (wholeAnswer) assert.notEqual(seen.heard, "refused", String(error));
   else assert.notEqual(seen.heard, "answered", "it was answered without an answer");
   // The server has what reached it whole, and carries it out whatever becomes of its client.
   const open = driver.cancels && cut.direction === "toServer" && trace.commits;
