@@ -60,7 +60,8 @@ test("a plan that was kept while the table was empty is not used when it has gro
     "SELECT seq_tup_read::int AS scanned FROM pg_stat_xact_user_tables WHERE relname = 'jobs'",
   );
   await client.query("ROLLBACK");
-  expect(rows).toEqual([{ scanned: 0 }]);
+  // Eighty-five times with the plan of before. PostgreSQL 12, without statistics, scans once or twice on its own.
+  expect(rows[0]?.scanned).toBeLessThanOrEqual(3 * 30_000);
 });
 
 test("its text changes where the table is four times as large, and back", () => {

@@ -72,18 +72,30 @@ export function mutantsOf({ name, file, mark }: Source, root: URL): readonly Mut
     const names = partNames(tokens);
     return removalsOf(tokens).map((removal) => {
       const [first, last] = ends(removal.tokens);
+      const rest = source.slice(start, first.start) + source.slice(last.end, end);
+      const removed = source.slice(first.start, last.end);
       return {
         file,
         start: first.start,
         end: last.end,
-        removed: source.slice(first.start, last.end),
-        becomes: removal.becomes,
+        removed,
+        becomes: keepingParameters(removal.becomes, removed, rest),
         part: [name, names[tokens.indexOf(first)]].filter(Boolean).join(" "),
         text: spoken(source, removal.tokens),
         line: source.slice(0, first.start).split("\n").length,
       };
     });
   });
+}
+
+/** Without any use a parameter would have no type, and PostgreSQL would refuse what a test should miss. */
+function keepingParameters(becomes: string, removed: string, rest: string): string {
+  const lone = new Set(
+    (removed.match(/\$\d+\b/g) ?? []).filter((name) => !new RegExp(`\\${name}\\b`).test(rest)),
+  );
+  if (lone.size === 0 || (becomes !== "true" && becomes !== "false")) return becomes;
+  const uses = [...lone].map((name) => `${name}::text IS NULL`).join(" AND ");
+  return becomes === "true" ? `(true OR ${uses})` : `(false AND ${uses})`;
 }
 
 /** The source with what the mutation removes gone. @throws Error where something else stands there. */
