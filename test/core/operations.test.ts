@@ -73,3 +73,16 @@ test("a list has what was asked for: states, types and what came before an id, t
   expect(await listed({ types: ["a", "b"], statuses: ["READY"] })).toEqual([b, a]);
   expect(await listed({ statuses: ["DONE"] })).toEqual([done]);
 });
+
+test("stats tells the age of this table, and of no other", async () => {
+  const age = async (): Promise<number> => {
+    const [row] = await queue.rows(
+      "SELECT age(relfrozenxid) AS n FROM pg_class WHERE oid = 'jobs'::regclass",
+    );
+    return Number(row?.["n"]);
+  };
+  const before = await age();
+  const { tableAge } = await queue.store.stats();
+  expect(tableAge).toBeGreaterThanOrEqual(before);
+  expect(tableAge).toBeLessThanOrEqual(await age());
+});
