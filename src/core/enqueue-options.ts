@@ -1,8 +1,10 @@
 import type { JobContract, JobDefaults } from "./contract.ts";
 import type { CheckedJob } from "./enqueue.ts";
 import { InvalidInputError } from "./errors.ts";
+import { USUAL } from "./job.ts";
 import { PAYLOAD_LIMITS, encodePayload } from "./json.ts";
 import { issuesText } from "./standard-schema.ts";
+import type { StandardSchema } from "./standard-schema.ts";
 
 /** How one job is to be enqueued. */
 export interface EnqueueOptions extends JobDefaults {
@@ -28,31 +30,30 @@ export const MAX_TYPE_LENGTH = 256;
 /** Most characters of a dedupe key: an index row of PostgreSQL holds 2,704 bytes. */
 export const MAX_KEY_LENGTH = 512;
 
-const DEFAULT_MAX_ATTEMPTS = 5;
 const MAX_PAYLOAD_BYTES = 8_388_608;
 const MAX_PAYLOAD_DEPTH = 1_000;
 const INT4 = { min: -2_147_483_648, max: 2_147_483_647 };
 
 /**
- * One job, checked, with its contract's defaults. `field` is how the caller
- * knows the job: empty, or `jobs[3].`.
+ * One job, checked but for its contract's schema, with its contract's defaults.
+ * `field` is how the caller knows the job: empty, or `jobs[3].`.
  *
  * @throws InvalidInputError naming what is wrong. Nothing has been sent then.
  */
-export async function checkJob(
+export function checkJob(
   type: unknown,
   payload: unknown,
   options: EnqueueOptions,
   contract: JobContract | undefined,
   limits: PayloadLimits,
   field = "",
-): Promise<CheckedJob> {
+): CheckedJob {
   checkText(`${field}type`, type, MAX_TYPE_LENGTH);
   const { dedupeKey, runAfter } = options;
   if (dedupeKey !== undefined) checkText(`${field}dedupeKey`, dedupeKey, MAX_KEY_LENGTH);
-  const priority = options.priority ?? contract?.priority ?? 0;
+  const priority = options.priority ?? contract?.priority ?? USUAL.priority;
   checkInteger(`${field}priority`, priority, INT4.min);
-  const maxAttempts = options.maxAttempts ?? contract?.maxAttempts ?? DEFAULT_MAX_ATTEMPTS;
+  const maxAttempts = options.maxAttempts ?? contract?.maxAttempts ?? USUAL.maxAttempts;
   checkInteger(`${field}maxAttempts`, maxAttempts, 1);
   const timeoutSeconds = options.timeoutSeconds ?? contract?.timeoutSeconds ?? null;
   if (timeoutSeconds !== null) checkInteger(`${field}timeoutSeconds`, timeoutSeconds, 1);
@@ -61,7 +62,6 @@ export async function checkJob(
     maxBytes: limits.maxPayloadBytes ?? PAYLOAD_LIMITS.maxBytes,
     maxDepth: limits.maxPayloadDepth ?? PAYLOAD_LIMITS.maxDepth,
   });
-  await checkContract(contract, payload, `${field}payload`);
   return {
     type,
     payloadText,
@@ -73,13 +73,9 @@ export async function checkJob(
   };
 }
 
-async function checkContract(
-  contract: JobContract | undefined,
-  payload: unknown,
-  field: string,
-): Promise<void> {
-  if (contract?.payload === undefined) return;
-  const { issues } = await contract.payload["~standard"].validate(payload);
+/** @throws InvalidInputError where the schema refuses the payload. */
+export async function checkSchema(schema: StandardSchema, payload: unknown, field: string): Promise<void> {
+  const { issues } = await schema["~standard"].validate(payload);
   if (issues !== undefined) {
     throw new InvalidInputError(field, `what its schema says (${issuesText(issues)})`, payload);
   }

@@ -6,6 +6,9 @@ export const JOB_STATUSES = ["READY", "RUNNING", "DONE", "FAILED", "CANCELLED"] 
 /** One of {@link JOB_STATUSES}. */
 export type JobStatus = (typeof JOB_STATUSES)[number];
 
+/** What most jobs have: it is not sent for each of them, in either direction. */
+export const USUAL = { priority: 0, maxAttempts: 5, attempts: 1, outcome: "done" } as const;
+
 /** The right to settle one attempt. `lockedBy` carries a nonce of its pick-up, so no two attempts share a fence. */
 export interface Fence {
   /** An int8 as text: JavaScript's numbers end at 2^53. */
@@ -64,19 +67,28 @@ export const NEVER_CACHED = "-- now(): not to be answered from a cache";
 
 /** A row's columns in order, each text or null: the only place that looks into a driver's rows. */
 export function cells(row: SqlRow): readonly (string | null)[] {
-  return Object.values(row).map(cell);
+  const values = Object.values(row);
+  // Mostly it is all text, and no second list is made for that.
+  return values.every(isText) ? values : values.map(cell);
+}
+
+function isText(value: unknown): value is string | null {
+  return typeof value === "string" || value === null;
 }
 
 function cell(value: unknown): string | null {
-  if (typeof value === "string" || value === null) return value;
+  if (isText(value)) return value;
   if (value === undefined) return null;
   // A driver told to parse even text hands over something else; as text again it is what it was.
   return typeof value === "bigint" ? value.toString() : JSON.stringify(value);
 }
 
+/** Half of PostgreSQL's finest step: a float8 may fall short of a whole millisecond by less. */
+const HALF_A_MICROSECOND = 0.0005;
+
 /** Epoch milliseconds as a Date; an `infinity` of PostgreSQL becomes an invalid one. */
 export function dateOf(milliseconds: string | null | undefined): Date {
-  return new Date(Number(milliseconds ?? Number.NaN));
+  return new Date(Math.floor(Number(milliseconds ?? Number.NaN) + HALF_A_MICROSECOND));
 }
 
 /** As {@link dateOf}, where the column may be null. */

@@ -20,6 +20,9 @@ export const PAYLOAD_LIMITS: JsonLimits = Object.freeze({
 /** Bounds of a result: as a payload's, but what JSON leaves out is left out. */
 export const RESULT_LIMITS: JsonLimits = Object.freeze({ ...PAYLOAD_LIMITS, absent: "omit" });
 
+/** Of one UTF-16 unit, in UTF-8. */
+const MOST_BYTES = 3;
+
 const utf8 = new TextEncoder();
 
 /** The bytes of `text` in UTF-8. */
@@ -37,9 +40,8 @@ export function byteLength(text: string): number {
 export function encodeJson(value: unknown, field: string, limits: JsonLimits): string {
   const text = encode(value, field, 0, limits);
   if (text === undefined) throw new InvalidInputError(field, "a JSON value", value);
-  const bytes = byteLength(text);
-  if (bytes > limits.maxBytes) {
-    throw new InvalidInputError(field, `at most ${limits.maxBytes} bytes of JSON`, bytes);
+  if (MOST_BYTES * text.length > limits.maxBytes && byteLength(text) > limits.maxBytes) {
+    throw new InvalidInputError(field, `at most ${limits.maxBytes} bytes of JSON`, byteLength(text));
   }
   return text;
 }

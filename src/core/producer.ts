@@ -1,6 +1,6 @@
 import { CoalescingEnqueue } from "./coalesce.ts";
 import type { InputOf, JobContract, JobContracts, JobName, UntypedJobs } from "./contract.ts";
-import { checkJob, checkLimits } from "./enqueue-options.ts";
+import { checkJob, checkLimits, checkSchema } from "./enqueue-options.ts";
 import type { EnqueueOptions, PayloadLimits } from "./enqueue-options.ts";
 import { enqueueDedupedText, enqueueStatement, enqueueText, readEnqueued } from "./enqueue.ts";
 import type { CheckedJob, EnqueueTexts, Enqueued } from "./enqueue.ts";
@@ -81,7 +81,7 @@ export class JobProducer<J extends JobContracts = UntypedJobs, Tx = never> {
     payload: InputOf<J[N]>,
     options: EnqueueOptions = {},
   ): Promise<Enqueued> {
-    const job = await checkJob(type, payload, options, this.#contract(type, "type"), this.options);
+    const job = await this.#checked(type, payload, options);
     // A job with a key may have to wait for a rival's transaction, and nobody else's should wait with it.
     if (this.#coalescing !== undefined && job.dedupeKey === null) return await this.#coalescing.enqueue(job);
     const [enqueued] = await this.#askAgain([job], await this.#write([job]));
@@ -103,8 +103,14 @@ export class JobProducer<J extends JobContracts = UntypedJobs, Tx = never> {
     }
     const checked: CheckedJob[] = [];
     let bytes = 0;
-    for (const [index, entry] of jobs.entries()) {
-      const job = await this.#checkEntry(entry, `jobs[${index}]`);
+    for (const [index, entry] of (jobs as readonly unknown[]).entries()) {
+      if (typeof entry !== "object" || entry === null) {
+        throw new InvalidInputError(`jobs[${index}]`, "a job: its type, its payload and its options", entry);
+      }
+      const { type, payload, ...options } = entry as EnqueueOptions & Record<"type" | "payload", unknown>;
+      const checking = this.#checked(type, payload, options, `jobs[${index}].`);
+      // Ten thousand promises for nothing would be a third of the work.
+      const job = checking instanceof Promise ? await checking : checking;
       bytes += byteLength(job.payloadText);
       if (bytes > MAX_BYTES_PER_CALL) {
         throw new InvalidInputError("jobs", `at most ${MAX_BYTES_PER_CALL} bytes of payloads`, jobs);
@@ -131,7 +137,7 @@ export class JobProducer<J extends JobContracts = UntypedJobs, Tx = never> {
     payload: InputOf<J[N]>,
     options: EnqueueOptions = {},
   ): Promise<SqlStatement> {
-    const job = await checkJob(type, payload, options, this.#contract(type, "type"), this.options);
+    const job = await this.#checked(type, payload, options);
     return enqueueStatement(this.#texts, [job]);
   }
 
@@ -164,13 +170,17 @@ export class JobProducer<J extends JobContracts = UntypedJobs, Tx = never> {
     return this.#executor.with(tx);
   }
 
-  async #checkEntry(entry: unknown, field: string): Promise<CheckedJob> {
-    if (typeof entry !== "object" || entry === null) {
-      throw new InvalidInputError(field, "a job: its type, its payload and its options", entry);
-    }
-    const { type, payload, ...options } = entry as EnqueueOptions & Record<"type" | "payload", unknown>;
-    const contract = this.#contract(type, `${field}.type`);
-    return await checkJob(type, payload, options, contract, this.options, `${field}.`);
+  /** At once, but for a contract with a schema: that may take its time. */
+  #checked(
+    type: unknown,
+    payload: unknown,
+    options: EnqueueOptions,
+    field = "",
+  ): CheckedJob | Promise<CheckedJob> {
+    const contract = this.#contract(type, `${field}type`);
+    const job = checkJob(type, payload, options, contract, this.options, field);
+    if (contract?.payload === undefined) return job;
+    return checkSchema(contract.payload, payload, `${field}payload`).then(() => job);
   }
 
   #contract(type: unknown, field: string): JobContract | undefined {

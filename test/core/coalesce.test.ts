@@ -2,13 +2,14 @@ import { expect, test } from "vitest";
 
 import { pgExecutor } from "../../src/adapters/pg.ts";
 import type { SqlStatement } from "../../src/core/executor.ts";
+import { arrayOf } from "../support/array-text.ts";
 import { around, noting } from "../support/between.ts";
 import { testQueue } from "../support/queue.ts";
 
 const queue = await testQueue();
 
 const many = (count: number): number[] => Array.from({ length: count }, (_, n) => n);
-const jobsOf = ({ params }: SqlStatement): unknown[] => JSON.parse(params[0] ?? "") as unknown[];
+const jobsOf = ({ params }: SqlStatement): readonly unknown[] => arrayOf(params[0]);
 
 test("enqueues of one moment share a statement, and so do those that come while it is under way", async () => {
   const sent: SqlStatement[] = [];
