@@ -1,3 +1,6 @@
+import { arrayLiteral } from "./array-literal.ts";
+import type { Element } from "./array-literal.ts";
+import { USUAL } from "./job.ts";
 import type { Fence, JobStatus } from "./job.ts";
 
 /** How an attempt may end. */
@@ -63,27 +66,52 @@ const MAX_DURATION_MS = 2_147_483_647;
 /** A hundred years: what is later is out of timestamptz's reach or a mistake. */
 const MAX_DELAY_MS = 3_155_760_000_000;
 
-/** The settlements as the JSON text that the turn opens. */
-export function encodeSettlements(settlements: readonly Settlement[]): string {
-  return `[${settlements.map(encodeSettlement).join(",")}]`;
+/** The settlements as the columns that the turn opens, its first ten parameters. */
+export function encodeSettlements(settlements: readonly Settlement[]): readonly string[] {
+  const holders = [...new Set(settlements.map(({ job }) => job.lockedBy))];
+  const places = new Map(holders.map((holder, index) => [holder, index + 1]));
+  const columns: readonly ((settlement: Settlement) => Element)[] = [
+    ({ job }) => job.id,
+    ({ job }) => (job.attempts === USUAL.attempts ? null : job.attempts),
+    ({ job }) => (job.lockedBy === holders[0] ? null : places.get(job.lockedBy)),
+    ({ outcome }) => (outcome === USUAL.outcome ? null : outcome),
+    ({ durationMs }) => (durationMs === null ? null : Math.round(clamp(durationMs, MAX_DURATION_MS))),
+    resultOf,
+    errorOf,
+    waitOf,
+    dueOf,
+  ];
+  return [...columns.map((column) => arrayLiteral(settlements.map(column))), arrayLiteral(holders)];
 }
 
-function encodeSettlement(settlement: Settlement): string {
-  const { job, outcome, durationMs } = settlement;
-  const fields: Record<string, string | number> = { i: job.id, a: job.attempts, l: job.lockedBy, o: outcome };
-  if (durationMs !== null) fields["d"] = Math.round(clamp(durationMs, MAX_DURATION_MS));
-  if (outcome === "done") {
-    if (settlement.note !== undefined) fields["e"] = settlement.note;
-    const open = JSON.stringify(fields).slice(0, -1);
-    return settlement.resultText === null ? `${open}}` : `${open},"r":${settlement.resultText}}`;
+/** JSON's null is stored as none, as an absent result is. */
+function resultOf(settlement: Settlement): Element {
+  return settlement.outcome === "done" && settlement.resultText !== "null" ? settlement.resultText : null;
+}
+
+function errorOf(settlement: Settlement): Element {
+  switch (settlement.outcome) {
+    case "done":
+      return settlement.note;
+    case "retry":
+    case "fail":
+      return settlement.error;
+    case "snooze":
+    case "release":
+      return null;
   }
-  if (outcome === "retry" || outcome === "fail") fields["e"] = settlement.error;
-  if (outcome === "retry" || outcome === "snooze") {
-    const { due } = settlement;
-    if (typeof due === "number") fields["w"] = clamp(due, MAX_DELAY_MS);
-    else fields["t"] = clamp(due.getTime(), Number.MAX_SAFE_INTEGER);
-  }
-  return JSON.stringify(fields);
+}
+
+function waitOf(settlement: Settlement): Element {
+  return "due" in settlement && typeof settlement.due === "number"
+    ? clamp(settlement.due, MAX_DELAY_MS)
+    : null;
+}
+
+function dueOf(settlement: Settlement): Element {
+  return "due" in settlement && typeof settlement.due !== "number"
+    ? clamp(settlement.due.getTime(), Number.MAX_SAFE_INTEGER)
+    : null;
 }
 
 function clamp(value: number, max: number): number {

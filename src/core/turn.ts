@@ -1,5 +1,6 @@
+import { arrayLiteral } from "./array-literal.ts";
 import type { SqlRow, SqlStatement } from "./executor.ts";
-import { cells, dateOf, isJobStatus, numberOrNull } from "./job.ts";
+import { USUAL, cells, dateOf, isJobStatus, numberOrNull } from "./job.ts";
 import type { JobStatus, PickedUpJob } from "./job.ts";
 import { encodeSettlements, settlementKey } from "./settlement.ts";
 import type { Settlement, SettlementAnswer, Verdict } from "./settlement.ts";
@@ -84,8 +85,8 @@ export interface TurnAnswer {
   /** Milliseconds until the next job is due, or null. Known where nothing more is due. */
   readonly nextDueInMs: number | null;
   /**
-   * Milliseconds until the next lease that the caller doesn't hold ends, or null. Known where nothing more is due;
-   * a Python worker's row counts where the turn reaps, since only a reap says how long such a row may stand.
+   * Milliseconds until the next lease that the caller doesn't hold ends, or null. Known to a turn that picks up or
+   * reaps, where nothing more is due; a Python worker's row counts where the turn reaps, since only a reap says how long such a row may stand.
    */
   readonly nextLeaseEndInMs: number | null;
   /**
@@ -108,7 +109,7 @@ export function turnStatement(text: string, request: TurnRequest): SqlStatement 
   return {
     text,
     params: [
-      encodeSettlements(settlements),
+      ...encodeSettlements(settlements),
       JSON.stringify(pickUp === undefined ? [] : encodePlaces(pickUp)),
       String(pickUp?.slots ?? 0),
       String(pickUp?.buffer ?? 0),
@@ -119,7 +120,7 @@ export function turnStatement(text: string, request: TurnRequest): SqlStatement 
       String(pickUp?.marginMs ?? 0),
       String(reap === undefined ? 0 : (reap.limit ?? REAP_LIMIT)),
       String(reap?.staleTimeoutSeconds ?? 0),
-      JSON.stringify(running),
+      arrayLiteral(running),
       guard?.worker ?? null,
       String(guard?.forMs ?? 0),
       probe ?? null,
@@ -144,18 +145,19 @@ type Cells = readonly (string | null)[];
 /** Reads the answer to {@link turnStatement}. */
 export function readTurn(rows: readonly SqlRow[], { settlements = [], pickUp }: TurnRequest): TurnAnswer {
   const table = rows.map(cells);
-  const [, picked, more, dueElsewhere, nextDue, nextLeaseEnd, oldest, next, bytes] =
+  const [, more, dueElsewhere, nextDue, nextLeaseEnd, oldest, next, bytes] =
     table.find(([kind]) => kind === "turn") ?? [];
-  const running = new Set(picked?.split(","));
   const ofKind = (wanted: string): readonly Cells[] => table.filter((row) => row[0] === wanted);
-  const handedOut = table.filter((row) => row[0] === "job" || row[0] === "alone");
+  const handedOut = table.filter(isHandedOut).sort(byUrgency);
   const { lockedBy = "", slots = 0 } = pickUp ?? {};
   return {
-    jobs: handedOut.filter((row) => running.has(row[1] ?? "")).map((row) => readPickedUpJob(row, lockedBy)),
-    lanes: readLanes([...handedOut, ...ofKind("lane")]),
-    exhausted: handedOut
-      .filter(isExhausted)
-      .map(([, id, type]) => ({ id: id ?? "", type: type ?? "", status: "FAILED" })),
+    jobs: handedOut.filter((row) => row[0] !== "exhausted").map((row) => readPickedUpJob(row, lockedBy)),
+    lanes: readLanes(handedOut, ofKind("lane")),
+    exhausted: ofKind("exhausted").map(([, id, type]) => ({
+      id: id ?? "",
+      type: type ?? "",
+      status: "FAILED",
+    })),
     settlements: readSettlements(table, settlements),
     reaped: ofKind("reaped").map(([, id, type, status]) => readReaped(id, type, status)),
     // What is due and was not handed out is more where nothing was asked for, and locked by somebody where it was.
@@ -168,59 +170,73 @@ export function readTurn(rows: readonly SqlRow[], { settlements = [], pickUp }: 
   };
 }
 
+function isHandedOut([kind]: Cells): boolean {
+  return kind === "job" || kind === "alone" || kind === "exhausted";
+}
+
 /** A row of kind `job` or `alone`, in the order of the turn's last SELECT. */
 export function readPickedUpJob(row: Cells, lockedBy: string): PickedUpJob {
-  const [
-    kind,
-    id,
-    type,
-    payloadText,
-    attempts,
-    maxAttempts,
-    priority,
-    runAfter,
-    timeout,
-    dedupeKey,
-    created,
-  ] = row;
+  const [kind, id, type, payloadText, attempts, maxAttempts, , runAfter, timeout, dedupeKey, created] = row;
   return {
     id: id ?? "",
     type: type ?? "",
     payloadText: payloadText ?? "null",
-    // The row was read before it was updated, since only one of the two needs the payload.
-    attempts: Number(attempts) + 1,
-    maxAttempts: Number(maxAttempts),
+    attempts: Number(attempts ?? USUAL.attempts),
+    maxAttempts: Number(maxAttempts ?? USUAL.maxAttempts),
     lockedBy,
-    priority: Number(priority),
+    priority: priorityOf(row),
     runAfter: dateOf(runAfter),
     timeoutSeconds: numberOrNull(timeout),
     dedupeKey: dedupeKey ?? null,
-    createdAt: dateOf(created),
+    // Most are due from the beginning, which is told once.
+    createdAt: dateOf(created ?? runAfter),
     alone: kind === "alone",
   };
 }
 
 /** The last job of each lane, as the rows come by priority, due time and id; or the place before its first. */
-function readLanes(rows: readonly Cells[]): readonly Lane[] {
+function readLanes(rows: readonly Cells[], passedOver: readonly Cells[]): readonly Lane[] {
   const lanes = new Map<string, Lane>();
   for (let index = 0; index < rows.length; index += 1) {
     const row = rows[index];
     const after = rows[index + 1];
     // Mostly there is one lane, and only its last row counts.
     if (row === undefined || (row[2] === after?.[2] && row[6] === after?.[6])) continue;
-    const [, id, type, , , , priority, runAfter] = row;
-    lanes.set(`${priority ?? ""} ${type ?? ""}`, {
-      type: type ?? "",
-      priority: Number(priority),
-      afterDue: runAfter ?? "-infinity",
-      afterId: id ?? "",
-    });
+    lanes.set(laneKey(row), readLane(row));
+  }
+  for (const row of passedOver) {
+    if (!lanes.has(laneKey(row))) lanes.set(laneKey(row), readLane(row));
   }
   return [...lanes.values()];
 }
 
-function isExhausted(row: Cells): boolean {
-  return Number(row[4]) >= Number(row[5]);
+function laneKey(row: Cells): string {
+  return `${priorityOf(row)} ${row[2] ?? ""}`;
+}
+
+function readLane(row: Cells): Lane {
+  const [, id, type, , , , , runAfter] = row;
+  return {
+    type: type ?? "",
+    priority: priorityOf(row),
+    afterDue: runAfter ?? "-infinity",
+    afterId: id ?? "",
+  };
+}
+
+function priorityOf(row: Cells): number {
+  return Number(row[6] ?? USUAL.priority);
+}
+
+/** By priority, due time and id. Mostly they come so already, and the server has enough to do. */
+function byUrgency(a: Cells, b: Cells): number {
+  // Of two that are due for ever the difference is NaN.
+  return priorityOf(b) - priorityOf(a) || Number(a[7]) - Number(b[7]) || compareIds(a[1] ?? "", b[1] ?? "");
+}
+
+/** Beyond 2^53 numbers may be equal that are not. */
+function compareIds(a: string, b: string): number {
+  return Number(a) - Number(b) || Number(BigInt(a) - BigInt(b));
 }
 
 /** The turn names what it did not settle as DONE; the rest it only counts, as there may be a thousand. */

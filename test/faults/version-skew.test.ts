@@ -2,10 +2,11 @@ import { readFileSync } from "node:fs";
 
 import { expect, test } from "vitest";
 
-import type { SqlExecutor } from "../../src/core/executor.ts";
+import type { SqlExecutor, SqlRow } from "../../src/core/executor.ts";
 import { tableNames } from "../../src/core/identifiers.ts";
 import { turnText } from "../../src/core/turn-text.ts";
 import { drainOnce } from "../../src/runners/drain-once.ts";
+import { arrayOf } from "../support/array-text.ts";
 import { jobsByStatus } from "../support/job-rows.ts";
 import { pooledStore } from "../support/pooled-store.ts";
 import { testQueue } from "../support/queue.ts";
@@ -17,21 +18,62 @@ const queue = await testQueue();
 const OLD_TURN = readFileSync(new URL("../support/fixtures/turn-0.1.0.sql", import.meta.url), "utf8");
 const NEW_TURN = turnText(tableNames());
 
-/** Its parameters: the types' names as a list of texts, and nothing after the probe. It knew no lanes and no fast pick-up. */
-function oldParams(params: readonly unknown[] = []): readonly unknown[] {
-  const [settlements, places, ...rest] = params;
-  const types = (JSON.parse(String(places)) as { readonly t: string }[]).map(({ t }) => t);
-  return [settlements, JSON.stringify(types), ...rest.slice(0, 13)];
+/**
+ * Its parameters: settlements and ids as lists of JSON, the types' names as a list of texts, and nothing after the
+ * probe. It knew no lanes and no fast pick-up.
+ */
+function oldParams(params: readonly unknown[]): readonly unknown[] {
+  const [ids = [], ...columns] = params.slice(0, 10).map(arrayOf);
+  const holders = columns.pop() ?? [];
+  const settlements = ids.map((id, n) => {
+    const [attempts, holder, outcome, duration, result, error, wait, due] = columns.map(
+      (column) => column[n],
+    );
+    return {
+      i: id,
+      a: Number(attempts ?? 1),
+      l: holders[Number(holder ?? 1) - 1],
+      o: outcome ?? "done",
+      d: duration,
+      r: typeof result === "string" ? (JSON.parse(result) as unknown) : null,
+      e: error,
+      w: wait,
+      t: due,
+    };
+  });
+  const types = (JSON.parse(String(params[10])) as { readonly t: string }[]).map(({ t }) => t);
+  const running = JSON.stringify(arrayOf(params[20]));
+  return [
+    JSON.stringify(settlements),
+    JSON.stringify(types),
+    ...params.slice(11, 20),
+    running,
+    ...params.slice(21, 24),
+  ];
+}
+
+/** Its answer as today's: it named those that run, and told of each what it was before. */
+function newRows(rows: readonly SqlRow[]): readonly SqlRow[] {
+  const table = rows.map((row) => Object.values(row) as (string | null)[]);
+  const running = new Set(table.find(([kind]) => kind === "turn")?.[1]?.split(","));
+  return table
+    .map(([kind, a, b, c, d, ...rest]) => {
+      if (kind === "turn") return [kind, b, c, d, ...rest, null];
+      if (kind !== "job") return [kind, a, b, c, d, ...rest];
+      const runs = running.has(a ?? "");
+      return [runs ? "job" : "exhausted", a, b, c, String(Number(d) + (runs ? 1 : 0)), ...rest];
+    })
+    .map((cells) => Object.fromEntries(cells.map((cell, n) => [`column${n}`, cell])));
 }
 
 /** Sends what the first release would have sent in the place of today's turn. */
 function asOfOld<Tx>(sent: { turns: number }) {
   return (executor: SqlExecutor<Tx>): SqlExecutor<Tx> => ({
     ...executor,
-    query: (text, params, options) => {
-      if (text !== NEW_TURN) return executor.query(text, params, options);
+    query: async (text, params = [], options) => {
+      if (text !== NEW_TURN) return await executor.query(text, params, options);
       sent.turns += 1;
-      return executor.query(OLD_TURN, oldParams(params), options);
+      return newRows(await executor.query(OLD_TURN, oldParams(params), options));
     },
   });
 }

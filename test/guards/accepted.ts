@@ -26,8 +26,9 @@ export async function refusal(client: Client, mutation: Mutation, root: URL): Pr
   return null;
 }
 
-/** Some refusals come only with the plan. */
-async function plan(client: Client, text: string): Promise<void> {
+/** Some refusals come only with the plan. A list of CTEs, a part of a statement, is one with a SELECT behind it. */
+async function plan(client: Client, textOrPart: string): Promise<void> {
+  const text = /^\s*\w+ AS /.test(textOrPart) ? `WITH ${textOrPart} SELECT` : textOrPart;
   const params = Math.max(0, ...[...text.matchAll(/\$(\d+)/g)].map(([, number]) => Number(number)));
   const nulls = Array.from({ length: params }, () => "NULL").join(", ");
   await client.query(`PREPARE mutant AS ${text}`);

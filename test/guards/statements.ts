@@ -10,32 +10,31 @@ export interface Statement extends Source {
 const core = (...names: readonly string[]): readonly string[] =>
   names.map((name) => `test/core/${name}.test.ts`);
 
+const TURN_TESTS: readonly string[] = [
+  ...core(
+    "turn-settle",
+    "turn-pick-up",
+    "turn-alone",
+    "turn-cursor",
+    "plans",
+    "turn-written",
+    "turn-release",
+    "turn-snapshot",
+    "turn-locks",
+    "turn-neighbours",
+    "reap",
+    "wake-up",
+    "turn-races",
+    "zombies",
+  ),
+  "test/model/model.test.ts",
+  ...core("fast-pick-up", "isolation"),
+];
+
 /** Every statement that changes a job, or that decides what a caller may rely on. */
 export const STATEMENTS: readonly Statement[] = [
-  {
-    name: "turn",
-    file: "src/core/turn-text.ts",
-    tests: [
-      ...core(
-        "turn-settle",
-        "turn-pick-up",
-        "turn-alone",
-        "turn-cursor",
-        "plans",
-        "turn-written",
-        "turn-release",
-        "turn-snapshot",
-        "turn-locks",
-        "turn-neighbours",
-        "reap",
-        "wake-up",
-        "turn-races",
-        "zombies",
-      ),
-      "test/model/model.test.ts",
-      ...core("fast-pick-up", "isolation"),
-    ],
-  },
+  { name: "turn", file: "src/core/turn-text.ts", tests: TURN_TESTS },
+  { name: "settling", file: "src/core/settling-text.ts", tests: TURN_TESTS },
   { name: "extend", file: "src/core/extend.ts", tests: core("zombies", "turn-locks", "turn-settle") },
   { name: "find pick-up", file: "src/core/find-pick-up.ts", tests: core("find-pick-up", "unknown-outcome") },
   { name: "settle or fail", file: "src/core/settle-or-fail.ts", tests: core("settle-or-fail", "zombies") },

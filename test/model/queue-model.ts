@@ -196,7 +196,9 @@ export class QueueModel {
   #sleep(types: readonly string[], reap: Reap | null, own: ReadonlySet<string>): ModelTurnAnswer["sleep"] {
     if (this.due(types).length > 0) return null;
     const others = this.all().filter(({ status, id }) => status === "RUNNING" && !own.has(id));
-    const known = others.filter((job) => isLeased(job) || reap !== null);
+    // Whoever only settles does not ask.
+    const asks = types.length > 0 || reap !== null;
+    const known = asks ? others.filter((job) => isLeased(job) || reap !== null) : [];
     return {
       nextDueInMs: this.#until(this.#ready(types).map(({ runAfter }) => runAfter)),
       nextLeaseEndInMs: this.#until(known.map((job) => leaseEnd(job, reap?.staleTimeoutSeconds ?? 0))),

@@ -1,5 +1,6 @@
 import type { QueryOptions, SqlExecutor, SqlRow } from "../../src/core/executor.ts";
 import { readTurn } from "../../src/core/turn.ts";
+import { arrayOf } from "./array-text.ts";
 
 /** A statement that was sent, named for the operation that it is. */
 export interface Statement {
@@ -90,12 +91,12 @@ export function turnParts({ params }: Statement): {
   readonly probes: boolean;
 } {
   return {
-    settlements: (JSON.parse(String(params[0])) as unknown[]).length,
-    slots: Number(params[2]),
-    buffer: Number(params[3]),
-    reaps: params[9] !== "0",
-    guardMs: params[12] === null ? undefined : Number(params[13]),
-    probes: params[14] !== null,
+    settlements: arrayOf(params[0]).length,
+    slots: Number(params[11]),
+    buffer: Number(params[12]),
+    reaps: params[18] !== "0",
+    guardMs: params[21] === null ? undefined : Number(params[22]),
+    probes: params[23] !== null,
   };
 }
 
