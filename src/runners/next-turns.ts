@@ -102,7 +102,8 @@ export class NextTurns {
     const lower = this.stopping && timing.failures === 0 && this.listener?.lower().guard !== undefined;
     if (!looks && !settle && !reap && !lower) return undefined;
     return {
-      settlements: settling ? [] : outbox.next(timing.size.most),
+      // What is buffered will soon have ended, and has a turn of its own then: it must not wait for this one's answer.
+      settlements: settling || (looks && slots.buffered >= APART) ? [] : outbox.next(timing.size.most),
       // Whoever settles may as well look.
       pickUp: alone || this.stopping ? undefined : pickUps.next(this.workerId, now),
       ...(reap ? { reap: { staleTimeoutSeconds: options.staleTimeoutSeconds } } : {}),
