@@ -1,4 +1,5 @@
 import type { Fence } from "../core/job.ts";
+import { silentLogger } from "../core/logger.ts";
 import type { Logger } from "../core/logger.ts";
 import type { TurnAnswer } from "../core/turn.ts";
 
@@ -40,28 +41,27 @@ export function jobEvent(
   durationMs: number | null = null,
   error?: unknown,
 ): JobEvent {
-  return {
-    event,
-    id: job.id,
-    type: job.type,
-    attempts: job.attempts,
-    durationMs,
-    ...(error === undefined ? {} : { error }),
-  };
+  const { id, type, attempts } = job;
+  return error === undefined
+    ? { event, id, type, attempts, durationMs }
+    : { event, id, type, attempts, durationMs, error };
 }
 
 /** Logs each event without its error or payload, and tells the user's hook. */
 export function teller(onEvent: OnJobEvent | undefined, logger: Logger): OnJobEvent {
   return (event) => {
-    const { id, type, attempts, durationMs } = event;
-    const level = event.event === "failed" || event.event === "lost" ? "warn" : "debug";
-    logger[level](`job ${event.event}`, { id, type, attempts, durationMs });
+    if (logger !== silentLogger) log(logger, event);
     try {
       onEvent?.(event);
     } catch (error) {
       logger.error("onEvent threw", { error: error instanceof Error ? error.name : typeof error });
     }
   };
+}
+
+function log(logger: Logger, { event, id, type, attempts, durationMs }: JobEvent): void {
+  const level = event === "failed" || event === "lost" ? "warn" : "debug";
+  logger[level](`job ${event}`, { id, type, attempts, durationMs });
 }
 
 /** Counts of events by name, all but `started`. */

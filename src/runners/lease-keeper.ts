@@ -8,11 +8,6 @@ import { TOO_LATE, within } from "./wait.ts";
 /** Is told which job's lease is gone, and how that is known. */
 export type OnLeaseGone = (job: PickedUpJob, how: "lost" | "cancelled" | "unextended") => void;
 
-interface Held {
-  /** When the statement that last granted the lease was sent: the lease ends no earlier than its length after that. */
-  grantedAt: number;
-}
-
 /**
  * Extends the leases of all that a worker holds, at every third of their
  * length, whatever its loop is doing. Where it can't for a whole length, by its
@@ -21,7 +16,8 @@ interface Held {
 export class LeaseKeeper {
   readonly #options: Pick<CheckedWorker, "store" | "leaseMs" | "now" | "logger">;
   readonly #onGone: OnLeaseGone;
-  readonly #held = new Map<PickedUpJob, Held>();
+  /** What is held, and when the statement that last granted its lease was sent: it ends no earlier than its length after that. */
+  readonly #held = new Map<PickedUpJob, number>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #extending = false;
 
@@ -42,13 +38,13 @@ export class LeaseKeeper {
 
   /** Whether the lease can't have ended yet, by this side's clock: else somebody else may run the job. */
   isLive(job: PickedUpJob): boolean {
-    const held = this.#held.get(job);
-    return held !== undefined && this.#options.now() - held.grantedAt < this.#options.leaseMs;
+    const grantedAt = this.#held.get(job);
+    return grantedAt !== undefined && this.#options.now() - grantedAt < this.#options.leaseMs;
   }
 
   /** @param grantedAt when the pick-up's statement was sent */
   hold(job: PickedUpJob, grantedAt: number): void {
-    this.#held.set(job, { grantedAt });
+    this.#held.set(job, grantedAt);
     this.#timer ??= setTimeout(() => {
       void this.#tick();
     }, this.#tickMs);
@@ -73,12 +69,10 @@ export class LeaseKeeper {
   async #tick(): Promise<void> {
     this.#timer = undefined;
     const now = this.#options.now();
-    for (const [job, { grantedAt }] of [...this.#held]) {
+    for (const [job, grantedAt] of [...this.#held]) {
       if (now - grantedAt >= this.#options.leaseMs) this.#gone(job, "unextended");
     }
-    const due = [...this.#held.values()].some(
-      ({ grantedAt }) => now - grantedAt >= this.#options.leaseMs / 3,
-    );
+    const due = [...this.#held.values()].some((grantedAt) => now - grantedAt >= this.#options.leaseMs / 3);
     if (due && !this.#extending) await this.#extend(now);
     if (this.#held.size > 0) {
       this.#timer ??= setTimeout(() => {
@@ -103,9 +97,8 @@ export class LeaseKeeper {
       const byKey = new Map(jobs.map((job) => [settlementKey(job), job]));
       for (const { verdict, ...fence } of answers) {
         const job = byKey.get(settlementKey(fence));
-        const entry = job && this.#held.get(job);
-        if (job === undefined || entry === undefined) continue;
-        if (verdict === "extended") entry.grantedAt = sentAt;
+        if (job === undefined || !this.#held.has(job)) continue;
+        if (verdict === "extended") this.#held.set(job, sentAt);
         else if (verdict !== "busy") this.#gone(job, verdict);
       }
     } catch (error) {

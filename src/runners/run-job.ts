@@ -10,6 +10,8 @@ import { issuesText } from "../core/standard-schema.ts";
 import type { PgJobStore } from "../core/store.ts";
 import { conclude } from "./conclude.ts";
 import type { Ending } from "./conclude.ts";
+import { HandlerContext } from "./handler-context.ts";
+import type { HandlerRun } from "./handler-context.ts";
 import type { AbortReason, JobContext } from "./handler.ts";
 
 /** A handler as a runner calls it, its types gone. */
@@ -86,7 +88,7 @@ export class JobRun {
   /** The lease is gone: aborts the handler, and whatever it does writes nothing. */
   abandon(reason: "lost" | "cancelled"): void {
     this.abort(reason);
-    this.#tell({ settlement: null, reason });
+    this.#tell(null, reason);
   }
 
   async #run(): Promise<void> {
@@ -125,23 +127,24 @@ export class JobRun {
       backoff,
       redact,
     });
-    const error = "error" in ending && ending.error !== undefined ? { error: ending.error } : {};
-    this.#tell({ settlement, reason: this.#reason, ...error });
+    this.#tell(settlement, this.#reason, "error" in ending ? ending.error : undefined);
   }
 
-  #tell(end: Pick<JobEnd, "settlement" | "reason" | "error">): void {
+  #tell(settlement: Settlement | null, reason: AbortReason | undefined, error?: unknown): void {
     if (this.#told) return;
     this.#told = true;
     if (this.#timer !== undefined) clearTimeout(this.#timer);
-    this.#onEnd({ job: this.job, settledItself: this.#settledItself, ...end });
+    this.#onEnd({ job: this.job, settlement, settledItself: this.#settledItself, reason, error });
   }
 }
+
+const RETURNED_NOTHING: Ending = { kind: "returned", resultText: null };
 
 /** Validate, handle, encode: every step ends in one of the endings, and nothing is thrown. */
 async function runHandler(
   { store, handlers, logger, redact }: RunJobOptions,
   job: PickedUpJob,
-  run: Pick<JobRun, "signal" | "settling">,
+  run: HandlerRun,
 ): Promise<Ending> {
   try {
     const contract = contractOf(store, job.type);
@@ -162,20 +165,8 @@ async function runHandler(
     }
     const handler = handlers.get(job.type);
     if (handler === undefined) throw new Error(`no handler for the type ${job.type}`);
-    const returned = await handler({
-      payload,
-      job,
-      get signal() {
-        return run.signal;
-      },
-      store,
-      logger,
-      settleIn: async (tx, result) => {
-        await store.settleIn(tx, job, result, run.settling());
-      },
-      settleStatement: (result) => store.settleStatement(job, result, run.settling()),
-    });
-    if (returned === undefined) return { kind: "returned", resultText: null };
+    const returned = await handler(new HandlerContext(payload, job, store, logger, run));
+    if (returned === undefined) return RETURNED_NOTHING;
     return { kind: "returned", ...(await encodeResult(contract, returned, redact)) };
   } catch (error) {
     return { kind: "threw", error };
