@@ -66,7 +66,7 @@ const MAX_DURATION_MS = 2_147_483_647;
 /** A hundred years: what is later is out of timestamptz's reach or a mistake. */
 const MAX_DELAY_MS = 3_155_760_000_000;
 
-/** The settlements as the columns that the turn opens, its first ten parameters. */
+/** The settlements as the columns that the turn opens, ten parameters. */
 export function encodeSettlements(settlements: readonly Settlement[]): readonly string[] {
   const holders = [...new Set(settlements.map(({ job }) => job.lockedBy))];
   const places = new Map(holders.map((holder, index) => [holder, index + 1]));

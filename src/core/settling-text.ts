@@ -5,7 +5,8 @@ import { USUAL } from "./job.ts";
 const MAX_RELEASES = 10;
 
 /**
- * The part of the turn that settles: `input` are the settlements, `$1` to `$10`;
+ * The part of the turn that settles: `input` are the settlements, ten parameters
+ * from the `first`;
  * `held` their rows, but for those that somebody else has locked; `done` those
  * that are DONE now, and `undone` the others. Most are done, and a statement of
  * their own, which decides nothing, takes an eighth off their time.
@@ -13,14 +14,18 @@ const MAX_RELEASES = 10;
  * `undone` may say plainly what it wants of `input`; said so by `done` it would
  * be taken for one row, and the join become quadratic.
  */
-export function settlingText({ jobs, statusType }: Pick<TableNames, "jobs" | "statusType">): string {
+export function settlingText(
+  { jobs, statusType }: Pick<TableNames, "jobs" | "statusType">,
+  first: number,
+): string {
+  const param = (nth: number): string => `$${first + nth - 1}`;
   const [ready, failed] = [`'READY'::${statusType}`, `'FAILED'::${statusType}`];
   return `input AS MATERIALIZED (
-  SELECT x.id, coalesce(x.attempts, ${USUAL.attempts}) AS attempts, ((SELECT $10::text::text[]))[coalesce(x.holder, 1)] AS locked_by,
+  SELECT x.id, coalesce(x.attempts, ${USUAL.attempts}) AS attempts, ((SELECT ${param(10)}::text::text[]))[coalesce(x.holder, 1)] AS locked_by,
          coalesce(x.outcome, '${USUAL.outcome}') AS outcome, x.duration_ms, x.result, x.error,
          coalesce(to_timestamp(x.due / 1000), now() + x.wait * interval '1 ms') AS run_after
-    FROM unnest($1::text::int8[], $2::text::int4[], $3::text::int4[], $4::text::text[], $5::text::int4[],
-                $6::text::jsonb[], $7::text::text[], $8::text::float8[], $9::text::float8[])
+    FROM unnest(${param(1)}::text::int8[], ${param(2)}::text::int4[], ${param(3)}::text::int4[], ${param(4)}::text::text[], ${param(5)}::text::int4[],
+                ${param(6)}::text::jsonb[], ${param(7)}::text::text[], ${param(8)}::text::float8[], ${param(9)}::text::float8[])
       AS x(id, attempts, holder, outcome, duration_ms, result, error, wait, due)
 ),
 held AS MATERIALIZED (
@@ -79,3 +84,10 @@ undone AS (
   RETURNING j.id, j.locked_by, j.status, j.job_type, j.run_after
 )`;
 }
+
+/** A turn that settles nothing. */
+export const NO_SETTLING = [
+  "input AS (SELECT 0::int8 AS id WHERE false)",
+  "done AS (SELECT 0::int8 AS id WHERE false)",
+  "undone AS (SELECT 0::int8 AS id, '' AS job_type, now() AS run_after, '' AS status WHERE false)",
+].join(",\n");

@@ -30,6 +30,7 @@ import { sqlState } from "./sql-state.ts";
 import { readStats, statsStatement, statsText } from "./stats.ts";
 import type { Stats } from "./stats.ts";
 import { turnText } from "./turn-text.ts";
+import type { TurnScope } from "./turn-text.ts";
 import { readTurn, turnStatement } from "./turn.ts";
 import type { ReapedJob, TurnAnswer, TurnRequest } from "./turn.ts";
 
@@ -68,7 +69,8 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
   readonly parse: (text: string) => unknown;
   readonly #options: StoreOptions<J>;
   readonly #executor: SqlExecutor<Tx>;
-  readonly #texts: Readonly<Record<"turn" | "extend" | "find" | "settleOrFail", string>>;
+  readonly #texts: Readonly<Record<"extend" | "find" | "settleOrFail", string>>;
+  readonly #turnTexts = new Map<TurnScope, string>();
   #tableBytes = 0;
 
   /** Constructing does nothing but check: it may stand at a module's top level. @throws InvalidInputError */
@@ -79,7 +81,6 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
     this.#options = options;
     this.#executor = executor;
     this.#texts = {
-      turn: turnText(names),
       extend: extendText(names),
       find: findPickUpText(names),
       settleOrFail: settleOrFailText(names),
@@ -103,7 +104,7 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
 
   /** One round trip of a runner: settles, reaps and picks up. */
   async turn(request: TurnRequest, options: QueryOptions = {}): Promise<TurnAnswer> {
-    const statement = turnStatement(sizedText(this.#texts.turn, this.#tableBytes), request);
+    const statement = turnStatement((scope) => sizedText(this.#turnText(scope), this.#tableBytes), request);
     const answer = readTurn(await send(this.connection, "turn", statement, options), request);
     this.#tableBytes = answer.tableBytes;
     return answer;
@@ -258,6 +259,12 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
     } catch (error) {
       throw asLeaseLost(error, job.id);
     }
+  }
+
+  #turnText(scope: TurnScope): string {
+    const text = this.#turnTexts.get(scope) ?? turnText(this.connection.names, scope);
+    this.#turnTexts.set(scope, text);
+    return text;
   }
 
   async #settleOne(settlement: Settlement): Promise<SettlementAnswer> {

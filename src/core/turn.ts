@@ -4,6 +4,7 @@ import { USUAL, cells, dateOf, isJobStatus, numberOrNull } from "./job.ts";
 import type { JobStatus, PickedUpJob } from "./job.ts";
 import { encodeSettlements, settlementKey } from "./settlement.ts";
 import type { Settlement, SettlementAnswer, Verdict } from "./settlement.ts";
+import type { TurnScope } from "./turn-text.ts";
 
 /** Jobs of one type and priority, and the place among them, by due time and id, behind which a next pick-up may go on. */
 export interface Lane {
@@ -103,30 +104,51 @@ const PICK_UP_BYTES = 4_194_304;
 /** Most rows of one reap: one that is full may have left some. */
 export const REAP_LIMIT = 100;
 
-/** The turn as a statement. */
-export function turnStatement(text: string, request: TurnRequest): SqlStatement {
-  const { settlements = [], pickUp, reap, running = [], guard, probe } = request;
-  return {
-    text,
-    params: [
-      ...encodeSettlements(settlements),
-      JSON.stringify(pickUp === undefined ? [] : encodePlaces(pickUp)),
-      String(pickUp?.slots ?? 0),
-      String(pickUp?.buffer ?? 0),
-      String(PICK_UP_BYTES),
-      pickUp?.lockedBy ?? null,
-      String(pickUp?.leaseMs ?? 0),
-      pickUp?.timeoutSeconds === undefined ? null : String(pickUp.timeoutSeconds),
-      String(pickUp?.marginMs ?? 0),
+/** The turn as a statement: `textOf` a scope is {@link turnText} of it. */
+export function turnStatement(textOf: (scope: TurnScope) => string, request: TurnRequest): SqlStatement {
+  const scope = scopeOf(request);
+  return { text: textOf(scope), params: PARAMS[scope](request) };
+}
+
+/** The least that does what is asked. */
+function scopeOf({ settlements = [], pickUp, reap, running = [], guard, probe }: TurnRequest): TurnScope {
+  const others = reap !== undefined || running.length > 0 || guard !== undefined || probe !== undefined;
+  if (others || (pickUp !== undefined && settlements.length > 0)) return "whole";
+  return pickUp === undefined ? "settling" : "pick-up";
+}
+
+type Params = readonly (string | null)[];
+
+const PARAMS: Readonly<Record<TurnScope, (request: TurnRequest) => Params>> = {
+  "pick-up": pickUpParams,
+  settling: ({ settlements = [] }) => encodeSettlements(settlements),
+  whole: (request) => {
+    const { settlements = [], reap, running = [], guard, probe } = request;
+    return [
+      ...pickUpParams(request),
       String(reap === undefined ? 0 : (reap.limit ?? REAP_LIMIT)),
       String(reap?.staleTimeoutSeconds ?? 0),
       arrayLiteral(running),
       guard?.worker ?? null,
       String(guard?.forMs ?? 0),
       probe ?? null,
-      String(pickUp?.fast ?? false),
-    ],
-  };
+      ...encodeSettlements(settlements),
+    ];
+  },
+};
+
+function pickUpParams({ pickUp }: TurnRequest): Params {
+  return [
+    JSON.stringify(pickUp === undefined ? [] : encodePlaces(pickUp)),
+    String(pickUp?.slots ?? 0),
+    String(pickUp?.buffer ?? 0),
+    String(PICK_UP_BYTES),
+    pickUp?.lockedBy ?? null,
+    String(pickUp?.leaseMs ?? 0),
+    pickUp?.timeoutSeconds === undefined ? null : String(pickUp.timeoutSeconds),
+    String(pickUp?.marginMs ?? 0),
+    String(pickUp?.fast ?? false),
+  ];
 }
 
 function encodePlaces({ types, lanes }: PickUp): readonly Readonly<Record<string, string | number>>[] {

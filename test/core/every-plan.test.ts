@@ -59,7 +59,7 @@ const jobs = (keyed: boolean): Parameters<typeof enqueueStatement>[1] =>
     timeoutSeconds: null,
   }));
 const turn = (request: Parameters<typeof turnStatement>[1]): SqlStatement =>
-  turnStatement(turnText(names), request);
+  turnStatement((scope) => turnText(names, scope), request);
 
 /** Each statement, but for `stats`, which counts the table and says so. */
 const STATEMENTS: Readonly<Record<string, SqlStatement>> = {

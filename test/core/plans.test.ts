@@ -15,7 +15,8 @@ const { store } = queue;
 const { client } = await queue.session();
 const names = tableNames();
 
-const turn = (request: TurnRequest): SqlStatement => turnStatement(turnText(names), request);
+const turn = (request: TurnRequest): SqlStatement =>
+  turnStatement((scope) => turnText(names, scope), request);
 const reap = { staleTimeoutSeconds: 1_200 };
 
 /** The busiest step: where a plan is quadratic it looks at the square of what it was given. */

@@ -82,7 +82,7 @@ test("while a snapshot is held, it does not walk over what was picked up before"
   for (let n = 0; n < 4; n += 1)
     ({ lanes } = await store.turn({ pickUp: pickUpOf({ slots: 1_000, lanes }) }));
   const buffersOf = async (from: typeof lanes | undefined): Promise<number> => {
-    const { text, params } = turnStatement(turnText(tableNames()), {
+    const { text, params } = turnStatement((scope) => turnText(tableNames(), scope), {
       pickUp: pickUpOf({ slots: 1, lanes: from }),
     });
     await client.query("BEGIN");
@@ -110,7 +110,11 @@ test("its plan scans no table and sorts no backlog, prepared or not", async () =
   for (const analyze of [false, true]) {
     if (analyze) await queue.rows("VACUUM ANALYZE jobs");
     for (const generic of [false, true]) {
-      const steps = await planOf(client, turnStatement(turnText(tableNames()), request), generic);
+      const steps = await planOf(
+        client,
+        turnStatement((scope) => turnText(tableNames(), scope), request),
+        generic,
+      );
       expect(steps.filter(({ type, of }) => type.includes("Seq Scan") && of === "jobs")).toEqual([]);
       expect(Math.max(...steps.map(({ rows }) => rows))).toBeLessThan(1_000);
     }

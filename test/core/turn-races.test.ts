@@ -119,7 +119,7 @@ test(
     const settler = async (): Promise<void> => {
       const { store: own } = await queue.session();
       for (;;) {
-        const { jobs, more, contended } = await own.turn({ pickUp: pickUpOf({ slots: 10, leaseMs: 30 }) });
+        const { jobs, more, contended } = await own.turn({ pickUp: pickUpOf({ slots: 10, leaseMs: 3 }) });
         let open = jobs.map(done);
         while (open.length > 0) {
           const { settlements } = await own.turn({ settlements: open });

@@ -11,19 +11,21 @@ import { jobsByStatus } from "../support/job-rows.ts";
 import { pooledStore } from "../support/pooled-store.ts";
 import { testQueue } from "../support/queue.ts";
 import { startWorker, type TestWorker } from "../support/test-worker.ts";
+import { splitParams } from "../support/wire.ts";
 
 const queue = await testQueue();
 
 /** The turn as the first release sends it: a fleet is never upgraded in one moment. */
 const OLD_TURN = readFileSync(new URL("../support/fixtures/turn-0.1.0.sql", import.meta.url), "utf8");
-const NEW_TURN = turnText(tableNames());
+const NEW_TURNS = (["whole", "pick-up", "settling"] as const).map((scope) => turnText(tableNames(), scope));
 
 /**
  * Its parameters: settlements and ids as lists of JSON, the types' names as a list of texts, and nothing after the
  * probe. It knew no lanes and no fast pick-up.
  */
 function oldParams(params: readonly unknown[]): readonly unknown[] {
-  const [ids = [], ...columns] = params.slice(0, 10).map(arrayOf);
+  const { pickUp, keeping, settling } = splitParams(params);
+  const [ids = [], ...columns] = settling.map(arrayOf);
   const holders = columns.pop() ?? [];
   const settlements = ids.map((id, n) => {
     const [attempts, holder, outcome, duration, result, error, wait, due] = columns.map(
@@ -41,14 +43,33 @@ function oldParams(params: readonly unknown[]): readonly unknown[] {
       t: due,
     };
   });
-  const types = (JSON.parse(String(params[10])) as { readonly t: string }[]).map(({ t }) => t);
-  const running = JSON.stringify(arrayOf(params[20]));
+  const types = (
+    JSON.parse(typeof pickUp[0] === "string" ? pickUp[0] : "[]") as { readonly t: string }[]
+  ).map(({ t }) => t);
+  const [
+    ,
+    slots = "0",
+    buffer = "0",
+    bytes = "0",
+    lockedBy = null,
+    leaseMs = "0",
+    timeout = null,
+    marginMs = "0",
+  ] = pickUp;
+  const [reapLimit = "0", stale = "0", running = "{}", worker = null, guardMs = "0", probe = null] = keeping;
   return [
-    JSON.stringify(settlements),
-    JSON.stringify(types),
-    ...params.slice(11, 20),
-    running,
-    ...params.slice(21, 24),
+    ...[
+      JSON.stringify(settlements),
+      JSON.stringify(types),
+      slots,
+      buffer,
+      bytes,
+      lockedBy,
+      leaseMs,
+      timeout,
+      marginMs,
+    ],
+    ...[reapLimit, stale, JSON.stringify(arrayOf(running)), worker, guardMs, probe],
   ];
 }
 
@@ -71,7 +92,7 @@ function asOfOld<Tx>(sent: { turns: number }) {
   return (executor: SqlExecutor<Tx>): SqlExecutor<Tx> => ({
     ...executor,
     query: async (text, params = [], options) => {
-      if (text !== NEW_TURN) return await executor.query(text, params, options);
+      if (!NEW_TURNS.includes(text)) return await executor.query(text, params, options);
       sent.turns += 1;
       return newRows(await executor.query(OLD_TURN, oldParams(params), options));
     },

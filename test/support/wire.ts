@@ -90,14 +90,26 @@ export function turnParts({ params }: Statement): {
   readonly guardMs: number | undefined;
   readonly probes: boolean;
 } {
+  const { pickUp, keeping, settling } = splitParams(params);
   return {
-    settlements: arrayOf(params[0]).length,
-    slots: Number(params[11]),
-    buffer: Number(params[12]),
-    reaps: params[18] !== "0",
-    guardMs: params[21] === null ? undefined : Number(params[22]),
-    probes: params[23] !== null,
+    settlements: arrayOf(settling[0] ?? "{}").length,
+    slots: Number(pickUp[1] ?? 0),
+    buffer: Number(pickUp[2] ?? 0),
+    reaps: (keeping[0] ?? "0") !== "0",
+    guardMs: (keeping[3] ?? null) === null ? undefined : Number(keeping[4]),
+    probes: (keeping[5] ?? null) !== null,
   };
+}
+
+/** A turn's parameters: of a pick-up, then of a reap and a guard, and then of settlements; a short turn has but some. */
+export function splitParams(params: readonly unknown[]): {
+  readonly pickUp: readonly unknown[];
+  readonly keeping: readonly unknown[];
+  readonly settling: readonly unknown[];
+} {
+  const none: readonly unknown[] = [];
+  if (params.length === 10) return { pickUp: none, keeping: none, settling: params };
+  return { pickUp: params.slice(0, 9), keeping: params.slice(9, 15), settling: params.slice(15) };
 }
 
 /**
