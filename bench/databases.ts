@@ -25,7 +25,9 @@ export class Databases {
   async withCopy<T>(contents: Contents, use: (url: string) => Promise<T>): Promise<T> {
     const template = await this.template(contents);
     const name = `run_${String((this.#copies += 1))}`;
-    await this.#admin(`CREATE DATABASE ${name} TEMPLATE ${template} STRATEGY FILE_COPY`);
+    // Before PostgreSQL 15 there is no other way.
+    const copied = Number.parseInt(this.#server.version) < 15 ? "" : " STRATEGY FILE_COPY";
+    await this.#admin(`CREATE DATABASE ${name} TEMPLATE ${template}${copied}`);
     try {
       await this.#admin("CHECKPOINT");
       return await use(this.#server.database(name));

@@ -1,4 +1,4 @@
-// node bench/run.ts [--only drain-100,enqueue-10 --repetitions 5 --systems pqrun,graphile --scale 1 --out DIR --quick]:
+// node bench/run.ts [--only drain-100,enqueue-10 --repetitions 5 --systems pqrun,graphile --postgres 18 --scale 1 --out DIR --quick]:
 // pqrun, from its built package, beside its peers on one PostgreSQL.
 import { Databases } from "./databases.ts";
 import { thisMachine } from "./machine.ts";
@@ -13,7 +13,7 @@ import { writeReport } from "./write-report.ts";
 
 const startedAt = new Date();
 const options = readOptions(process.argv.slice(2), allScenarios());
-const server = await startServer();
+const server = await startServer(options.postgres);
 // So that neither the server nor its folder outlives an impatient user.
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.once(signal, () => void server.stop().finally(() => process.exit(1)));

@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 
 import type { Scenario } from "./scenarios/scenario.ts";
+import { POSTGRES_MAJORS } from "../test/support/postgres-releases.ts";
 import { SYSTEM_NAMES, type SystemName } from "./systems/system.ts";
 
 /** What the command line asks for. */
@@ -10,6 +11,8 @@ export interface BenchOptions {
   readonly repetitions: number;
   readonly scale: number;
   readonly quick: boolean;
+  /** PostgreSQL's major. */
+  readonly postgres: string;
   /** Where the report is written to, beside the terminal. */
   readonly out: string | undefined;
 }
@@ -24,6 +27,7 @@ export function readOptions(args: readonly string[], all: readonly Scenario[]): 
       repetitions: { type: "string" },
       scale: { type: "string" },
       out: { type: "string" },
+      postgres: { type: "string", default: "18" },
       quick: { type: "boolean", default: false },
     },
   });
@@ -34,6 +38,7 @@ export function readOptions(args: readonly string[], all: readonly Scenario[]): 
     repetitions: Math.round(positive("repetitions", values.repetitions ?? (quick ? "1" : "5"))),
     scale: positive("scale", values.scale ?? (quick ? "0.05" : "1")),
     quick,
+    postgres: chosen("postgres", values.postgres, POSTGRES_MAJORS, (major) => major)[0] ?? "18",
     out: values.out,
   };
 }

@@ -1,10 +1,7 @@
 import pg from "pg";
 
-import {
-  importedBinaries,
-  startEmbeddedPostgres,
-  type EmbeddedServer,
-} from "../test/support/postgres-embedded.ts";
+import { startEmbeddedPostgres, type EmbeddedServer } from "../test/support/postgres-embedded.ts";
+import { binariesOf } from "../test/support/postgres-releases.ts";
 
 /** The server's settings that are not PostgreSQL's own defaults: durable, and with no checkpoint inside a short run. */
 export const SERVER_SETTINGS = {
@@ -27,8 +24,8 @@ export interface BenchServer extends EmbeddedServer {
 }
 
 /** Starts a PostgreSQL of the benchmark's own. */
-export async function startServer(): Promise<BenchServer> {
-  const server = await startEmbeddedPostgres(await importedBinaries(), SERVER_SETTINGS);
+export async function startServer(major: string): Promise<BenchServer> {
+  const server = await startEmbeddedPostgres(await binariesOf(major), SERVER_SETTINGS);
   await queryOnce(server.url, "CREATE EXTENSION pg_stat_statements");
   const [row] = await queryOnce(server.url, "SHOW server_version");
   return {

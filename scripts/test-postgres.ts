@@ -1,30 +1,15 @@
 // npm run test:postgres [majors…]: the tests of core and adapters on PostgreSQL 12 to 18.
 // npm run test:plans: the plan of each statement with up to a million rows, on 13 and 18.
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
 
-import {
-  binariesPackage,
-  importedBinaries,
-  startEmbeddedPostgres,
-  type PostgresBinaries,
-} from "../test/support/postgres-embedded.ts";
+import { startEmbeddedPostgres } from "../test/support/postgres-embedded.ts";
+import { POSTGRES_MAJORS, binariesOf } from "../test/support/postgres-releases.ts";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
 const folder = `${root}.pg/`;
-
-/** The newest release of each major whose packages are all there; 18 comes with `npm ci`. */
-const RELEASES: Readonly<Record<string, string>> = {
-  12: "12.22.0-beta.15",
-  13: "13.23.0-beta.16",
-  14: "14.23.0-beta.17",
-  15: "15.18.0-beta.17",
-  16: "16.14.0-beta.17",
-  17: "17.10.0-beta.17",
-  18: "",
-};
 
 /** What was run on one major; `problem` says why it could not be. */
 interface Outcome {
@@ -39,10 +24,10 @@ interface Outcome {
 const given = process.argv.slice(2);
 const plans = given.includes("--plans");
 const named = given.filter((word) => word !== "--plans");
-const majors = named.length > 0 ? named : Object.keys(RELEASES);
-const unknown = majors.filter((major) => !(major in RELEASES));
+const majors = named.length > 0 ? named : POSTGRES_MAJORS;
+const unknown = majors.filter((major) => !POSTGRES_MAJORS.includes(major));
 if (unknown.length > 0) {
-  console.error(`unknown: ${unknown.join(", ")}; there are ${Object.keys(RELEASES).join(", ")}`);
+  console.error(`unknown: ${unknown.join(", ")}; there are ${POSTGRES_MAJORS.join(", ")}`);
   process.exit(2);
 }
 
@@ -74,27 +59,6 @@ async function testsOn(major: string): Promise<Pick<Outcome, "passed" | "failed"
   } finally {
     await server.stop();
   }
-}
-
-async function binariesOf(major: string): Promise<PostgresBinaries> {
-  const release = RELEASES[major];
-  if (!release) return importedBinaries();
-  const prefix = `${folder}${major}`;
-  const entry = `${prefix}/node_modules/${binariesPackage()}/dist/index.js`;
-  if (!existsSync(entry)) {
-    mkdirSync(prefix, { recursive: true });
-    const npm = spawnSync(
-      "npm",
-      ["install", "--no-save", "--prefix", prefix, `${binariesPackage()}@${release}`],
-      {
-        encoding: "utf8",
-        shell: process.platform === "win32",
-      },
-    );
-    if (npm.status !== 0)
-      throw new Error(`npm cannot install ${binariesPackage()}@${release}: ${npm.stderr.trim()}`);
-  }
-  return (await import(pathToFileURL(entry).href)) as PostgresBinaries;
 }
 
 async function runTests(major: string, url: string): Promise<Pick<Outcome, "passed" | "failed" | "skipped">> {
