@@ -25,24 +25,24 @@ export interface Enqueued {
   readonly created: boolean;
 }
 
-/**
- * `$1` – `$7` are the jobs, each a column as an array, which may be shorter where the rest has what is usual. Their ids
- * are drawn in the input's order. The subselect looks the sequence up once, not for each row: a third of what a
- * thousand jobs take.
- */
-const input = ({ jobs }: TableNames): string => `
-  SELECT nextval((SELECT pg_get_serial_sequence(${quoteLiteral(jobs)}, 'id')::regclass)) AS id, x.job_type, x.payload,
-         x.dedupe_key, coalesce(x.priority, ${USUAL.priority}) AS priority, coalesce(x.run_after, now()) AS run_after,
-         coalesce(x.max_attempts, ${USUAL.maxAttempts}) AS max_attempts, x.timeout_seconds
+const WRITTEN = "job_type, payload, dedupe_key, priority, run_after, max_attempts, timeout_seconds";
+
+/** `$1` – `$7` are the jobs, each a column as an array, which may be shorter where the rest has what is usual. */
+const INPUT = `x.job_type, x.payload, x.dedupe_key, coalesce(x.priority, ${USUAL.priority}) AS priority,
+         coalesce(x.run_after, now()) AS run_after, coalesce(x.max_attempts, ${USUAL.maxAttempts}) AS max_attempts, x.timeout_seconds
     FROM unnest($1::text::text[], $2::text::jsonb[], $3::text::text[], $4::text::int4[], $5::text::timestamptz[],
                 $6::text::int4[], $7::text::int4[])
-      AS x(job_type, payload, dedupe_key, priority, run_after, max_attempts, timeout_seconds)`;
+      AS x(${WRITTEN})`;
 
-/** Jobs without dedupe keys: a plain INSERT writes less WAL than one that looks for conflicts. All ids come as one text. */
-export const enqueueText = (names: TableNames): string => `
+/**
+ * Jobs without dedupe keys: a plain INSERT writes less WAL than one that looks
+ * for conflicts. Their ids are the column's default, drawn row by row in the
+ * input's order, and come as one text.
+ */
+export const enqueueText = ({ jobs }: TableNames): string => `
 WITH inserted AS (
-  INSERT INTO ${names.jobs} (id, job_type, payload, dedupe_key, priority, run_after, max_attempts, timeout_seconds)
-  ${input(names)}
+  INSERT INTO ${jobs} (${WRITTEN})
+  SELECT ${INPUT}
   RETURNING id
 )
 SELECT string_agg(id::text, ',' ORDER BY id) AS id, 'true' AS created FROM inserted HAVING count(*) > 0`;
@@ -55,18 +55,20 @@ SELECT string_agg(id::text, ',' ORDER BY id) AS id, 'true' AS created FROM inser
  * circle. The id is NULL where a rival's job was committed after this
  * statement's snapshot was taken: the caller asks again.
  */
-export const enqueueDedupedText = (names: TableNames): string => `
-WITH input AS MATERIALIZED (${input(names)}
+export const enqueueDedupedText = ({ jobs }: TableNames): string => `
+WITH input AS MATERIALIZED (
+  -- Ids are drawn in the input's order, before the rows are sorted for locking. The subselect looks the sequence up
+  -- once, not for each row: a third of what a thousand jobs take.
+  SELECT nextval((SELECT pg_get_serial_sequence(${quoteLiteral(jobs)}, 'id')::regclass)) AS id, ${INPUT}
 ),
 inserted AS (
-  INSERT INTO ${names.jobs} (id, job_type, payload, dedupe_key, priority, run_after, max_attempts, timeout_seconds)
-  SELECT id, job_type, payload, dedupe_key, priority, run_after, max_attempts, timeout_seconds
-    FROM input ORDER BY dedupe_key, id
+  INSERT INTO ${jobs} (id, ${WRITTEN})
+  SELECT id, ${WRITTEN} FROM input ORDER BY dedupe_key, id
   ON CONFLICT (dedupe_key) WHERE dedupe_key IS NOT NULL AND status IN ('READY', 'RUNNING') DO NOTHING
   RETURNING id, dedupe_key
 )
 SELECT coalesce(own.id, twin.id, (
-         SELECT j.id FROM ${names.jobs} j
+         SELECT j.id FROM ${jobs} j
           WHERE j.dedupe_key = i.dedupe_key AND j.status IN ('READY', 'RUNNING')))::text AS id,
        (own.id IS NOT NULL)::text AS created
   FROM input i
