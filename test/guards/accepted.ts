@@ -1,11 +1,12 @@
 import { readFileSync } from "node:fs";
 import { registerHooks } from "node:module";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 
 import type { Client } from "pg";
 
 import { tableNames, type TableNames } from "../../src/core/identifiers.ts";
 import { mutated, type Mutation } from "./mutants.ts";
+import { STATEMENTS } from "./statements.ts";
 
 /**
  * Whether PostgreSQL takes the statement without what is removed; if not, what
@@ -26,9 +27,8 @@ export async function refusal(client: Client, mutation: Mutation, root: URL): Pr
   return null;
 }
 
-/** Some refusals come only with the plan. A list of CTEs, a part of a statement, is one with a SELECT behind it. */
-async function plan(client: Client, textOrPart: string): Promise<void> {
-  const text = /^\s*\w+ AS /.test(textOrPart) ? `WITH ${textOrPart} SELECT` : textOrPart;
+/** Some refusals come only with the plan. */
+async function plan(client: Client, text: string): Promise<void> {
   const params = Math.max(0, ...[...text.matchAll(/\$(\d+)/g)].map(([, number]) => Number(number)));
   const nulls = Array.from({ length: params }, () => "NULL").join(", ");
   await client.query(`PREPARE mutant AS ${text}`);
@@ -41,16 +41,25 @@ async function plan(client: Client, textOrPart: string): Promise<void> {
 
 let imports = 0;
 
-/** The statements that a module would give if its source were this one. */
+/** The statements that a module would give if its source were this one; of a part, those of the whole. */
 async function textsOf(path: string, source: string): Promise<readonly string[]> {
   imports += 1;
-  const url = `file://${path}?mutant=${imports}`;
+  const query = `?mutant=${imports}`;
+  const url = pathToFileURL(path).href;
   const hooks = registerHooks({
+    resolve: (specifier, context, next) => {
+      const found = next(specifier, context);
+      return found.url === url ? { ...found, url: url + query } : found;
+    },
     load: (asked, context, next) =>
-      asked === url ? { format: "module-typescript", source, shortCircuit: true } : next(asked, context),
+      asked === url + query
+        ? { format: "module-typescript", source, shortCircuit: true }
+        : next(asked, context),
   });
   try {
-    const module = (await import(url)) as Readonly<Record<string, unknown>>;
+    const whole = STATEMENTS.find(({ file }) => path.endsWith(file))?.whole;
+    const entry = whole === undefined ? url : new URL(`../../${whole}`, import.meta.url).href;
+    const module = (await import(entry + query)) as Readonly<Record<string, unknown>>;
     const names = tableNames();
     return Object.entries(module).flatMap(([name, value]) =>
       name.endsWith("Text") ? [(value as (of: TableNames) => string)(names)] : [],

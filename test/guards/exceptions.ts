@@ -31,19 +31,19 @@ export const EXCEPTIONS: readonly Exception[] = [
     reason: "redundant: the branches before it have taken the other outcomes, of which there are five in all",
   },
   {
-    part: "turn handled",
-    text: "LIMIT (SELECT json_array_length($11::text::json))",
+    part: "picking handled",
+    text: "LIMIT (SELECT json_array_length($1::text::json))",
     reason: "guides the planner: there are no more than that, and without it a hundred are expected",
   },
   {
-    part: "turn candidates",
+    part: "picking candidates",
     text: "LIMIT (SELECT n FROM wanted)",
     which: 1,
     reason:
       "guides the planner: the outer LIMIT stops the walk, this one tells that a lane is short and need not be sorted",
   },
   {
-    part: "turn candidates",
+    part: "picking candidates",
     text: "LIMIT ${MOST_CANDIDATES}",
     reason:
       "guides the planner: nobody may ask for as many, and without it a tenth of the backlog is expected",

@@ -4,6 +4,8 @@ import { templatesOf, type Source } from "./mutants.ts";
 
 /** A guarded statement, and the tests that are most likely to miss a predicate of it. */
 export interface Statement extends Source {
+  /** The file of the statement that this is a part of. */
+  readonly whole?: string;
   readonly tests: readonly string[];
 }
 
@@ -34,7 +36,13 @@ const TURN_TESTS: readonly string[] = [
 /** Every statement that changes a job, or that decides what a caller may rely on. */
 export const STATEMENTS: readonly Statement[] = [
   { name: "turn", file: "src/core/turn-text.ts", tests: TURN_TESTS },
-  { name: "settling", file: "src/core/settling-text.ts", tests: TURN_TESTS },
+  {
+    name: "settling",
+    file: "src/core/settling-text.ts",
+    whole: "src/core/turn-text.ts",
+    tests: TURN_TESTS,
+  },
+  { name: "picking", file: "src/core/picking-text.ts", whole: "src/core/turn-text.ts", tests: TURN_TESTS },
   { name: "extend", file: "src/core/extend.ts", tests: core("zombies", "turn-locks", "turn-settle") },
   { name: "find pick-up", file: "src/core/find-pick-up.ts", tests: core("find-pick-up", "unknown-outcome") },
   { name: "settle or fail", file: "src/core/settle-or-fail.ts", tests: core("settle-or-fail", "zombies") },
