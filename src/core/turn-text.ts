@@ -157,6 +157,7 @@ const PICKED = `SELECT CASE WHEN p.status = 'FAILED' THEN 'exhausted' WHEN EXIST
 
 function turnRowText({ jobs, channel }: TableNames, scope: TurnScope): string {
   const whole = scope === "whole";
+  const probe = `CASE WHEN $15::text IS NOT NULL THEN pg_notify(${quoteLiteral(channel)}, $15::text)::text END`;
   return `SELECT 'turn' AS kind,
        (SELECT more FROM backlog)::text AS a,
        ${scope === "settling" ? NOT_ASKED : sleepText(jobs, whole)},
@@ -164,7 +165,7 @@ function turnRowText({ jobs, channel }: TableNames, scope: TurnScope): string {
        txid_current()::text AS f,
        pg_relation_size(${quoteLiteral(jobs)}::regclass)::text AS g,
        ((SELECT count(*) FROM hastened)${scope === "pick-up" ? "" : " + (SELECT count(*) FROM woken)"})::text AS h,
-       ${whole ? `CASE WHEN $15::text IS NOT NULL THEN pg_notify(${quoteLiteral(channel)}, $15::text)::text END` : "NULL"} AS i,
+       ${whole ? probe : "NULL"} AS i,
        NULL AS j`;
 }
 
@@ -191,8 +192,7 @@ function sleepText(jobs: string, reaps: boolean): string {
        CASE WHEN NOT (SELECT more FROM backlog) AND (EXISTS (SELECT 1 FROM handled)${reaps ? " OR $10::text::int4 > 0" : ""}) THEN
          (SELECT min(extract(epoch FROM CASE WHEN j.lease_holder = j.locked_by THEN j.lease_expires_at
                      ${reaps ? PYTHON_LEASE_END : ""} END))
-            FROM ${jobs} j
-           WHERE j.status = 'RUNNING'${reaps ? NOT_THESE : ""})
+            ${reaps ? otherRunningText(jobs) : runningText(jobs)})
          - extract(epoch FROM now())
        END::text AS d`;
 }
@@ -201,10 +201,18 @@ function sleepText(jobs: string, reaps: boolean): string {
 const PYTHON_LEASE_END = `WHEN $10::text::int4 > 0 THEN coalesce(j.locked_at, j.updated_at)
                           + coalesce(j.timeout_seconds, $11::text::float8) * interval '1 s'`;
 
-const NOT_THESE = `
+function runningText(jobs: string): string {
+  return `FROM ${jobs} j WHERE j.status = 'RUNNING'`;
+}
+
+/** But for those that this very turn settles or reaps, and the caller's own. */
+function otherRunningText(jobs: string): string {
+  return `FROM ${jobs} j
+           WHERE j.status = 'RUNNING'
              AND j.id NOT IN (SELECT id FROM done UNION ALL SELECT id FROM undone)
              AND j.id NOT IN (SELECT id FROM expired)
              AND j.id NOT IN (SELECT unnest($12::text::int8[]))`;
+}
 
 /** What is not named is DONE, as most are. */
 function unsettledText({ jobs }: TableNames): string {
