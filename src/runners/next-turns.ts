@@ -50,6 +50,11 @@ export class NextTurns {
     return this.underWay.whole === undefined && this.underWay.apart === undefined;
   }
 
+  /** All that have been sent and not been answered. */
+  get sent(): readonly TurnRequest[] {
+    return Object.values(this.underWay).filter((request) => request !== undefined);
+  }
+
   /** The turns that are due. */
   due(now: number): Partial<Record<TurnKind, TurnRequest>> {
     const { slots, timing } = this.#parts;

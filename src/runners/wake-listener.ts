@@ -52,6 +52,8 @@ export class WakeListener {
   #guardUntil = -Infinity;
   /** Transactions older than this may have missed the guard; null until a look after the guard has said which. */
   #horizon: bigint | null = null;
+  /** Turns that were under way when the guard stood: what they saw may be older than it. */
+  #older = new WeakSet<TurnRequest>();
   #quiet = false;
   readonly #busyness = new Busyness();
   #looks = 0;
@@ -115,8 +117,13 @@ export class WakeListener {
     return this.#guardUntil === -Infinity ? {} : { guard: { worker: this.#options.worker, forMs: 0 } };
   }
 
-  /** Learns from a turn that was answered. */
-  answered({ guard, pickUp }: TurnRequest, answer: TurnAnswer): void {
+  /**
+   * Learns from a turn that was answered.
+   *
+   * @param underWay all that were sent and had not been answered before
+   */
+  answered(request: TurnRequest, answer: TurnAnswer, underWay: readonly TurnRequest[]): void {
+    const { guard, pickUp } = request;
     if (this.#options.now() >= this.#listenAt && !this.#stopped) {
       this.#listenAt = Infinity;
       void this.start();
@@ -127,8 +134,10 @@ export class WakeListener {
     } else if (guard !== undefined) {
       const renewed = this.#guardUntil > this.#options.now();
       this.#guardUntil = this.#options.now() + guard.forMs;
-      if (!renewed) [this.#horizon, this.#quiet, this.#looks] = [null, false, 0];
-    } else if (this.#guardUntil !== -Infinity && !this.#quiet) {
+      if (renewed) return;
+      [this.#horizon, this.#quiet, this.#looks] = [null, false, 0];
+      this.#older = new WeakSet(underWay);
+    } else if (this.#guardUntil !== -Infinity && !this.#quiet && !this.#older.has(request)) {
       this.#horizon ??= answer.snapshot.next;
       this.#quiet = answer.snapshot.oldest >= this.#horizon;
     }

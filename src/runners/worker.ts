@@ -225,7 +225,7 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
     const now = this.#options.now();
     const { pickUp, reap } = request;
     const seen = pickUp === undefined ? answer : this.#pickUps.answered(pickUp, answer, sentAt, now);
-    this.#next.listener?.answered(request, seen);
+    this.#next.listener?.answered(request, seen, this.#next.sent);
     const idleMs = pickUp !== undefined && !seen.more ? this.#next.listener?.idleMs() : undefined;
     this.#schedule.mayReap(seen, now, reap !== undefined, idleMs);
     if (pickUp !== undefined) this.#schedule.looked(seen, now, idleMs);
