@@ -33,6 +33,14 @@ test("a turn that settles waits for the disk, however fast it would pick up", as
   expect(await commitOf({ settlements, pickUp: pickUpOf({ fast: true }) })).toBe("on");
 });
 
+test("so does one that settles a failed attempt", async () => {
+  await queue.insert();
+  const job = await pickUpOne(queue.store);
+  await queue.insert();
+  const settlements = [{ job, durationMs: 1, outcome: "retry", error: "boom", due: 60_000 }] as const;
+  expect(await commitOf({ settlements, pickUp: pickUpOf({ fast: true }) })).toBe("on");
+});
+
 test("so does one that reaps", async () => {
   await queue.insert();
   await pickUpOne(queue.store);

@@ -96,6 +96,15 @@ test("a large job in second place ends the pick-up, and is the first of the next
   expect([await turn(), await turn(), await turn()]).toEqual([[small], [large], [last]]);
 });
 
+test("of several whose attempts are used up a turn takes no more than it has room for", async () => {
+  const first = await queue.insert({ attempts: "5" });
+  const second = await queue.insert({ attempts: "5" });
+  const answer = await store.turn({ pickUp: pickUpOf({ slots: 1 }) });
+  expect(answer.exhausted.map(({ id }) => id)).toEqual([first]);
+  expect(answer.more).toBe(true);
+  expect(await store.get(second)).toMatchObject({ status: "READY" });
+});
+
 test("a READY job whose attempts are used up is FAILED, not run", async () => {
   const spent = await queue.insert({ attempts: "5", last_error: "'boom'" });
   const never = await queue.insert({ max_attempts: "0" });

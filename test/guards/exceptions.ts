@@ -14,6 +14,8 @@ const NO_WAIT =
   "SKIP LOCKED waits for nobody, so no order of locks can be part of a deadlock: it only walks the index";
 const HELD =
   "redundant: held has locked the row in its newest version, and that was RUNNING; it stands so that the fence is whole where it is read";
+const NO_VISIT =
+  "redundant: who asks for the outcome afterwards finds the same rows; without it each that is done is visited twice";
 const REFUSED = "PostgreSQL refuses the statement without it: no unique index fits";
 const IN_ORDER = "the rows come in this order out of the plan that there is; SQL does not promise it";
 
@@ -29,6 +31,20 @@ export const EXCEPTIONS: readonly Exception[] = [
     text: "x.outcome IN ('retry', 'release', 'fail')",
     becomes: "true",
     reason: "redundant: the branches before it have taken the other outcomes, of which there are five in all",
+  },
+  {
+    part: "settling undone",
+    text: "id IN (SELECT id FROM input WHERE outcome <> 'done')",
+    becomes: "true",
+    reason: NO_VISIT,
+  },
+  { part: "settling undone", text: "outcome <> 'done'", becomes: "true", reason: NO_VISIT },
+  {
+    part: "picking exhausted",
+    text: "NOT runs",
+    becomes: "true",
+    reason:
+      "a statement updates a row once, and picked, which is read first, has done so; SQL does not promise the order",
   },
   {
     part: "picking handled",
