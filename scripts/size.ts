@@ -39,19 +39,19 @@ const bundles: readonly Bundle[] = [
     name: "a Worker with a cron (pqrun/cloudflare, PgJobStore, pqrun/neon)",
     source: `${store} ${all("cloudflare", "neon")}`,
     goalKb: 20,
-    limitKb: 22,
+    limitKb: 22.5,
   },
   {
     name: "a route that drains (pqrun/vercel, PgJobStore, pqrun/neon)",
     source: `${store} ${all("vercel", "neon")}`,
     goalKb: 20,
-    limitKb: 22,
+    limitKb: 22.5,
   },
   {
     name: "a worker in a container (pqrun, pqrun/node, pqrun/pg)",
     source: all("index", "node", "pg"),
     goalKb: 26,
-    limitKb: 29,
+    limitKb: 29.5,
   },
 ];
 

@@ -53,7 +53,8 @@ export type { StandardIssue, StandardResult, StandardSchema } from "./core/stand
 export type { Stats } from "./core/stats.ts";
 export { PgJobStore } from "./core/store.ts";
 export type { PickupOptions, StoreOptions } from "./core/store.ts";
-export type { PickUp, Reap, ReapedJob, TurnAnswer, TurnRequest } from "./core/turn.ts";
+export type { ReapedJob, TurnAnswer } from "./core/turn-answer.ts";
+export type { PickUp, Reap, TurnRequest } from "./core/turn.ts";
 export { drainOnce } from "./runners/drain-once.ts";
 export type { DrainEnd, DrainOptions, DrainReport } from "./runners/drain-options.ts";
 export type { AbortReason, Handler, Handlers, JobContext } from "./runners/handler.ts";

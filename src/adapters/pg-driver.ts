@@ -11,7 +11,8 @@ export interface PgQuery {
 
 /** What pqrun reads of a query's result; there is a list of them where a text held several statements. */
 export interface PgResult {
-  readonly rows: readonly SqlRow[];
+  /** Taken out by who reads them. */
+  rows: readonly SqlRow[];
 }
 
 /** What pqrun calls of a `pg` client that is in a transaction of its owner's. */

@@ -2,7 +2,7 @@ import { EXECUTOR } from "../core/executor.ts";
 import type { QueryOptions, SqlExecutor, SqlRow } from "../core/executor.ts";
 import { endsSession, sqlState } from "../core/sql-state.ts";
 import { orAbort, refuseAborted } from "./abort.ts";
-import type { PgPool, PgPoolClient, PgQuery, PgTransaction } from "./pg-driver.ts";
+import type { PgPool, PgPoolClient, PgQuery, PgResult, PgTransaction } from "./pg-driver.ts";
 import { severalStatements } from "./send.ts";
 
 /** Makes a statement a query of `pg`. */
@@ -31,7 +31,7 @@ export class PgSession implements SqlExecutor {
     const result = await orAbort(this.#send(this.#prepare(text, params), signal), signal, () => {
       this.broken = true;
     });
-    if ("rows" in result) return result.rows;
+    if ("rows" in result) return detached(result);
     return severalStatements();
   }
 
@@ -51,6 +51,17 @@ export class PgSession implements SqlExecutor {
     });
     return result;
   }
+}
+
+/**
+ * Takes the rows out of the driver's result, which `pg`'s query keeps, and which would outlive them: `pg` writes a
+ * query's callback where it assigns it (`query.callback = …`), and such a function V8 makes as old, so that all it refers
+ * to stays until the whole heap is collected (measured: every row of every pick-up did).
+ */
+function detached(result: PgResult): readonly SqlRow[] {
+  const { rows } = result;
+  result.rows = [];
+  return rows;
 }
 
 /** Lends a client of the pool to `work`, and destroys it afterwards where its state is unknown. */

@@ -65,8 +65,11 @@ export interface Job {
  */
 export const NEVER_CACHED = "-- now(): not to be answered from a cache";
 
+/** A row's columns in order: text, or null. */
+export type Cells = readonly (string | null)[];
+
 /** A row's columns in order, each text or null: the only place that looks into a driver's rows. */
-export function cells(row: SqlRow): readonly (string | null)[] {
+export function cells(row: SqlRow): Cells {
   const values = Object.values(row);
   // Mostly it is all text, and no second list is made for that.
   return values.every(isText) ? values : values.map(cell);

@@ -31,8 +31,10 @@ import { readStats, statsStatement, statsText } from "./stats.ts";
 import type { Stats } from "./stats.ts";
 import { turnText } from "./turn-text.ts";
 import type { TurnScope } from "./turn-text.ts";
-import { readTurn, turnStatement } from "./turn.ts";
-import type { ReapedJob, TurnAnswer, TurnRequest } from "./turn.ts";
+import { readTurn } from "./turn-answer.ts";
+import { turnStatement } from "./turn.ts";
+import type { ReapedJob, TurnAnswer } from "./turn-answer.ts";
+import type { TurnRequest } from "./turn.ts";
 
 /** Options of a store. */
 export interface StoreOptions<J extends JobContracts = UntypedJobs> extends ProducerOptions<J> {

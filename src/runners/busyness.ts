@@ -1,4 +1,4 @@
-import type { TurnAnswer } from "../core/turn.ts";
+import type { TurnAnswer } from "../core/turn-answer.ts";
 
 /** How long a backlog must last before a worker counts as busy. */
 const BACKLOG_MS = 1_000;

@@ -40,13 +40,34 @@ export function conclude(ending: Ending, circumstances: Circumstances): Settleme
     case "returned":
       // Repeated here, the settlement answers "already" if the handler's own transaction was committed.
       if (settledItself) return failed(new Error("the settlement was not committed"));
-      return { job, durationMs, outcome: "done", resultText: ending.resultText, note: ending.note };
+      return new Done(job, durationMs, ending.resultText, ending.note);
     case "refused":
       return { job, durationMs, outcome: "fail", error: errorText(ending.error, redact) };
     case "threw":
       return threw(ending.error, circumstances, failed);
     case "given-up":
       return cutShort(circumstances, failed);
+  }
+}
+
+/** A class for the reason that `HandedOutJob` is one. */
+class Done {
+  readonly outcome = "done";
+  readonly job: PickedUpJob;
+  readonly durationMs: number | null;
+  readonly resultText: string | null;
+  readonly note: string | undefined;
+
+  constructor(
+    job: PickedUpJob,
+    durationMs: number | null,
+    resultText: string | null,
+    note: string | undefined,
+  ) {
+    this.job = job;
+    this.durationMs = durationMs;
+    this.resultText = resultText;
+    this.note = note;
   }
 }
 

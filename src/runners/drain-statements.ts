@@ -1,7 +1,8 @@
 import { causesText } from "../core/error-text.ts";
 import { isPqrunError } from "../core/errors.ts";
 import { REAP_LIMIT } from "../core/turn.ts";
-import type { PickUp, TurnAnswer, TurnRequest } from "../core/turn.ts";
+import type { TurnAnswer } from "../core/turn-answer.ts";
+import type { PickUp, TurnRequest } from "../core/turn.ts";
 import type { Budget } from "./budget.ts";
 import type { CheckedDrain, DrainEnd, DrainReport } from "./drain-options.ts";
 import type { EventCounts } from "./job-event.ts";

@@ -54,11 +54,33 @@ export class HandlerContext implements JobContext<JobContracts, string> {
     this.store = store;
     this.logger = logger;
     // Of their own, so that a handler may take them out of the context.
-    this.settleIn = async (tx, result) => {
-      await store.settleIn(tx, job, result, run.settling());
-    };
-    this.settleStatement = (result) => store.settleStatement(job, result, run.settling());
+    this.settleIn = settlingIn(job, store, run);
+    this.settleStatement = settlingStatement(job, store, run);
     this.#run = run;
     Object.defineProperty(this, "signal", SIGNAL);
   }
+}
+
+/*
+ * Each made by a function of its own: what is written as `this.settleIn = () => …` V8 allocates as old from the beginning,
+ * and whatever that refers to, the job and its payload, stays until all of the heap is collected (measured: it was half of
+ * what a worker at work needed).
+ */
+
+function settlingIn(
+  job: PickedUpJob,
+  store: PgJobStore<JobContracts>,
+  run: HandlerRun,
+): HandlerContext["settleIn"] {
+  return async (tx, result) => {
+    await store.settleIn(tx, job, result, run.settling());
+  };
+}
+
+function settlingStatement(
+  job: PickedUpJob,
+  store: PgJobStore<JobContracts>,
+  run: HandlerRun,
+): HandlerContext["settleStatement"] {
+  return (result) => store.settleStatement(job, result, run.settling());
 }

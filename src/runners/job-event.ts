@@ -1,7 +1,7 @@
 import type { Fence } from "../core/job.ts";
 import { silentLogger } from "../core/logger.ts";
 import type { Logger } from "../core/logger.ts";
-import type { TurnAnswer } from "../core/turn.ts";
+import type { TurnAnswer } from "../core/turn-answer.ts";
 
 /** What can happen to a job in a runner. */
 export const JOB_EVENTS = [

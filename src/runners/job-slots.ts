@@ -1,10 +1,12 @@
 import type { PickedUpJob } from "../core/job.ts";
 import type { AbortReason } from "./handler.ts";
+import { JobEnd } from "./job-end.ts";
 import { jobEvent } from "./job-event.ts";
 import type { OnJobEvent } from "./job-event.ts";
 import { Outbox } from "./outbox.ts";
 import { JobRun } from "./run-job.ts";
-import type { RunJobOptions } from "./run-job.ts";
+import type { RunJobOptions, RunOwner } from "./run-job.ts";
+import { RunSet } from "./run-set.ts";
 
 /** What {@link JobSlots} has to know. */
 export interface JobSlotsOptions {
@@ -18,12 +20,11 @@ export interface JobSlotsOptions {
 }
 
 /** The jobs that a runner holds: in a buffer, then in a slot, then in the outbox. */
-export class JobSlots {
+export class JobSlots implements RunOwner {
   /** What has ended and is to be settled. */
   readonly outbox: Outbox;
   readonly #options: JobSlotsOptions;
-  /** Each run, and when it started. */
-  readonly #running = new Map<JobRun, number>();
+  readonly #running = new RunSet();
   #buffer: PickedUpJob[] = [];
   /** Those held that nothing may run beside. */
   readonly #alone = new Set<PickedUpJob>();
@@ -87,51 +88,51 @@ export class JobSlots {
   /** Gives back a job that has not started. */
   release(job: PickedUpJob): void {
     this.#alone.delete(job);
-    const settlement = { job, durationMs: null, outcome: "release" } as const;
-    this.outbox.add({ job, settlement, settledItself: false, reason: undefined });
+    this.outbox.add(new JobEnd(job, { job, durationMs: null, outcome: "release" }));
   }
 
   /** Aborts every handler. */
   abort(reason: AbortReason): void {
-    for (const run of this.#running.keys()) run.abort(reason);
+    for (const run of this.#running.runs) run.abort(reason);
   }
 
   /** Waits for no handler any longer. */
   giveUp(): void {
-    for (const run of [...this.#running.keys()]) run.giveUp();
+    for (const run of [...this.#running.runs]) run.giveUp();
   }
 
   /** Forgets a job that is somebody else's, or answers the run that it is in. */
   take(job: PickedUpJob): JobRun | undefined {
     if (this.#buffer.includes(job)) this.#alone.delete(job);
     this.#buffer = this.#buffer.filter((buffered) => buffered !== job);
-    return [...this.#running.keys()].find((run) => run.job === job);
+    return this.#running.runs.find((run) => run.job === job);
   }
 
   /** How long the longest of the running jobs has been at work. */
   get longestRunningMs(): number {
-    // A Map keeps its order: the first is the oldest.
-    const [oldest] = this.#running.values();
-    return oldest === undefined ? 0 : this.#options.runJob.now() - oldest;
+    const { oldestStartedAt } = this.#running;
+    return oldestStartedAt === undefined ? 0 : this.#options.runJob.now() - oldestStartedAt;
   }
 
   get #runsAlone(): boolean {
     // Mostly none is even held: this is asked before each start.
     if (this.#alone.size === 0) return false;
-    const [run] = this.#running.keys();
+    const [run] = this.#running.runs;
     return run?.job.alone === true;
   }
 
   #run(job: PickedUpJob): void {
-    const { runJob, tell, onEnd } = this.#options;
+    const { runJob, tell } = this.#options;
     tell(jobEvent("started", job));
-    const startedAt = runJob.now();
-    const run: JobRun = new JobRun(runJob, job, (end) => {
-      this.#running.delete(run);
-      this.#alone.delete(job);
-      this.outbox.add(end);
-      onEnd(job, runJob.now() - startedAt);
-    });
-    this.#running.set(run, startedAt);
+    this.#running.add(new JobRun(runJob, job, this));
+  }
+
+  /** A run has ended. */
+  ended(run: JobRun, end: JobEnd): void {
+    const { runJob, onEnd } = this.#options;
+    this.#running.delete(run);
+    this.#alone.delete(end.job);
+    this.outbox.add(end);
+    onEnd(end.job, runJob.now() - run.startedAt);
   }
 }

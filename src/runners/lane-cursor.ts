@@ -1,4 +1,5 @@
-import type { Lane, PickUp, TurnAnswer } from "../core/turn.ts";
+import type { TurnAnswer } from "../core/turn-answer.ts";
+import type { Lane, PickUp } from "../core/turn.ts";
 
 /** How long a newly arrived job may wait behind a backlog before all lanes are looked at from their beginning. */
 const FULL_LOOK_MS = 250;

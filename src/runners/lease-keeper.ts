@@ -16,8 +16,11 @@ export type OnLeaseGone = (job: PickedUpJob, how: "lost" | "cancelled" | "unexte
 export class LeaseKeeper {
   readonly #options: Pick<CheckedWorker, "store" | "leaseMs" | "now" | "logger">;
   readonly #onGone: OnLeaseGone;
-  /** What is held, and when the statement that last granted its lease was sent: it ends no earlier than its length after that. */
-  readonly #held = new Map<PickedUpJob, number>();
+  /**
+   * What is held, by pick-up, and when the statement that last granted its lease was sent: it ends no earlier than its
+   * length after that. One Map of all would keep what has left it: each table that a Map outgrows points to the next.
+   */
+  readonly #held = new Map<string, Map<PickedUpJob, number>>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #extending = false;
 
@@ -28,23 +31,25 @@ export class LeaseKeeper {
 
   /** The ids of what is held: a reap leaves them out. */
   ids(): readonly string[] {
-    return [...this.#held.keys()].map(({ id }) => id);
+    return this.#leases().map(([{ id }]) => id);
   }
 
   /** Whether the same attempt is held, perhaps as another object. */
   has({ id, lockedBy }: PickedUpJob): boolean {
-    return [...this.#held.keys()].some((held) => held.id === id && held.lockedBy === lockedBy);
+    return [...(this.#held.get(lockedBy)?.keys() ?? [])].some((held) => held.id === id);
   }
 
   /** Whether the lease can't have ended yet, by this side's clock: else somebody else may run the job. */
   isLive(job: PickedUpJob): boolean {
-    const grantedAt = this.#held.get(job);
+    const grantedAt = this.#held.get(job.lockedBy)?.get(job);
     return grantedAt !== undefined && this.#options.now() - grantedAt < this.#options.leaseMs;
   }
 
   /** @param grantedAt when the pick-up's statement was sent */
   hold(job: PickedUpJob, grantedAt: number): void {
-    this.#held.set(job, grantedAt);
+    const held = this.#held.get(job.lockedBy) ?? new Map<PickedUpJob, number>();
+    if (held.size === 0) this.#held.set(job.lockedBy, held);
+    held.set(job, grantedAt);
     this.#timer ??= setTimeout(() => {
       void this.#tick();
     }, this.#tickMs);
@@ -52,7 +57,9 @@ export class LeaseKeeper {
 
   /** The job has ended, or its lease is to run out. */
   drop(job: PickedUpJob): void {
-    this.#held.delete(job);
+    const held = this.#held.get(job.lockedBy);
+    held?.delete(job);
+    if (held?.size === 0) this.#held.delete(job.lockedBy);
   }
 
   stop(): void {
@@ -69,10 +76,10 @@ export class LeaseKeeper {
   async #tick(): Promise<void> {
     this.#timer = undefined;
     const now = this.#options.now();
-    for (const [job, grantedAt] of [...this.#held]) {
+    for (const [job, grantedAt] of this.#leases()) {
       if (now - grantedAt >= this.#options.leaseMs) this.#gone(job, "unextended");
     }
-    const due = [...this.#held.values()].some((grantedAt) => now - grantedAt >= this.#options.leaseMs / 3);
+    const due = this.#leases().some(([, grantedAt]) => now - grantedAt >= this.#options.leaseMs / 3);
     if (due && !this.#extending) await this.#extend(now);
     if (this.#held.size > 0) {
       this.#timer ??= setTimeout(() => {
@@ -84,7 +91,7 @@ export class LeaseKeeper {
   async #extend(sentAt: number): Promise<void> {
     const { store, leaseMs, logger } = this.#options;
     this.#extending = true;
-    const jobs = [...this.#held.keys()];
+    const jobs = this.#leases().map(([job]) => job);
     // The next tick must not wait for a connection that answers no more.
     this.#timer = setTimeout(() => {
       void this.#tick();
@@ -97,8 +104,9 @@ export class LeaseKeeper {
       const byKey = new Map(jobs.map((job) => [settlementKey(job), job]));
       for (const { verdict, ...fence } of answers) {
         const job = byKey.get(settlementKey(fence));
-        if (job === undefined || !this.#held.has(job)) continue;
-        if (verdict === "extended") this.#held.set(job, sentAt);
+        const held = job && this.#held.get(job.lockedBy);
+        if (job === undefined || held?.has(job) !== true) continue;
+        if (verdict === "extended") held.set(job, sentAt);
         else if (verdict !== "busy") this.#gone(job, verdict);
       }
     } catch (error) {
@@ -109,6 +117,10 @@ export class LeaseKeeper {
     } finally {
       this.#extending = false;
     }
+  }
+
+  #leases(): readonly (readonly [job: PickedUpJob, grantedAt: number])[] {
+    return [...this.#held.values()].flatMap((held) => [...held]);
   }
 
   #gone(job: PickedUpJob, how: "lost" | "cancelled" | "unextended"): void {

@@ -1,6 +1,7 @@
 import type { IdlePollPolicy } from "../core/policies.ts";
 import { REAP_LIMIT } from "../core/turn.ts";
-import type { TurnAnswer, TurnRequest } from "../core/turn.ts";
+import type { TurnAnswer } from "../core/turn-answer.ts";
+import type { TurnRequest } from "../core/turn.ts";
 import { refusalState } from "./refusal.ts";
 import { wasTooMuch } from "./turn-size.ts";
 import type { CheckedWorker } from "./worker-options.ts";

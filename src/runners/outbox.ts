@@ -2,8 +2,8 @@ import type { Fence } from "../core/job.ts";
 import type { Settlement, SettlementAnswer } from "../core/settlement.ts";
 import type { JobEventName, OnJobEvent } from "./job-event.ts";
 import { jobEvent } from "./job-event.ts";
+import type { JobEnd } from "./job-end.ts";
 import { refusalState } from "./refusal.ts";
-import type { JobEnd } from "./run-job.ts";
 
 /** Most characters of settlements in one statement: results may be a MiB each. */
 const MAX_CHARACTERS = 4_194_304;
@@ -11,12 +11,13 @@ const MAX_SETTLEMENTS = 2_000;
 /** How soon to settle again what somebody else has locked, in milliseconds; then each second. */
 const BUSY_AGAIN_MS = [5, 25, 100, 250] as const;
 
-type Settling = JobEnd & { readonly settlement: Settlement };
+type Settling = JobEnd<Settlement>;
 
 /** Ended jobs on their way to the database. What is taken comes back until it is answered. */
 export class Outbox {
   readonly #tell: OnJobEvent;
-  readonly #waiting = new Map<Fence, Settling>();
+  /** In the order in which they ended. */
+  #waiting: Settling[] = [];
   /** Those whose rows somebody else had locked. */
   readonly #busy = new Set<Fence>();
   #busyAnswers = 0;
@@ -31,12 +32,12 @@ export class Outbox {
   }
 
   get size(): number {
-    return this.#waiting.size;
+    return this.#waiting.length;
   }
 
   /** How many have not been tried, or may succeed at once. */
   get ready(): number {
-    return this.#waiting.size - this.#busy.size;
+    return this.#waiting.length - this.#busy.size;
   }
 
   /** How long to leave the others, in milliseconds; 0 where there are none. */
@@ -56,22 +57,25 @@ export class Outbox {
 
   /** Takes over an ended job. */
   add(end: JobEnd): void {
-    const { job, settlement, reason, error } = end;
-    if (settlement === null) {
+    if (!isSettling(end)) {
+      const { job, reason, error } = end;
       if (reason === "lost" || reason === "cancelled") this.#tell(jobEvent(reason, job, null, error));
       else this.#leftToExpire += 1;
       return;
     }
-    this.#waiting.set(job, { ...end, settlement });
+    this.#waiting.push(end);
   }
 
   /** The next settlements to send, in the order in which the jobs ended. */
   next(most = MAX_SETTLEMENTS): readonly Settlement[] {
     const [group] = this.#suspects;
-    if (group !== undefined) return group.flatMap((job) => this.#waiting.get(job)?.settlement ?? []);
+    if (group !== undefined) {
+      const suspects = new Set(group);
+      return this.#waiting.filter(({ job }) => suspects.has(job)).map(({ settlement }) => settlement);
+    }
     const batch: Settlement[] = [];
     let characters = 0;
-    for (const { settlement } of this.#waiting.values()) {
+    for (const { settlement } of this.#waiting) {
       characters += settlement.outcome === "done" ? (settlement.resultText?.length ?? 0) : 0;
       if (
         batch.length > 0 &&
@@ -85,22 +89,33 @@ export class Outbox {
 
   /** Takes in the database's answers, in the order of the settlements; who was `busy` stays for a later turn. */
   answered(settlements: readonly Settlement[], answers: readonly SettlementAnswer[]): void {
+    // A turn that settled nothing says nothing of those that were busy.
+    if (settlements.length === 0) return;
     // What was let through is not to blame, busy or not.
     this.#clear(settlements.map(({ job }) => job));
+    const answerTo = new Map<Fence, SettlementAnswer | undefined>(
+      settlements.map(({ job }, index) => [job, answers[index]]),
+    );
+    const settled: (readonly [Settling, SettlementAnswer])[] = [];
     let busy = 0;
-    for (const [index, { job }] of settlements.entries()) {
-      const answer = answers[index];
-      const ended = this.#waiting.get(job);
-      if (answer === undefined || ended === undefined) continue;
-      if (answer.verdict === "busy") {
-        busy += 1;
-        this.#busy.add(job);
-        continue;
+    this.#waiting = this.#waiting.filter((ended) => {
+      const answer = answerTo.get(ended.job);
+      if (answer === undefined) return true;
+      if (answer.verdict !== "busy") {
+        settled.push([ended, answer]);
+        return false;
       }
-      this.#forget(job);
+      busy += 1;
+      this.#busy.add(ended.job);
+      return true;
+    });
+    this.#busyAnswers = busy === 0 ? 0 : this.#busyAnswers + 1;
+    // Last, since whoever is told may stop the worker, which adds what it gives back.
+    for (const [ended, answer] of settled) {
+      this.#busy.delete(ended.job);
+      this.#stripped.delete(ended.job);
       this.#tell(jobEvent(happened(answer, ended), ended.job, ended.settlement.durationMs, ended.error));
     }
-    this.#busyAnswers = busy === 0 ? 0 : this.#busyAnswers + 1;
   }
 
   /**
@@ -137,28 +152,28 @@ export class Outbox {
   }
 
   #strip(job: Fence, state: string): void {
-    const ended = this.#waiting.get(job);
+    const index = this.#waiting.findIndex((ended) => ended.job === job);
+    const ended = this.#waiting[index];
     if (ended === undefined) return;
     if (this.#stripped.has(job)) {
       this.#leftToExpire += 1;
-      this.#forget(job);
+      this.#waiting.splice(index, 1);
+      this.#busy.delete(job);
+      this.#stripped.delete(job);
+      this.#clear([job]);
       return;
     }
     this.#stripped.add(job);
     const note = `the database refused what the attempt would have written (${state})`;
     const { settlement } = ended;
     if (settlement.outcome === "done")
-      this.#waiting.set(job, { ...ended, settlement: { ...settlement, resultText: null, note } });
-    else if ("error" in settlement)
-      this.#waiting.set(job, { ...ended, settlement: { ...settlement, error: note } });
+      this.#waiting[index] = ended.as({ ...settlement, resultText: null, note });
+    else if ("error" in settlement) this.#waiting[index] = ended.as({ ...settlement, error: note });
   }
+}
 
-  #forget(job: Fence): void {
-    this.#waiting.delete(job);
-    this.#busy.delete(job);
-    this.#stripped.delete(job);
-    this.#clear([job]);
-  }
+function isSettling(end: JobEnd): end is Settling {
+  return end.settlement !== null;
 }
 
 /** What became of a job, from what was asked and what was answered. */

@@ -1,4 +1,5 @@
-import type { PickUp, TurnAnswer } from "../core/turn.ts";
+import type { TurnAnswer } from "../core/turn-answer.ts";
+import type { PickUp } from "../core/turn.ts";
 import { BufferSize } from "./buffer-size.ts";
 import type { JobSlots } from "./job-slots.ts";
 import { LaneCursor } from "./lane-cursor.ts";

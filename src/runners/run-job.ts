@@ -13,6 +13,7 @@ import type { Ending } from "./conclude.ts";
 import { HandlerContext } from "./handler-context.ts";
 import type { HandlerRun } from "./handler-context.ts";
 import type { AbortReason, JobContext } from "./handler.ts";
+import { JobEnd } from "./job-end.ts";
 
 /** A handler as a runner calls it, its types gone. */
 export type AnyHandler = (ctx: JobContext<JobContracts, string>) => unknown;
@@ -30,16 +31,9 @@ export interface RunJobOptions {
   readonly now: () => number;
 }
 
-/** The end of a run. */
-export interface JobEnd {
-  readonly job: PickedUpJob;
-  /** What to write; null where the lease is gone or is to run out. */
-  readonly settlement: Settlement | null;
-  /** Whether the handler settled itself: then "already" is its success. */
-  readonly settledItself: boolean;
-  readonly reason: AbortReason | undefined;
-  /** What the handler threw, if it did. */
-  readonly error?: unknown;
+/** Who started a run, and is told of its end. */
+export interface RunOwner {
+  ended(run: JobRun, end: JobEnd): void;
 }
 
 /** How long after its timeout a handler may still end by itself, in milliseconds. */
@@ -51,21 +45,24 @@ const MAX_TIMER_MS = 2_147_483_647;
 export class JobRun {
   readonly job: PickedUpJob;
   readonly #options: RunJobOptions;
-  readonly #onEnd: (end: JobEnd) => void;
+  readonly #owner: RunOwner;
   /** Made when it is first asked for: most handlers of short jobs never do, and it costs as much as the rest of a run. */
   #controller: AbortController | undefined;
   #reason: AbortReason | undefined;
-  readonly #startedAt: number;
+  /** By the runner's clock. */
+  readonly startedAt: number;
+  /** Where it is in its {@link RunSet}. */
+  place = -1;
   readonly #timeoutMs: number;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #settledItself = false;
   #told = false;
 
-  constructor(options: RunJobOptions, job: PickedUpJob, onEnd: (end: JobEnd) => void) {
+  constructor(options: RunJobOptions, job: PickedUpJob, owner: RunOwner) {
     this.job = job;
     this.#options = options;
-    this.#onEnd = onEnd;
-    this.#startedAt = options.now();
+    this.#owner = owner;
+    this.startedAt = options.now();
     this.#timeoutMs = Math.min((job.timeoutSeconds ?? options.timeoutSeconds) * 1000, MAX_TIMER_MS);
     this.#timer = setTimeout(() => {
       this.#timeOut();
@@ -105,7 +102,7 @@ export class JobRun {
   /** The handler is about to settle itself. @returns how long it has run, in milliseconds */
   settling(): number {
     this.#settledItself = true;
-    return this.#options.now() - this.#startedAt;
+    return this.#options.now() - this.startedAt;
   }
 
   #timeOut(): void {
@@ -120,7 +117,7 @@ export class JobRun {
     const { backoff, redact, now } = this.#options;
     const settlement = conclude(ending, {
       job: this.job,
-      durationMs: now() - this.#startedAt,
+      durationMs: now() - this.startedAt,
       reason: this.#reason,
       settledItself: this.#settledItself,
       timeoutMs: this.#timeoutMs,
@@ -134,7 +131,7 @@ export class JobRun {
     if (this.#told) return;
     this.#told = true;
     if (this.#timer !== undefined) clearTimeout(this.#timer);
-    this.#onEnd({ job: this.job, settlement, settledItself: this.#settledItself, reason, error });
+    this.#owner.ended(this, new JobEnd(this.job, settlement, this.#settledItself, reason, error));
   }
 }
 

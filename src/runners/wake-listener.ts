@@ -2,7 +2,8 @@ import { RECONNECTED } from "../core/executor.ts";
 import type { Logger } from "../core/logger.ts";
 import type { PgJobStore } from "../core/store.ts";
 import type { JobContracts } from "../core/contract.ts";
-import type { TurnAnswer, TurnRequest } from "../core/turn.ts";
+import type { TurnAnswer } from "../core/turn-answer.ts";
+import type { TurnRequest } from "../core/turn.ts";
 import { causesText } from "../core/error-text.ts";
 import { Busyness } from "./busyness.ts";
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import type { TurnAnswer } from "../../src/core/turn.ts";
+import type { TurnAnswer } from "../../src/core/turn-answer.ts";
 import { Busyness } from "../../src/runners/busyness.ts";
 
 const found = (jobs: number, more = false): TurnAnswer =>

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { readTurn } from "../../src/core/turn.ts";
+import { readTurn } from "../../src/core/turn-answer.ts";
 import { drainOnce } from "../../src/runners/drain-once.ts";
 import { Gate, takes } from "../support/handlers.ts";
 import { EventLog } from "../support/event-log.ts";

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 
-import type { TurnAnswer, TurnRequest } from "../../src/core/turn.ts";
+import type { TurnAnswer } from "../../src/core/turn-answer.ts";
+import type { TurnRequest } from "../../src/core/turn.ts";
 import { WakeListener, type WakeListenerOptions } from "../../src/runners/wake-listener.ts";
 
 const SAFETY_POLL_MS = 60_000;

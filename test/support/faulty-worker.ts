@@ -7,7 +7,7 @@ import { Pool } from "pg";
 import { pgExecutor } from "../../src/adapters/pg.ts";
 import { RetryAfterError, SnoozeError } from "../../src/core/errors.ts";
 import { PgJobStore } from "../../src/core/store.ts";
-import { readTurn } from "../../src/core/turn.ts";
+import { readTurn } from "../../src/core/turn-answer.ts";
 import { runUntilSignal } from "../../src/integrations/node.ts";
 import { drainOnce } from "../../src/runners/drain-once.ts";
 import type { JobEvent } from "../../src/runners/job-event.ts";
