@@ -7,6 +7,7 @@ import { Outbox } from "./outbox.ts";
 import { JobRun } from "./run-job.ts";
 import type { RunJobOptions, RunOwner } from "./run-job.ts";
 import { RunSet } from "./run-set.ts";
+import { afterEvents } from "./wait.ts";
 
 /** What {@link JobSlots} has to know. */
 export interface JobSlotsOptions {
@@ -15,6 +16,8 @@ export interface JobSlotsOptions {
   readonly tell: OnJobEvent;
   /** Whether a buffered job may start now. */
   readonly mayStart: (job: PickedUpJob) => boolean;
+  /** How many may start before the event loop has its turn, lest a turn that is to leave waits for a whole buffer. @default Infinity */
+  readonly burst?: number;
   /** Is told of each run's end, after the outbox has it. */
   readonly onEnd: (job: PickedUpJob, ranMs: number) => void;
 }
@@ -28,9 +31,12 @@ export class JobSlots implements RunOwner {
   #buffer: PickedUpJob[] = [];
   /** Those held that nothing may run beside. */
   readonly #alone = new Set<PickedUpJob>();
+  /** How many may still start before the event loop has its turn. */
+  #burst: number;
 
   constructor(options: JobSlotsOptions) {
     this.#options = options;
+    this.#burst = options.burst ?? Infinity;
     this.outbox = new Outbox(options.tell);
   }
 
@@ -68,7 +74,7 @@ export class JobSlots implements RunOwner {
   /** Starts buffered jobs while slots are free, in their order; one that must be alone waits for all before it. */
   start(): void {
     const waiting: PickedUpJob[] = [];
-    while (this.running < this.#options.slots && !this.#runsAlone) {
+    while (this.running < this.#options.slots && this.#burst > 0 && !this.#runsAlone) {
       const job = this.#buffer[0];
       if (job === undefined || (job.alone && this.running > 0)) break;
       this.#buffer.shift();
@@ -123,6 +129,12 @@ export class JobSlots implements RunOwner {
 
   #run(job: PickedUpJob): void {
     const { runJob, tell } = this.#options;
+    this.#burst -= 1;
+    if (this.#burst === 0) {
+      afterEvents(() => {
+        this.#rested();
+      });
+    }
     tell(jobEvent("started", job));
     this.#running.add(new JobRun(runJob, job, this));
   }
@@ -134,5 +146,10 @@ export class JobSlots implements RunOwner {
     this.#alone.delete(end.job);
     this.outbox.add(end);
     onEnd(end.job, runJob.now() - run.startedAt);
+  }
+
+  #rested(): void {
+    this.#burst = this.#options.burst ?? Infinity;
+    this.start();
   }
 }

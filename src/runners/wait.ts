@@ -38,6 +38,15 @@ export function nextTick(): Promise<void> {
   });
 }
 
+const { setImmediate = (act: () => void) => setTimeout(act, 0) } = globalThis as {
+  readonly setImmediate?: (act: () => void) => unknown;
+};
+
+/** Calls `act` once the event loop has had its turn: what was to be sent has gone out, and what came in has been read. */
+export function afterEvents(act: () => void): void {
+  setImmediate(act);
+}
+
 /** What {@link within} answers where the work took longer. */
 export const TOO_LATE: unique symbol = Symbol("too late");
 
