@@ -1,7 +1,8 @@
 import { RECONNECTED } from "../core/executor.ts";
 import { quoteName } from "../core/identifiers.ts";
 import type { PgClient, PgNotification, PgPool } from "./pg-driver.ts";
-import { destroy, type PgSession } from "./pg-session.ts";
+import { lend } from "./pg-lend.ts";
+import type { PgSession } from "./pg-session.ts";
 import { sharedListen } from "./shared-listen.ts";
 import type { OnNotify, Unlisten } from "./shared-listen.ts";
 
@@ -43,7 +44,8 @@ async function open(
   onNotify: OnNotify,
   onLost: () => void,
 ): Promise<() => void> {
-  const client = await pool.connect();
+  const lent = await lend(pool);
+  const { client } = lent;
   let phase: "opening" | "open" | "closed" = "opening";
   const stopHearing = hear(client, (name, payload) => {
     if (name === channel) onNotify(payload);
@@ -52,7 +54,7 @@ async function open(
     if (phase === "closed") return;
     phase = "closed";
     stopHearing();
-    destroy(client);
+    lent.destroy();
   };
   const lost = (): void => {
     const wasOpen = phase === "open";

@@ -2,7 +2,9 @@ import { EXECUTOR } from "../core/executor.ts";
 import type { QueryOptions, SqlExecutor, SqlRow } from "../core/executor.ts";
 import { endsSession, sqlState } from "../core/sql-state.ts";
 import { orAbort, refuseAborted } from "./abort.ts";
-import type { PgPool, PgPoolClient, PgQuery, PgResult, PgTransaction } from "./pg-driver.ts";
+import { lend } from "./pg-lend.ts";
+import type { LentClient } from "./pg-lend.ts";
+import type { PgPool, PgQuery, PgResult, PgTransaction } from "./pg-driver.ts";
 import { severalStatements } from "./send.ts";
 
 /** Makes a statement a query of `pg`. */
@@ -64,7 +66,7 @@ function detached(result: PgResult): readonly SqlRow[] {
   return rows;
 }
 
-/** Lends a client of the pool to `work`, and destroys it afterwards where its state is unknown. */
+/** Has the pool lend a client to `work`, and destroys it afterwards where its state is unknown. */
 export async function withSession<T>(
   pool: PgPool,
   prepare: PgPrepare,
@@ -72,8 +74,9 @@ export async function withSession<T>(
   signal?: AbortSignal,
 ): Promise<T> {
   refuseAborted(signal);
-  const lending = pool.connect();
-  const client = await orAbort(lending, signal, () => void lending.then(giveBack, () => undefined));
+  const lending = lend(pool);
+  const lent = await orAbort(lending, signal, () => void lending.then(giveBack, () => undefined));
+  const { client } = lent;
   const session = new PgSession(client, prepare);
   // The pool listens to idle clients only, and an error that nobody listens to ends the process.
   const lost = (): void => {
@@ -81,21 +84,16 @@ export async function withSession<T>(
   };
   client.on("error", lost);
   try {
+    // It may have been given back already: the signal may fire between the lending and its being heard of.
+    refuseAborted(signal);
     return await work(session);
   } finally {
-    if (session.broken) destroy(client);
-    else giveBack(client);
+    if (session.broken) lent.destroy();
+    else giveBack(lent);
     client.removeListener("error", lost);
   }
 }
 
-/** Closes a connection for good. What it still has to say is nobody's: the pool would pass it on, and end a process. */
-export function destroy(client: PgPoolClient): void {
-  client.release(true);
-  client.removeAllListeners("error");
-  client.on("error", () => undefined);
-}
-
-function giveBack(client: PgPoolClient): void {
-  client.release();
+function giveBack(lent: LentClient): void {
+  lent.giveBack();
 }
