@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 
+import type { SqlExecutor } from "../../src/core/executor.ts";
 import type { Logger } from "../../src/core/logger.ts";
 import { notingErrors } from "../support/between.ts";
 import { pickUpOf, testQueue, type QueueSession } from "../support/queue.ts";
@@ -18,6 +19,23 @@ function warningsOf(): { logger: Logger; warnings: string[] } {
 
 const sessionsOf = (count: number): Promise<QueueSession[]> =>
   Promise.all(Array.from({ length: count }, () => queue.session()));
+
+test("a turn that loses a conflict fifty times in a row is sent a fifty-first time", async () => {
+  let lost = 0;
+  const losing = (executor: SqlExecutor): SqlExecutor => ({
+    query: async (...statement) => {
+      if (lost === 50) return executor.query(...statement);
+      lost += 1;
+      throw Object.assign(new Error("could not serialize access due to concurrent update"), {
+        code: "40001",
+      });
+    },
+  });
+  const { store } = await queue.session({ between: losing });
+  await queue.rows("INSERT INTO jobs (job_type) VALUES ('a')");
+  expect((await store.turn({ pickUp: pickUpOf({ slots: 1 }) })).jobs).toHaveLength(1);
+  expect(lost).toBe(50);
+});
 
 describe.each(["serializable", "repeatable read"])(
   "where the database's default isolation is %s",
