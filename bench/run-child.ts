@@ -18,9 +18,20 @@ const entry = fileURLToPath(new URL("child.ts", import.meta.url));
 const MINUTES = 60_000;
 const LIMIT_MS = 5 * MINUTES;
 
+/** How a child is started. */
+export interface ChildOptions {
+  /** The folder of another build of pqrun than this checkout's, as a URL. */
+  readonly dist?: string;
+  readonly onProgress?: (jobs: number) => void;
+}
+
 /** Starts a process for one task. */
-export function startChild(task: Task, onProgress: (jobs: number) => void = () => undefined): RunningChild {
-  const child = fork(entry, [JSON.stringify(task)], { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+export function startChild(
+  task: Task,
+  { dist, onProgress = () => undefined }: ChildOptions = {},
+): RunningChild {
+  const env = dist === undefined ? process.env : { ...process.env, PQRUN_BENCH_DIST: dist };
+  const child = fork(entry, [JSON.stringify(task)], { stdio: ["ignore", "inherit", "inherit", "ipc"], env });
   const begun = Promise.withResolvers<undefined>();
   const answer = answerOf(child, task, (jobs) => {
     begun.resolve(undefined);
@@ -33,8 +44,8 @@ export function startChild(task: Task, onProgress: (jobs: number) => void = () =
 }
 
 /** Runs one task in a process of its own. */
-export async function runChild(task: Task): Promise<Answer> {
-  return startChild(task).answer;
+export async function runChild(task: Task, options: ChildOptions = {}): Promise<Answer> {
+  return startChild(task, options).answer;
 }
 
 function answerOf(child: ChildProcess, task: Task, onProgress: (jobs: number) => void): Promise<Answer> {

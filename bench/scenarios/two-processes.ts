@@ -21,10 +21,15 @@ async function run(lane: Lane, context: Context): Promise<Sample> {
     const told = Array.from({ length: PROCESSES }, () => 0);
     const nearlyAll = Promise.withResolvers<undefined>();
     const children = told.map((_, own) =>
-      startChild({ kind: "drain", system, url, slots: SLOTS }, (started) => {
-        told[own] = started;
-        if (told.reduce((sum, count) => sum + count, 0) >= total - UNTOLD) nearlyAll.resolve(undefined);
-      }),
+      startChild(
+        { kind: "drain", system, url, slots: SLOTS },
+        {
+          onProgress: (started) => {
+            told[own] = started;
+            if (told.reduce((sum, count) => sum + count, 0) >= total - UNTOLD) nearlyAll.resolve(undefined);
+          },
+        },
+      ),
     );
     const failed = Promise.all(children.map(({ answer }) => answer));
     await Promise.race([nearlyAll.promise, failed]);

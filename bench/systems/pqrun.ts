@@ -6,7 +6,8 @@ import type * as pqrunPg from "pqrun/pg";
 import { payloads, type Payload } from "./payload.ts";
 import type { Background, Producer, System } from "./system.ts";
 
-const built = new URL("../../dist/", import.meta.url);
+/** The package of this checkout, or the one that a comparison names. */
+const built = process.env["PQRUN_BENCH_DIST"] ?? new URL("../../dist/", import.meta.url);
 
 type Pqrun = typeof pqrun & typeof pqrunPg & typeof pqrunMigrate;
 

@@ -34,9 +34,11 @@ async function keepInFlight(
 export async function fill(system: System, url: string, jobs: number): Promise<Answer> {
   const producer = await system.producer(url);
   const startedMs = nowMs();
+  const cpu = process.cpuUsage();
   for (let first = 0; first < jobs; first += 1_000) {
     await producer.enqueueMany(first, Math.min(1_000, jobs - first));
   }
+  const used = process.cpuUsage(cpu);
   await producer.close();
-  return { jobs, startedMs, endedMs: nowMs() };
+  return { jobs, startedMs, endedMs: nowMs(), cpuUs: used.user + used.system };
 }
