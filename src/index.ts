@@ -34,7 +34,7 @@ export type { TableNames, TableOptions } from "./core/identifiers.ts";
 export { JOB_STATUSES } from "./core/job.ts";
 export type { Fence, Job, JobStatus, PickedUpJob } from "./core/job.ts";
 export type { ListOptions } from "./core/list.ts";
-export { silentLogger } from "./core/logger.ts";
+export { consoleLogger, silentLogger } from "./core/logger.ts";
 export type { LogFields, Logger } from "./core/logger.ts";
 export { backoffPolicy, idlePollPolicy, loopErrorPolicy } from "./core/policies.ts";
 export type {
@@ -59,6 +59,7 @@ export { drainOnce } from "./runners/drain-once.ts";
 export type { DrainEnd, DrainOptions, DrainReport } from "./runners/drain-options.ts";
 export type { AbortReason, Handler, Handlers, JobContext } from "./runners/handler.ts";
 export type { JobEvent, JobEventName, OnJobEvent, OutcomeCounts } from "./runners/job-event.ts";
+export type { OnRunnerError, RunnerErrorEvent, RunnerOperation } from "./runners/runner-error.ts";
 export type { RunnerOptions } from "./runners/runner-options.ts";
 export type { Environment } from "./runners/worker-environment.ts";
 export type { WorkerOptions } from "./runners/worker-options.ts";

@@ -10,7 +10,7 @@ import type { SqlExecutor, SqlStatement } from "./executor.ts";
 import { tableNames } from "./identifiers.ts";
 import type { TableOptions } from "./identifiers.ts";
 import { byteLength } from "./json.ts";
-import { silentLogger } from "./logger.ts";
+import { loggerOf } from "./logger.ts";
 import type { Logger } from "./logger.ts";
 import { send } from "./send.ts";
 import type { Connection } from "./send.ts";
@@ -19,8 +19,8 @@ import type { Connection } from "./send.ts";
 export interface ProducerOptions<J extends JobContracts = UntypedJobs> extends TableOptions, PayloadLimits {
   /** The contracts by job type. @default none: any type, any JSON object */
   readonly jobs?: J | undefined;
-  /** @default silent */
-  readonly logger?: Logger | undefined;
+  /** Where warnings go; false is silence. @default the console */
+  readonly logger?: Logger | false | undefined;
 }
 
 /** One job of {@link JobProducer.enqueueMany}. */
@@ -60,7 +60,7 @@ export class JobProducer<J extends JobContracts = UntypedJobs, Tx = never> {
     this.connection = {
       executor,
       names,
-      logger: options.logger ?? silentLogger,
+      logger: loggerOf(options.logger),
       inTransaction,
       warned: { isolation: false },
     };

@@ -57,6 +57,16 @@ export function isOutage(error: unknown): boolean {
   return state === undefined ? neverSent(error) : isReadOnly(error) || /^(?:28|3D|53[134]|57P)/.test(state);
 }
 
+/**
+ * Whether to wait mends nothing: a wrong password or role, no such database, schema, table or column, or an address
+ * that is none. It does once a worker has worked: passwords rotate, and servers fail over.
+ */
+export function waitingIsFutile(error: unknown): boolean {
+  if (/^(?:28P01|28000|3D000|3F000|42P01|42703)$/.test(sqlState(error) ?? "")) return true;
+  for (const { code } of layers(error)) if (code === "ERR_INVALID_URL") return true;
+  return false;
+}
+
 /** Whether to send a refused statement again may help: the conflict that refused it is over. */
 export function isConflict(error: unknown): boolean {
   const state = sqlState(error);

@@ -14,6 +14,7 @@ import { RESULT_LIMITS, encodeJson } from "./json.ts";
 import { listStatement, listText, readListed } from "./list.ts";
 import type { ListOptions } from "./list.ts";
 import { checkJobTypes, checkWorkerId } from "./lock-names.ts";
+import type { Logger } from "./logger.ts";
 import { parsePayload } from "./parse-payload.ts";
 import { backoffPolicy } from "./policies.ts";
 import { JobProducer } from "./producer.ts";
@@ -97,6 +98,11 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
   /** The channel on which inserts notify waiting workers. */
   get channel(): string {
     return this.connection.names.channel;
+  }
+
+  /** The logger of whatever runs this store's jobs, unless it has one of its own. */
+  get logger(): Logger {
+    return this.connection.logger;
   }
 
   /** The contracts that the store was made with. */

@@ -1,5 +1,6 @@
 import type { JobContracts, UntypedJobs } from "../core/contract.ts";
 import { causesText } from "../core/error-text.ts";
+import { loggerOf } from "../core/logger.ts";
 import type { Logger } from "../core/logger.ts";
 import type { PgJobStore } from "../core/store.ts";
 import { drainOnce } from "../runners/drain-once.ts";
@@ -18,8 +19,8 @@ export interface DrainRouteOptions<J extends JobContracts = UntypedJobs, Tx = ne
    * request is answered 500.
    */
   readonly secret: string | undefined | (() => string | undefined);
-  /** Gets what the answers keep to themselves. @default console, for the route's own errors; the drain's logger is silent */
-  readonly logger?: Logger | undefined;
+  /** Gets what the responses keep to themselves. @default the store's, where it is no function: the console */
+  readonly logger?: Logger | false | undefined;
 }
 
 /** What the route answers: a {@link DrainReport} without what failed. */
@@ -44,7 +45,7 @@ export function drainRoute<J extends JobContracts = UntypedJobs, Tx = never>(
   options: DrainRouteOptions<J, Tx>,
 ): (request: Request) => Promise<Response> {
   const { store, secret, ...drain } = options;
-  const logger: Pick<Logger, "error"> = options.logger ?? console;
+  const logger = loggerOf(options.logger, typeof store === "function" ? undefined : store.logger);
   return async (request) => {
     const expected: unknown = typeof secret === "function" ? secret() : secret;
     if (typeof expected !== "string" || expected.length < MIN_SECRET_LENGTH) {

@@ -1,5 +1,5 @@
 import type { Fence } from "../core/job.ts";
-import { silentLogger } from "../core/logger.ts";
+import { logsDebug } from "../core/logger.ts";
 import type { Logger } from "../core/logger.ts";
 import type { TurnAnswer } from "../core/turn-answer.ts";
 
@@ -29,6 +29,8 @@ export interface JobEvent {
   readonly durationMs: number | null;
   /** What the handler threw, as it threw it: it may hold secrets. */
   readonly error?: unknown;
+  /** What `last_error` says now, without secrets, where the attempt failed. */
+  readonly lastError?: string;
 }
 
 /** Is told of each event. What it throws is logged and goes no further. */
@@ -40,17 +42,19 @@ export function jobEvent(
   job: Fence & { readonly type: string },
   durationMs: number | null = null,
   error?: unknown,
+  lastError?: string,
 ): JobEvent {
   const { id, type, attempts } = job;
-  return error === undefined
-    ? { event, id, type, attempts, durationMs }
-    : { event, id, type, attempts, durationMs, error };
+  const told = { event, id, type, attempts, durationMs };
+  if (lastError !== undefined) return { ...told, error, lastError };
+  return error === undefined ? told : { ...told, error };
 }
 
-/** Logs each event without its error or payload, and tells the user's hook. */
+/** Logs each event, of its error only the first line as it is stored, and tells the user's hook. */
 export function teller(onEvent: OnJobEvent | undefined, logger: Logger): OnJobEvent {
+  const debugs = logsDebug(logger);
   return (event) => {
-    if (logger !== silentLogger) log(logger, event);
+    if (debugs || isTrouble(event)) log(logger, event);
     try {
       onEvent?.(event);
     } catch (error) {
@@ -59,9 +63,24 @@ export function teller(onEvent: OnJobEvent | undefined, logger: Logger): OnJobEv
   };
 }
 
-function log(logger: Logger, { event, id, type, attempts, durationMs }: JobEvent): void {
-  const level = event === "failed" || event === "lost" ? "warn" : "debug";
-  logger[level](`job ${event}`, { id, type, attempts, durationMs });
+/** Whether somebody should look at it: a failed attempt, or one whose lease was lost. */
+function isTrouble({ event }: JobEvent): boolean {
+  return event === "retried" || event === "failed" || event === "lost";
+}
+
+/** Most characters of an error in a line. */
+const MAX_ERROR = 500;
+
+function log(logger: Logger, event: JobEvent): void {
+  const { id, type, attempts, durationMs, lastError } = event;
+  const fields = { type, id, attempts, durationMs };
+  if (!isTrouble(event)) {
+    logger.debug(`job ${event.event}`, fields);
+    return;
+  }
+  const [error = ""] = (lastError ?? "").split("\n", 1);
+  const message = event.event === "retried" ? "an attempt failed, its job runs again" : `job ${event.event}`;
+  logger.warn(message, error === "" ? fields : { ...fields, error: error.slice(0, MAX_ERROR) });
 }
 
 /** Counts of events by name, all but `started`. */

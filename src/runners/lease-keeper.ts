@@ -1,9 +1,14 @@
-import { causesText } from "../core/error-text.ts";
 import type { PickedUpJob } from "../core/job.ts";
 import { settlementKey } from "../core/settlement.ts";
+import type { RunnerErrors } from "./runner-error.ts";
 import type { CheckedWorker } from "./worker-options.ts";
 import { wasTooMuch } from "./turn-size.ts";
 import { TOO_LATE, within } from "./wait.ts";
+
+/** What {@link LeaseKeeper} has to know. */
+export interface LeaseKeeperOptions extends Pick<CheckedWorker, "store" | "leaseMs" | "now"> {
+  readonly errors: Pick<RunnerErrors, "failed" | "answered">;
+}
 
 /** Is told which job's lease is gone, and how that is known. */
 export type OnLeaseGone = (job: PickedUpJob, how: "lost" | "cancelled" | "unextended") => void;
@@ -14,7 +19,7 @@ export type OnLeaseGone = (job: PickedUpJob, how: "lost" | "cancelled" | "unexte
  * own clock, it says that the lease is gone: somebody else may run the job now.
  */
 export class LeaseKeeper {
-  readonly #options: Pick<CheckedWorker, "store" | "leaseMs" | "now" | "logger">;
+  readonly #options: LeaseKeeperOptions;
   readonly #onGone: OnLeaseGone;
   /**
    * What is held, by pick-up, and when the statement that last granted its lease was sent: it ends no earlier than its
@@ -24,7 +29,7 @@ export class LeaseKeeper {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #extending = false;
 
-  constructor(options: Pick<CheckedWorker, "store" | "leaseMs" | "now" | "logger">, onGone: OnLeaseGone) {
+  constructor(options: LeaseKeeperOptions, onGone: OnLeaseGone) {
     this.#options = options;
     this.#onGone = onGone;
   }
@@ -89,7 +94,7 @@ export class LeaseKeeper {
   }
 
   async #extend(sentAt: number): Promise<void> {
-    const { store, leaseMs, logger } = this.#options;
+    const { store, leaseMs, errors } = this.#options;
     this.#extending = true;
     const jobs = this.#leases().map(([job]) => job);
     // The next tick must not wait for a connection that answers no more.
@@ -101,6 +106,7 @@ export class LeaseKeeper {
         inHalves(jobs, (some) => store.extend(some, leaseMs, { signal })),
       );
       if (answers === TOO_LATE) throw new Error("no answer came in time");
+      errors.answered("extend");
       const byKey = new Map(jobs.map((job) => [settlementKey(job), job]));
       for (const { verdict, ...fence } of answers) {
         const job = byKey.get(settlementKey(fence));
@@ -110,10 +116,7 @@ export class LeaseKeeper {
         else if (verdict !== "busy") this.#gone(job, verdict);
       }
     } catch (error) {
-      logger.warn("leases could not be extended", {
-        jobs: jobs.length,
-        error: causesText(error),
-      });
+      errors.failed("extend", error);
     } finally {
       this.#extending = false;
     }

@@ -1,7 +1,12 @@
-import { causesText } from "../core/error-text.ts";
 import type { PickedUpJob } from "../core/job.ts";
+import type { RunnerErrors } from "./runner-error.ts";
 import type { CheckedWorker } from "./worker-options.ts";
 import { TOO_LATE, within } from "./wait.ts";
+
+/** What {@link LostPickUps} has to know. */
+export interface LostPickUpsOptions extends Pick<CheckedWorker, "store" | "leaseMs" | "now"> {
+  readonly errors: Pick<RunnerErrors, "failed" | "answered">;
+}
 
 /** A job of a pick-up whose answer was lost. */
 export interface FoundJob {
@@ -18,12 +23,12 @@ export const FIND_EVERY_MS = 1_000;
  * yet; where they were, their jobs are this worker's, found again by the nonce.
  */
 export class LostPickUps {
-  readonly #options: Pick<CheckedWorker, "store" | "leaseMs" | "now" | "logger">;
+  readonly #options: LostPickUpsOptions;
   /** Each nonce, when it was sent, and until when it is looked for: then its leases have run out. */
   readonly #lost = new Map<string, { readonly sentAt: number; readonly until: number }>();
   #nextAt = Infinity;
 
-  constructor(options: Pick<CheckedWorker, "store" | "leaseMs" | "now" | "logger">) {
+  constructor(options: LostPickUpsOptions) {
     this.#options = options;
   }
 
@@ -42,22 +47,21 @@ export class LostPickUps {
 
   /** The jobs of those pick-ups that turn out to have been carried out, and when those were sent. */
   async find(): Promise<readonly FoundJob[]> {
-    const { store, leaseMs, now, logger } = this.#options;
+    const { store, leaseMs, now, errors } = this.#options;
     this.#nextAt = now() + FIND_EVERY_MS;
     try {
       const found = await within(leaseMs / 3, (signal) =>
         store.findPickUp([...this.#lost.keys()], { signal }),
       );
       if (found === TOO_LATE) return [];
+      errors.answered("findPickUp");
       const jobs = found.map((job) => ({ job, sentAt: this.#lost.get(job.lockedBy)?.sentAt ?? now() }));
       for (const { lockedBy } of found) this.#lost.delete(lockedBy);
       for (const [lockedBy, { until }] of this.#lost) if (now() >= until) this.#lost.delete(lockedBy);
       if (this.#lost.size === 0) this.#nextAt = Infinity;
       return jobs;
     } catch (error) {
-      logger.warn("a lost pick-up could not be looked for", {
-        error: causesText(error),
-      });
+      errors.failed("findPickUp", error);
       return [];
     }
   }

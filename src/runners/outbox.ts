@@ -114,7 +114,9 @@ export class Outbox {
     for (const [ended, answer] of settled) {
       this.#busy.delete(ended.job);
       this.#stripped.delete(ended.job);
-      this.#tell(jobEvent(happened(answer, ended), ended.job, ended.settlement.durationMs, ended.error));
+      const { job, settlement, error } = ended;
+      const lastError = "error" in settlement ? settlement.error : undefined;
+      this.#tell(jobEvent(happened(answer, ended), job, settlement.durationMs, error, lastError));
     }
   }
 

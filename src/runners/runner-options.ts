@@ -1,7 +1,7 @@
 import type { JobContracts, UntypedJobs } from "../core/contract.ts";
 import { InvalidInputError } from "../core/errors.ts";
 import { checkJobTypes, checkWorkerId } from "../core/lock-names.ts";
-import { silentLogger } from "../core/logger.ts";
+import { loggerOf } from "../core/logger.ts";
 import type { Logger } from "../core/logger.ts";
 import { backoffPolicy } from "../core/policies.ts";
 import type { BackoffPolicy } from "../core/policies.ts";
@@ -9,6 +9,7 @@ import type { PgJobStore } from "../core/store.ts";
 import type { Handlers } from "./handler.ts";
 import type { OnJobEvent } from "./job-event.ts";
 import type { AnyHandler, RunJobOptions } from "./run-job.ts";
+import type { OnRunnerError } from "./runner-error.ts";
 import { soundLogger, soundPolicy } from "./sound.ts";
 
 /** Options that the worker and the drain share. */
@@ -28,8 +29,10 @@ export interface RunnerOptions<J extends JobContracts = UntypedJobs, Tx = never>
   readonly staleTimeoutSeconds?: number | undefined;
   /** Is told what happens to each job. @default nothing */
   readonly onEvent?: OnJobEvent | undefined;
-  /** @default silent */
-  readonly logger?: Logger | undefined;
+  /** Where failed attempts and the database's trouble are logged; false is silence. @default the store's: the console */
+  readonly logger?: Logger | false | undefined;
+  /** Is called with each failure of the runner's own statements, whether or not it goes on. @default nothing */
+  readonly onError?: OnRunnerError | undefined;
   /** Takes secrets of your own out of error texts before they are stored. Connection strings are always taken out. */
   readonly redact?: ((text: string) => string) | undefined;
 }
@@ -43,6 +46,7 @@ export interface CheckedRunner {
   readonly staleTimeoutSeconds: number;
   readonly logger: Logger;
   readonly onEvent: OnJobEvent | undefined;
+  readonly onError: OnRunnerError | undefined;
   readonly runJob: RunJobOptions;
 }
 
@@ -59,10 +63,10 @@ export function checkRunner<J extends JobContracts, Tx>(
   checkJobTypes("handlers", [...handlers.keys()]);
   for (const [type, handler] of handlers) checkHandler(store, type, handler);
   const { concurrency = 10, staleTimeoutSeconds = 1_200 } = options;
-  const logger = soundLogger(options.logger ?? silentLogger);
+  const logger = soundLogger(loggerOf(options.logger, store.logger));
   checkNumber("concurrency", concurrency, 1, 1_000, true);
   checkNumber("staleTimeoutSeconds", staleTimeoutSeconds, 1, 2_147_483);
-  const { workerId, redact, onEvent, reaper = true } = options;
+  const { workerId, redact, onEvent, onError, reaper = true } = options;
   if (workerId !== undefined) checkWorkerId(workerId);
   const backoff = soundPolicy("backoff", options.backoff, backoffPolicy(), logger);
   const runJob = { store, handlers, backoff, timeoutSeconds: staleTimeoutSeconds, logger, redact, now };
@@ -74,6 +78,7 @@ export function checkRunner<J extends JobContracts, Tx>(
     staleTimeoutSeconds,
     logger,
     onEvent,
+    onError,
     runJob,
   };
 }

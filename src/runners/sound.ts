@@ -1,4 +1,5 @@
 import { causesText } from "../core/error-text.ts";
+import { logsDebug } from "../core/logger.ts";
 import type { Logger } from "../core/logger.ts";
 
 /** Ten years: what is due later is a mistake. */
@@ -37,6 +38,8 @@ export function soundPolicy(
 
 /** The user's logger; what it throws is nobody's: there is no place left to tell it. */
 export function soundLogger(logger: Logger): Logger {
+  // pqrun's own do not throw, and are told apart by what they are.
+  if (!logsDebug(logger)) return logger;
   const sound =
     (level: keyof Logger): Logger["info"] =>
     (message, fields) => {

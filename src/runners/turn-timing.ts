@@ -3,6 +3,8 @@ import { TurnSize } from "./turn-size.ts";
 
 /** How long an ended job, or a free slot, waits for others to share its turn, in milliseconds. */
 const GATHER_MS = 5;
+/** Longest wait of a worker that cannot work, such as one with a wrong password. */
+const MAX_FUTILE_WAIT_MS = 60_000;
 
 /** When a worker's next turn may leave: not before others could join it, and not soon after a failure. */
 export class TurnTiming {
@@ -58,8 +60,11 @@ export class TurnTiming {
     if (settled) this.#settledAt = this.#now();
   }
 
-  failed(): void {
+  /** @param futile whether waiting is not likely to mend it: then the waits grow to a minute */
+  failed(futile = false): void {
     this.#failures += 1;
-    this.#notBefore = this.#now() + this.#loopError.delayMs(this.#failures);
+    const ms = this.#loopError.delayMs(this.#failures);
+    const least = futile ? Math.min(MAX_FUTILE_WAIT_MS, 1_000 * 2 ** (this.#failures - 1)) : 0;
+    this.#notBefore = this.#now() + Math.max(ms, least);
   }
 }

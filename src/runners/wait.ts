@@ -31,6 +31,22 @@ export class Waiter {
   }
 }
 
+/** What `act` comes to once `signal` has fired; `forget` ends the listening. */
+export function uponAbort<T>(
+  signal: AbortSignal | undefined,
+  act: () => Promise<T>,
+): { readonly result: Promise<T>; readonly forget: () => void } {
+  let onAbort = (): void => undefined;
+  const result = new Promise<T>((resolve) => {
+    onAbort = () => {
+      resolve(act());
+    };
+  });
+  signal?.addEventListener("abort", onAbort);
+  if (signal?.aborted === true) onAbort();
+  return { result, forget: () => signal?.removeEventListener("abort", onAbort) };
+}
+
 /** Lets everything that is ready run first, so that handlers that end together are settled together. */
 export function nextTick(): Promise<void> {
   return new Promise((resolve) => {

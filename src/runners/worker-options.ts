@@ -1,5 +1,5 @@
 import type { JobContracts, UntypedJobs } from "../core/contract.ts";
-import { silentLogger } from "../core/logger.ts";
+import { loggerOf } from "../core/logger.ts";
 import { idlePollPolicy, loopErrorPolicy } from "../core/policies.ts";
 import type { IdlePollPolicy, LoopErrorPolicy } from "../core/policies.ts";
 import { checkNumber, checkRunner } from "./runner-options.ts";
@@ -71,7 +71,7 @@ export interface CheckedWorker extends CheckedRunner {
 export function checkWorker<J extends JobContracts, Tx>(options: WorkerOptions<J, Tx>): CheckedWorker {
   const said = workerEnvironment(
     options.env ?? processEnvironment(),
-    soundLogger(options.logger ?? silentLogger),
+    soundLogger(loggerOf(options.logger, options.store.logger)),
   );
   const now = options.clock ?? (() => performance.now());
   const runner = checkRunner({ ...options, ...said }, now);

@@ -1,19 +1,22 @@
 import type { JobContracts, UntypedJobs } from "../core/contract.ts";
-import { causesText } from "../core/error-text.ts";
 import { UnknownOutcomeError, isPqrunError } from "../core/errors.ts";
 import type { PickedUpJob } from "../core/job.ts";
 import type { TurnAnswer } from "../core/turn-answer.ts";
 import type { TurnRequest } from "../core/turn.ts";
 import { EventCounts, jobEvent, teller, type OutcomeCounts } from "./job-event.ts";
+import { FirstTurn } from "./first-turn.ts";
 import { JobSlots } from "./job-slots.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
 import { LookSchedule } from "./look-schedule.ts";
 import { LostPickUps } from "./lost-pick-ups.ts";
 import { NextTurns } from "./next-turns.ts";
 import type { TurnKind } from "./next-turns.ts";
+import { ObservedPromise } from "./observed-promise.ts";
 import { PickUps } from "./pick-ups.ts";
+import { RunnerErrors } from "./runner-error.ts";
+import { logStart } from "./start-line.ts";
 import { TurnTiming } from "./turn-timing.ts";
-import { TOO_LATE, Timers, Waiter, within } from "./wait.ts";
+import { TOO_LATE, Timers, Waiter, uponAbort, within } from "./wait.ts";
 import { WakeListener } from "./wake-listener.ts";
 import { checkWorker } from "./worker-options.ts";
 import type { CheckedWorker, WorkerOptions } from "./worker-options.ts";
@@ -38,6 +41,7 @@ const BURST = 100;
 export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
   readonly #options: CheckedWorker;
   readonly #events: EventCounts;
+  readonly #errors: RunnerErrors;
   readonly #slots: JobSlots;
   readonly #waiter = new Waiter();
   readonly #schedule: LookSchedule;
@@ -47,6 +51,12 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
   readonly #timers = new Timers();
   readonly #timing: TurnTiming;
   readonly #next: NextTurns;
+  readonly #first = new FirstTurn(() => {
+    // Without a stop: nothing was ever picked up.
+    this.#next.stopping = true;
+    this.#next.timeOver = true;
+    this.#waiter.wake();
+  });
   #loop: Promise<void> | undefined;
   #stopListening: (() => void) | undefined;
   /** When a stop ends, whatever it waits for. */
@@ -56,6 +66,7 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
   constructor(options: WorkerOptions<J, Tx>) {
     this.#options = checkWorker(options);
     this.#events = new EventCounts(teller(this.#options.onEvent, this.#options.logger));
+    this.#errors = new RunnerErrors(this.#options);
     this.#slots = new JobSlots({
       slots: this.#options.concurrency,
       burst: BURST,
@@ -70,10 +81,10 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
     this.#schedule = new LookSchedule(this.#options);
     this.#timing = new TurnTiming(this.#options);
     this.#pickUps = new PickUps(this.#options, this.#slots, this.#timing.size);
-    this.#leases = new LeaseKeeper(this.#options, (job, how) => {
+    this.#leases = new LeaseKeeper({ ...this.#options, errors: this.#errors }, (job, how) => {
       this.#leaseGone(job, how);
     });
-    this.#lost = new LostPickUps(this.#options);
+    this.#lost = new LostPickUps({ ...this.#options, errors: this.#errors });
     this.#next = new NextTurns({
       options: this.#options,
       slots: this.#slots,
@@ -100,6 +111,7 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
       this.wake();
     };
     this.#stopListening = store.onEnqueue(onWake);
+    logStart(this.#options, id);
     // The guard's row is this start's own: two workers may bear one readable id.
     const worker = `${id}:${crypto.randomUUID()}`;
     this.#next.listener = new WakeListener({ store, worker, safetyPollMs, logger, now, onWake });
@@ -108,20 +120,26 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
     return this;
   }
 
-  /** Runs until `signal` fires, then stops. */
-  async run(signal?: AbortSignal): Promise<void> {
-    let onAbort = (): void => undefined;
-    const stopped = new Promise<void>((resolve) => {
-      onAbort = () => {
-        resolve(this.stop());
-      };
+  /**
+   * Runs until `signal` fires, then stops.
+   *
+   * Rejects where the first turn fails for a reason that waiting does not mend: a wrong password or role, no such database, schema
+   * or table. Once a turn was answered, all failures are waited for. A worker whose `run` nobody waits for logs
+   * such an error, reports it to `onError` and tries again at growing intervals, up to a minute.
+   */
+  run(signal?: AbortSignal): Promise<void> {
+    return ObservedPromise.of(this.#run(signal), () => {
+      this.#first.observe();
     });
-    signal?.addEventListener("abort", onAbort);
-    if (signal?.aborted === true) onAbort();
+  }
+
+  async #run(signal: AbortSignal | undefined): Promise<void> {
+    const stopped = uponAbort(signal, () => this.stop());
     this.start();
     // A stop may give up on a loop that waits for a database that answers no more.
-    await (this.#loop === undefined ? undefined : Promise.race([this.#loop, stopped]));
-    signal?.removeEventListener("abort", onAbort);
+    await (this.#loop === undefined ? undefined : Promise.race([this.#loop, stopped.result]));
+    stopped.forget();
+    this.#first.throwIfFailed();
   }
 
   /** Looks for work now. Enqueues through the worker's own store do this by themselves. */
@@ -224,6 +242,8 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
   }
 
   #take(request: TurnRequest, answer: TurnAnswer, sentAt: number): void {
+    this.#first.answered();
+    this.#errors.answered("turn");
     this.#slots.outbox.answered(request.settlements ?? [], answer.settlements);
     this.#timing.answered(answer.settlements.length > 0);
     this.#events.tellReaped(answer);
@@ -246,13 +266,15 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
     this.#pickUps.failed();
     const alone = pickUp === undefined && reap === undefined;
     this.#timing.size.failed(error, request);
+    const futile = this.#first.failed(error);
     // A refusal says that the database is well: only a failure waits.
-    if (!this.#slots.outbox.refused(settlements, error, alone)) this.#timing.failed();
+    if (!this.#slots.outbox.refused(settlements, error, alone)) this.#timing.failed(futile);
+    if (futile) this.#errors.cannotWork(error);
+    else this.#errors.failed("turn", error);
     if (this.#slots.outbox.size > 0) this.#timing.gather();
     if (pickUp !== undefined && isPqrunError(error, "unknown-outcome"))
       this.#lost.add(pickUp.lockedBy, sentAt);
     this.#schedule.failed(request, error, this.#options.now());
-    this.#options.logger.warn("a turn failed", { failures: this.#timing.failures, error: causesText(error) });
   }
 
   async #findLost(): Promise<void> {

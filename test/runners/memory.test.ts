@@ -32,7 +32,10 @@ function oldBytes(): number {
 test("what a worker has settled is gone with the next small collection, and waits for no full one", async () => {
   const store = new PgJobStore<JobContracts>({ query: () => Promise.reject(new Error("nothing is sent")) });
   const now = performance.now.bind(performance);
-  const leases = new LeaseKeeper({ store, leaseMs: 30_000, now, logger: silentLogger }, () => undefined);
+  const leases = new LeaseKeeper(
+    { store, leaseMs: 30_000, now, errors: { failed: () => undefined, answered: () => undefined } },
+    () => undefined,
+  );
   const slots: JobSlots = new JobSlots({
     slots: 10,
     runJob: {

@@ -71,7 +71,7 @@ test("an idlePoll that throws is logged, and fails no turn", async () => {
     },
     { timeout: 10_000 },
   );
-  expect(lines).not.toContain("warn: a turn failed");
+  expect(lines).not.toContain("warn: the database did not settle, reap or pick up; tried again");
 });
 
 test("a loopError that throws ends no worker", async () => {

@@ -150,7 +150,7 @@ function listeningLogger(): Logger & { readonly lines: string[] } {
   return { lines, debug: log, info: log, warn: log, error: log };
 }
 
-test("the log holds no payload, no result, no error of a handler and no password", async () => {
+test("the log holds no payload, no result and no password, and of an error what its redaction leaves", async () => {
   const logger = listeningLogger();
   const wire = new Wire();
   let failed = false;
@@ -166,6 +166,7 @@ test("the log holds no payload, no result, no error of a handler and no password
     wire,
     logger,
     loopError: { delayMs: () => 1 },
+    redact: (text) => text.replaceAll("own secret", "***"),
     handlers: {
       a: ({ payload }) => {
         if (payload["card"] === "4111") throw new Error("the handler's own secret");
@@ -174,13 +175,14 @@ test("the log holds no payload, no result, no error of a handler and no password
   });
   await worker.log.until("retried");
   const text = logger.lines.join("\n");
-  expect(text).toContain("a turn failed");
-  expect(text).toContain("job retried");
+  expect(text).toContain("the database did not settle, reap or pick up");
+  expect(text).toContain("an attempt failed, its job runs again");
+  expect(text).toContain("the handler's ***");
   for (const secret of ["4111", "card", "hunter2", "the handler's own secret"])
     expect(text).not.toContain(secret);
 });
 
-test("without a logger nothing is printed", async () => {
+test("of a store with `logger: false` nothing is printed", async () => {
   const spies = (["debug", "info", "log", "warn", "error"] as const).map((name) => vi.spyOn(console, name));
   try {
     await queue.insert();

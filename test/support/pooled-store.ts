@@ -28,5 +28,8 @@ export function pooledStore<J extends JobContracts = UntypedJobs>(
     void pool.end();
   });
   const executor = pgExecutor(pool);
-  return new PgJobStore(between(wire === undefined ? executor : wire.between(executor)), options);
+  return new PgJobStore(between(wire === undefined ? executor : wire.between(executor)), {
+    logger: false,
+    ...options,
+  });
 }

@@ -80,13 +80,17 @@ export async function testQueue(): Promise<TestQueue> {
     (await pool.query<Record<string, unknown>>(text, [...params])).rows;
   return {
     url: database.url,
-    store: new PgJobStore(pgExecutor(own)),
+    store: new PgJobStore(pgExecutor(own), { logger: false }),
     session: async ({ between = same, ...options }: SessionOptions = {}) => {
       const client = await connect();
       const { rows: pids } = await client.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
       const pid = pids[0]?.pid ?? 0;
       opened?.push(pid);
-      return { store: new PgJobStore(between(pgExecutor(client)), options), client, pid };
+      return {
+        store: new PgJobStore(between(pgExecutor(client)), { logger: false, ...options }),
+        client,
+        pid,
+      };
     },
     rows,
     insert: async (values = {}) => {
