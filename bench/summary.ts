@@ -45,7 +45,7 @@ export function summary({ startedAt, machine, postgres, repetitions, results }: 
   return [
     [`| | pqrun | ${head.join(" | ")} |`, "| - | - | - | - | - |", ...lines].join("\n"),
     [
-      `Medians of ${repetitions} repetitions, in brackets pqrun's figure to the peer's; ${startedAt.toISOString().slice(0, 10)},`,
+      `Medians of ${repetitions} repetitions, in parentheses: pqrun ÷ peer; ${startedAt.toISOString().slice(0, 10)},`,
       `PostgreSQL ${postgres.version} with \`fsync\` on, Node ${machine.node}, ${machine.cores} cores (${machine.processor}) for the`,
       "server and the workers together. Each peer has its best documented settings; graphile-worker deletes what is done,",
       "the others keep it.",

@@ -22,7 +22,11 @@ export function linksOf(file: string): string[] {
  * What is wrong with these texts under the strictest settings; empty where
  * nothing is. A text that begins with `// name.ts` may be imported as that.
  */
-export function problemsIn(texts: readonly string[], ambient = ""): string {
+export function problemsIn(
+  texts: readonly string[],
+  ambient = "",
+  overrides: ts.CompilerOptions = {},
+): string {
   const folder = `${root}test/package/`;
   const code = new Map(
     texts.map((text, index) => [
@@ -41,15 +45,16 @@ export function problemsIn(texts: readonly string[], ambient = ""): string {
       },
     },
   );
-  const host = ts.createCompilerHost(config?.options ?? {});
+  const options = { ...config?.options, ...overrides };
+  const host = ts.createCompilerHost(options);
   const fromDisk = host.getSourceFile.bind(host);
-  host.getSourceFile = (name, options) => {
+  host.getSourceFile = (name, target) => {
     const text = code.get(name);
-    return text === undefined ? fromDisk(name, options) : ts.createSourceFile(name, text, options);
+    return text === undefined ? fromDisk(name, target) : ts.createSourceFile(name, text, target);
   };
   const exists = host.fileExists.bind(host);
   host.fileExists = (name) => code.has(name) || exists(name);
-  const program = ts.createProgram([...code.keys()], config?.options ?? {}, host);
+  const program = ts.createProgram([...code.keys()], options, host);
   const problems = [...code.keys()].flatMap((name) => {
     const source = program.getSourceFile(name);
     return [...program.getSyntacticDiagnostics(source), ...program.getSemanticDiagnostics(source)];
