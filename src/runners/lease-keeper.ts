@@ -1,4 +1,5 @@
 import { causesText } from "../core/error-text.ts";
+import type { ExtendAnswer } from "../core/extend.ts";
 import type { PickedUpJob } from "../core/job.ts";
 import { settlementKey } from "../core/settlement.ts";
 import type { CheckedWorker } from "./worker-options.ts";
@@ -97,18 +98,12 @@ export class LeaseKeeper {
       void this.#tick();
     }, this.#tickMs);
     try {
-      const answers = await within(leaseMs / 3, (signal) =>
-        inHalves(jobs, (some) => store.extend(some, leaseMs, { signal })),
+      const end = await within(leaseMs / 3, (signal) =>
+        inHalves(jobs, signal, async (some) => {
+          this.#take(some, await store.extend(some, leaseMs, { signal }), sentAt);
+        }),
       );
-      if (answers === TOO_LATE) throw new Error("no answer came in time");
-      const byKey = new Map(jobs.map((job) => [settlementKey(job), job]));
-      for (const { verdict, ...fence } of answers) {
-        const job = byKey.get(settlementKey(fence));
-        const held = job && this.#held.get(job.lockedBy);
-        if (job === undefined || held?.has(job) !== true) continue;
-        if (verdict === "extended") held.set(job, sentAt);
-        else if (verdict !== "busy") this.#gone(job, verdict);
-      }
+      if (end === TOO_LATE) throw new Error("no answer came in time");
     } catch (error) {
       logger.warn("leases could not be extended", {
         jobs: jobs.length,
@@ -116,6 +111,18 @@ export class LeaseKeeper {
       });
     } finally {
       this.#extending = false;
+    }
+  }
+
+  /** Each half's answers count, whatever becomes of the other half. */
+  #take(jobs: readonly PickedUpJob[], answers: readonly ExtendAnswer[], sentAt: number): void {
+    const byKey = new Map(jobs.map((job) => [settlementKey(job), job]));
+    for (const { verdict, ...fence } of answers) {
+      const job = byKey.get(settlementKey(fence));
+      const held = job && this.#held.get(job.lockedBy);
+      if (job === undefined || held?.has(job) !== true) continue;
+      if (verdict === "extended") held.set(job, sentAt);
+      else if (verdict !== "busy") this.#gone(job, verdict);
     }
   }
 
@@ -129,16 +136,18 @@ export class LeaseKeeper {
   }
 }
 
-/** What is too much for one statement is sent in two. */
-async function inHalves<T, A>(
+/** What is too much for one statement is sent in two, unless the time of all of it is over. */
+async function inHalves<T>(
   items: readonly T[],
-  send: (some: readonly T[]) => Promise<readonly A[]>,
-): Promise<readonly A[]> {
+  signal: AbortSignal,
+  send: (some: readonly T[]) => Promise<void>,
+): Promise<void> {
   try {
-    return await send(items);
+    await send(items);
   } catch (error) {
-    if (items.length < 2 || !wasTooMuch(error)) throw error;
+    if (items.length < 2 || !wasTooMuch(error) || signal.aborted) throw error;
     const half = Math.ceil(items.length / 2);
-    return [...(await inHalves(items.slice(0, half), send)), ...(await inHalves(items.slice(half), send))];
+    await inHalves(items.slice(0, half), signal, send);
+    await inHalves(items.slice(half), signal, send);
   }
 }
