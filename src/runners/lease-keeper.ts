@@ -6,8 +6,11 @@ import type { CheckedWorker } from "./worker-options.ts";
 import { wasTooMuch } from "./turn-size.ts";
 import { TOO_LATE, within } from "./wait.ts";
 
-/** Is told which job's lease is gone, and how that is known. */
-export type OnLeaseGone = (job: PickedUpJob, how: "lost" | "cancelled" | "unextended") => void;
+/** How a lease is known to be gone; `already` where its attempt is DONE. */
+export type LeaseGone = "already" | "lost" | "cancelled" | "unextended";
+
+/** Is told which job's lease is gone. */
+export type OnLeaseGone = (job: PickedUpJob, how: LeaseGone) => void;
 
 /**
  * Extends the leases of all that a worker holds, at every third of their
@@ -22,6 +25,8 @@ export class LeaseKeeper {
    * length after that. One Map of all would keep what has left it: each table that a Map outgrows points to the next.
    */
   readonly #held = new Map<string, Map<PickedUpJob, number>>();
+  /** When a lease was last seen to be held although the row was locked, by its own handler's transaction perhaps. */
+  readonly #lockedAt = new WeakMap<PickedUpJob, number>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #extending = false;
 
@@ -78,7 +83,8 @@ export class LeaseKeeper {
     this.#timer = undefined;
     const now = this.#options.now();
     for (const [job, grantedAt] of this.#leases()) {
-      if (now - grantedAt >= this.#options.leaseMs) this.#gone(job, "unextended");
+      if (now - grantedAt >= this.#options.leaseMs && !this.#isLocked(job, now))
+        this.#gone(job, "unextended");
     }
     const due = this.#leases().some(([, grantedAt]) => now - grantedAt >= this.#options.leaseMs / 3);
     if (due && !this.#extending) await this.#extend(now);
@@ -122,15 +128,21 @@ export class LeaseKeeper {
       const held = job && this.#held.get(job.lockedBy);
       if (job === undefined || held?.has(job) !== true) continue;
       if (verdict === "extended") held.set(job, sentAt);
-      else if (verdict !== "busy") this.#gone(job, verdict);
+      else if (verdict === "busy") this.#lockedAt.set(job, sentAt);
+      else this.#gone(job, verdict);
     }
+  }
+
+  /** What is locked nobody reaps: so it was a moment ago, and each tick asks again. */
+  #isLocked(job: PickedUpJob, now: number): boolean {
+    return now - (this.#lockedAt.get(job) ?? -Infinity) < this.#options.leaseMs / 2;
   }
 
   #leases(): readonly (readonly [job: PickedUpJob, grantedAt: number])[] {
     return [...this.#held.values()].flatMap((held) => [...held]);
   }
 
-  #gone(job: PickedUpJob, how: "lost" | "cancelled" | "unextended"): void {
+  #gone(job: PickedUpJob, how: LeaseGone): void {
     this.drop(job);
     this.#onGone(job, how);
   }

@@ -131,7 +131,7 @@ export class JobRun {
     if (this.#told) return;
     this.#told = true;
     if (this.#timer !== undefined) clearTimeout(this.#timer);
-    this.#owner.ended(this, new JobEnd(this.job, settlement, this.#settledItself, reason, error));
+    this.#owner.ended(this, new JobEnd(this.job, settlement, reason, error));
   }
 }
 
