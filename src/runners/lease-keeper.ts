@@ -3,6 +3,7 @@ import type { ExtendAnswer } from "../core/extend.ts";
 import type { PickedUpJob } from "../core/job.ts";
 import { settlementKey } from "../core/settlement.ts";
 import type { CheckedWorker } from "./worker-options.ts";
+import { clearTimeout, setTimeout } from "./timers.ts";
 import { wasTooMuch } from "./turn-size.ts";
 import { TOO_LATE, within } from "./wait.ts";
 

@@ -14,6 +14,7 @@ import { HandlerContext } from "./handler-context.ts";
 import type { HandlerRun } from "./handler-context.ts";
 import type { AbortReason, JobContext } from "./handler.ts";
 import { JobEnd } from "./job-end.ts";
+import { clearTimeout, setTimeout } from "./timers.ts";
 
 /** A handler as a runner calls it, its types gone. */
 export type AnyHandler = (ctx: JobContext<JobContracts, string>) => unknown;

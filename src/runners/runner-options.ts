@@ -10,6 +10,7 @@ import type { Handlers } from "./handler.ts";
 import type { OnJobEvent } from "./job-event.ts";
 import type { AnyHandler, RunJobOptions } from "./run-job.ts";
 import { soundLogger, soundPolicy } from "./sound.ts";
+import { checkTimers } from "./timers.ts";
 
 /** Options that the worker and the drain share. */
 export interface RunnerOptions<J extends JobContracts = UntypedJobs, Tx = never> {
@@ -56,6 +57,7 @@ export function checkRunner<J extends JobContracts, Tx>(
   const handlers = new Map<string, AnyHandler>(
     Object.entries(options.handlers as unknown as Readonly<Record<string, AnyHandler>>),
   );
+  checkTimers();
   checkJobTypes("handlers", [...handlers.keys()]);
   for (const [type, handler] of handlers) checkHandler(store, type, handler);
   const { concurrency = 10, staleTimeoutSeconds = 1_200 } = options;
