@@ -16,7 +16,8 @@ const runtime = globalThis as unknown as Readonly<Record<string, Faked | undefin
 function own(name: string): unknown {
   const current = runtime[name];
   const clock = current?.clock;
-  const kept = typeof clock === "object" ? (clock as Record<string, unknown> | null)?.[`_${name}`] : undefined;
+  const kept =
+    typeof clock === "object" ? (clock as Record<string, unknown> | null)?.[`_${name}`] : undefined;
   return kept ?? current;
 }
 
