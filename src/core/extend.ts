@@ -3,8 +3,13 @@ import type { TableNames } from "./identifiers.ts";
 import { cells } from "./job.ts";
 import type { Fence } from "./job.ts";
 
-/** What became of one extension; `busy` means that somebody else has the row locked just now: try again. */
-export type ExtendVerdict = "extended" | "lost" | "cancelled" | "busy";
+/**
+ * What became of one extension. `already` means that this very attempt is DONE: its handler settled it in a transaction
+ * of its own; `busy`, that somebody has the row locked just now: try again.
+ */
+export type ExtendVerdict = "extended" | "already" | "lost" | "cancelled" | "busy";
+
+const VERDICTS: ReadonlySet<string> = new Set<ExtendVerdict>(["extended", "already", "cancelled", "busy"]);
 
 /** The answer for one job. */
 export interface ExtendAnswer {
@@ -46,6 +51,7 @@ SELECT x.id::text AS id, x.locked_by AS holder,
        CASE WHEN e.id IS NOT NULL THEN 'extended' ELSE coalesce((
          SELECT CASE WHEN j.status = 'RUNNING' AND j.attempts = x.attempts AND j.locked_by = x.locked_by THEN 'busy'
                      WHEN j.status = 'CANCELLED' THEN 'cancelled'
+                     WHEN j.status = 'DONE' AND j.locked_by = x.locked_by THEN 'already'
                      ELSE 'lost' END
            FROM ${jobs} j WHERE j.id = x.id), 'lost') END AS verdict
   FROM input x LEFT JOIN extended e ON e.id = x.id AND e.locked_by = x.locked_by`;
@@ -61,6 +67,10 @@ export function readExtend(rows: readonly SqlRow[]): readonly ExtendAnswer[] {
   return rows.map(cells).map(([id, lockedBy, verdict]) => ({
     id: id ?? "",
     lockedBy: lockedBy ?? "",
-    verdict: verdict === "extended" || verdict === "busy" || verdict === "cancelled" ? verdict : "lost",
+    verdict: isVerdict(verdict) ? verdict : "lost",
   }));
+}
+
+function isVerdict(text: string | null | undefined): text is ExtendVerdict {
+  return VERDICTS.has(text ?? "");
 }

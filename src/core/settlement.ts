@@ -52,7 +52,7 @@ export interface SettlementAnswer {
   readonly id: string;
   readonly lockedBy: string;
   readonly verdict: Verdict;
-  /** The state that was written, where the verdict is `settled`. */
+  /** The state that was written, where the verdict is `settled`; the one that the job is in, where it is `already`; or null. */
   readonly status: JobStatus | null;
 }
 

@@ -131,10 +131,10 @@ function readSettlements(
   const allDone = answers.size === 0;
   return settlements.map(({ job: { id, lockedBy } }) => {
     if (allDone) return { id, lockedBy, verdict: "settled", status: "DONE" };
-    const answer = answers.get(settlementKey({ id, lockedBy })) ?? "DONE";
-    return isJobStatus(answer)
-      ? { id, lockedBy, verdict: "settled", status: answer }
-      : { id, lockedBy, verdict: readVerdict(answer), status: null };
+    const [first = "", second] = (answers.get(settlementKey({ id, lockedBy })) ?? "DONE").split(" ");
+    return isJobStatus(first)
+      ? { id, lockedBy, verdict: "settled", status: first }
+      : { id, lockedBy, verdict: readVerdict(first), status: isJobStatus(second) ? second : null };
   });
 }
 

@@ -217,9 +217,10 @@ function otherRunningText(jobs: string): string {
 /** What is not named is DONE, as most are. */
 function unsettledText({ jobs }: TableNames): string {
   return `SELECT 'settlement', x.id::text, x.locked_by, coalesce(u.status::text, (
-         SELECT CASE WHEN j.locked_by = x.locked_by AND j.status <> 'RUNNING' THEN 'already'
+         -- A cancel by the Python package leaves the holder, and is no settlement all the same.
+         SELECT CASE WHEN j.status = 'CANCELLED' THEN 'cancelled'
+                     WHEN j.locked_by = x.locked_by AND j.status <> 'RUNNING' THEN 'already ' || j.status::text
                      WHEN j.locked_by = x.locked_by AND j.attempts = x.attempts THEN 'busy'
-                     WHEN j.status = 'CANCELLED' THEN 'cancelled'
                      ELSE 'lost' END
            FROM ${jobs} j WHERE j.id = x.id)), NULL, NULL, NULL, NULL, NULL, NULL, NULL
   FROM input x LEFT JOIN undone u ON u.id = x.id AND u.locked_by = x.locked_by

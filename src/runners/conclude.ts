@@ -88,7 +88,7 @@ function threw(
 
 /** The handler was told to end: what it threw on the way is only the cause. */
 function cutShort(
-  { reason, timeoutMs }: Circumstances,
+  { job, durationMs, reason, settledItself, timeoutMs }: Circumstances,
   failed: (error: unknown) => Settlement,
   cause?: unknown,
 ): Settlement | null {
@@ -102,9 +102,11 @@ function cutShort(
     case "lost":
       // By this worker's own clock; the fence decides whether it really is.
       return failed(new Error("the lease was not extended in time", options));
-    case "cancelled":
     case "shutdown":
     case undefined:
+      // Who has settled itself keeps no lease: answered "already" it is done, and otherwise it has ended nothing.
+      return settledItself ? { job, durationMs, outcome: "release" } : null;
+    case "cancelled":
       return null;
   }
 }

@@ -3,6 +3,7 @@ import { InvalidInputError } from "../core/errors.ts";
 import type { PruneOptions } from "../core/prune.ts";
 import { checkNumber, checkRunner } from "./runner-options.ts";
 import type { CheckedRunner, RunnerOptions } from "./runner-options.ts";
+import { monotonicMs } from "./timers.ts";
 
 /** Options of {@link drainOnce}. */
 export interface DrainOptions<J extends JobContracts = UntypedJobs, Tx = never> extends RunnerOptions<J, Tx> {
@@ -79,7 +80,7 @@ export interface CheckedDrain extends CheckedRunner {
 
 /** @throws InvalidInputError naming the option. */
 export function checkDrain<J extends JobContracts, Tx>(options: DrainOptions<J, Tx>): CheckedDrain {
-  const clock = options.clock ?? (() => performance.now());
+  const clock = options.clock ?? monotonicMs;
   const runner = checkRunner(options, clock);
   const {
     budgetMs: budget,

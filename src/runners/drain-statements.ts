@@ -44,13 +44,15 @@ export class DrainStatements {
   }
 
   /**
-   * Sends one turn; answers whether it was answered within `ms`, or refused for
-   * a settlement's sake: then each goes alone.
+   * Sends one turn, again with less in it where it was too much; answers whether
+   * it was answered within `ms` in all, or refused for a settlement's sake: then
+   * each goes alone.
    *
    * @throws whatever the drain's first statement throws
    */
   async turn(request: DrainTurn, ms: number): Promise<boolean> {
     const first = this.#budget.statements === 0;
+    const endMs = this.#budget.elapsedMs + ms;
     try {
       const { store } = this.#options;
       const answer = await this.#budget.spend("turn", ms, (signal) => store.turn(request, { signal }));
@@ -60,14 +62,12 @@ export class DrainStatements {
     } catch (error) {
       // The next drain may have better luck; this one has jobs to run.
       if (request.reap !== undefined) this.reaps = false;
-      if (request.reap !== undefined && refusalState(error) !== undefined) {
-        const { reap: _, ...rest } = request;
-        this.#options.logger.error("a lost row can't be reaped", { error: causesText(error) });
-        return await this.turn(rest, this.#budget.beforeLastMs);
-      }
-      const less = wasTooMuch(error) ? halved(request) : undefined;
-      if (less !== undefined && this.#budget.affords(2) && this.#budget.remainingMs > 0)
-        return await this.turn(less, ms);
+      const unreapable = request.reap !== undefined && refusalState(error) !== undefined;
+      if (unreapable) this.#options.logger.error("a lost row can't be reaped", { error: causesText(error) });
+      const less = unreapable ? unreaping(request) : wasTooMuch(error) ? halved(request) : undefined;
+      // What is sent again has what is left of the time: the whole of it would be more than the budget.
+      const leftMs = endMs - this.#budget.elapsedMs;
+      if (less !== undefined && this.#budget.affords(2) && leftMs > 0) return await this.turn(less, leftMs);
       if (isPqrunError(error, "unknown-outcome")) this.#lostPickUps.push(request.pickUp.lockedBy);
       if (first) {
         await this.releaseLost();
@@ -163,6 +163,10 @@ export class DrainStatements {
     this.picked += answer.jobs.length;
     for (const job of answer.jobs) this.#slots.add(job);
   }
+}
+
+function unreaping({ reap: _, ...rest }: DrainTurn): DrainTurn {
+  return rest;
 }
 
 /** Half of what a turn carries, without its reap; undefined where there is nothing to halve. */

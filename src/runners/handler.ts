@@ -25,7 +25,8 @@ export interface JobContext<J extends JobContracts, N extends JobName<J>, Tx = n
   readonly store: PgJobStore<J, Tx>;
   readonly logger: Logger;
   /**
-   * Settles this job as DONE in a transaction with the handler's own writes, so that they happen once.
+   * Settles this job as DONE in a transaction with the handler's own writes, so that they happen once. After its commit
+   * the handler may go on: it needs no lease any longer, and is bound by its timeout, the drain's budget and a shutdown alone.
    *
    * @throws LeaseLostError where another attempt has the job: let it roll the transaction back.
    */

@@ -7,22 +7,19 @@ export class JobEnd<S extends Settlement | null = Settlement | null> {
   readonly job: PickedUpJob;
   /** What to write; null where the lease is gone or is to run out. */
   readonly settlement: S;
-  /** Whether the handler settled itself: then "already" is its success. */
-  readonly settledItself: boolean;
   readonly reason: AbortReason | undefined;
   /** What the handler threw, if it did. */
   readonly error: unknown;
 
-  constructor(job: PickedUpJob, settlement: S, settledItself = false, reason?: AbortReason, error?: unknown) {
+  constructor(job: PickedUpJob, settlement: S, reason?: AbortReason, error?: unknown) {
     this.job = job;
     this.settlement = settlement;
-    this.settledItself = settledItself;
     this.reason = reason;
     this.error = error;
   }
 
   /** The same end, to be settled otherwise. */
   as<T extends Settlement>(settlement: T): JobEnd<T> {
-    return new JobEnd(this.job, settlement, this.settledItself, this.reason, this.error);
+    return new JobEnd(this.job, settlement, this.reason, this.error);
   }
 }

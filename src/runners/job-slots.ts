@@ -7,7 +7,7 @@ import { Outbox } from "./outbox.ts";
 import { JobRun } from "./run-job.ts";
 import type { RunJobOptions, RunOwner } from "./run-job.ts";
 import { RunSet } from "./run-set.ts";
-import { afterEvents } from "./wait.ts";
+import { afterEvents } from "./timers.ts";
 
 /** What {@link JobSlots} has to know. */
 export interface JobSlotsOptions {

@@ -1,7 +1,9 @@
+import type { ExtendAnswer } from "../core/extend.ts";
 import type { PickedUpJob } from "../core/job.ts";
 import { settlementKey } from "../core/settlement.ts";
 import type { RunnerErrors } from "./runner-error.ts";
 import type { CheckedWorker } from "./worker-options.ts";
+import { clearTimeout, setTimeout } from "./timers.ts";
 import { wasTooMuch } from "./turn-size.ts";
 import { TOO_LATE, within } from "./wait.ts";
 
@@ -10,8 +12,11 @@ export interface LeaseKeeperOptions extends Pick<CheckedWorker, "store" | "lease
   readonly errors: Pick<RunnerErrors, "failed" | "answered">;
 }
 
-/** Is told which job's lease is gone, and how that is known. */
-export type OnLeaseGone = (job: PickedUpJob, how: "lost" | "cancelled" | "unextended") => void;
+/** How a lease is known to be gone; `already` where its attempt is DONE. */
+export type LeaseGone = "already" | "lost" | "cancelled" | "unextended";
+
+/** Is told which job's lease is gone. */
+export type OnLeaseGone = (job: PickedUpJob, how: LeaseGone) => void;
 
 /**
  * Extends the leases of all that a worker holds, at every third of their
@@ -26,6 +31,8 @@ export class LeaseKeeper {
    * length after that. One Map of all would keep what has left it: each table that a Map outgrows points to the next.
    */
   readonly #held = new Map<string, Map<PickedUpJob, number>>();
+  /** When a lease was last seen to be held although the row was locked, by its own handler's transaction perhaps. */
+  readonly #lockedAt = new WeakMap<PickedUpJob, number>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #extending = false;
 
@@ -82,7 +89,8 @@ export class LeaseKeeper {
     this.#timer = undefined;
     const now = this.#options.now();
     for (const [job, grantedAt] of this.#leases()) {
-      if (now - grantedAt >= this.#options.leaseMs) this.#gone(job, "unextended");
+      if (now - grantedAt >= this.#options.leaseMs && !this.#isLocked(job, now))
+        this.#gone(job, "unextended");
     }
     const due = this.#leases().some(([, grantedAt]) => now - grantedAt >= this.#options.leaseMs / 3);
     if (due && !this.#extending) await this.#extend(now);
@@ -102,19 +110,13 @@ export class LeaseKeeper {
       void this.#tick();
     }, this.#tickMs);
     try {
-      const answers = await within(leaseMs / 3, (signal) =>
-        inHalves(jobs, (some) => store.extend(some, leaseMs, { signal })),
+      const end = await within(leaseMs / 3, (signal) =>
+        inHalves(jobs, signal, async (some) => {
+          this.#take(some, await store.extend(some, leaseMs, { signal }), sentAt);
+        }),
       );
-      if (answers === TOO_LATE) throw new Error("no answer came in time");
+      if (end === TOO_LATE) throw new Error("no answer came in time");
       errors.answered("extend");
-      const byKey = new Map(jobs.map((job) => [settlementKey(job), job]));
-      for (const { verdict, ...fence } of answers) {
-        const job = byKey.get(settlementKey(fence));
-        const held = job && this.#held.get(job.lockedBy);
-        if (job === undefined || held?.has(job) !== true) continue;
-        if (verdict === "extended") held.set(job, sentAt);
-        else if (verdict !== "busy") this.#gone(job, verdict);
-      }
     } catch (error) {
       errors.failed("extend", error);
     } finally {
@@ -122,26 +124,46 @@ export class LeaseKeeper {
     }
   }
 
+  /** Each half's answers count, whatever becomes of the other half. */
+  #take(jobs: readonly PickedUpJob[], answers: readonly ExtendAnswer[], sentAt: number): void {
+    const byKey = new Map(jobs.map((job) => [settlementKey(job), job]));
+    for (const { verdict, ...fence } of answers) {
+      const job = byKey.get(settlementKey(fence));
+      const held = job && this.#held.get(job.lockedBy);
+      if (job === undefined || held?.has(job) !== true) continue;
+      if (verdict === "extended") held.set(job, sentAt);
+      else if (verdict === "busy") this.#lockedAt.set(job, sentAt);
+      else this.#gone(job, verdict);
+    }
+  }
+
+  /** What is locked nobody reaps: so it was a moment ago, and each tick asks again. */
+  #isLocked(job: PickedUpJob, now: number): boolean {
+    return now - (this.#lockedAt.get(job) ?? -Infinity) < this.#options.leaseMs / 2;
+  }
+
   #leases(): readonly (readonly [job: PickedUpJob, grantedAt: number])[] {
     return [...this.#held.values()].flatMap((held) => [...held]);
   }
 
-  #gone(job: PickedUpJob, how: "lost" | "cancelled" | "unextended"): void {
+  #gone(job: PickedUpJob, how: LeaseGone): void {
     this.drop(job);
     this.#onGone(job, how);
   }
 }
 
-/** What is too much for one statement is sent in two. */
-async function inHalves<T, A>(
+/** What is too much for one statement is sent in two, unless the time of all of it is over. */
+async function inHalves<T>(
   items: readonly T[],
-  send: (some: readonly T[]) => Promise<readonly A[]>,
-): Promise<readonly A[]> {
+  signal: AbortSignal,
+  send: (some: readonly T[]) => Promise<void>,
+): Promise<void> {
   try {
-    return await send(items);
+    await send(items);
   } catch (error) {
-    if (items.length < 2 || !wasTooMuch(error)) throw error;
+    if (items.length < 2 || !wasTooMuch(error) || signal.aborted) throw error;
     const half = Math.ceil(items.length / 2);
-    return [...(await inHalves(items.slice(0, half), send)), ...(await inHalves(items.slice(half), send))];
+    await inHalves(items.slice(0, half), signal, send);
+    await inHalves(items.slice(half), signal, send);
   }
 }

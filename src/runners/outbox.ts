@@ -178,23 +178,19 @@ function isSettling(end: JobEnd): end is Settling {
   return end.settlement !== null;
 }
 
-/** What became of a job, from what was asked and what was answered. */
+const READY_AFTER = { snooze: "snoozed", release: "released", retry: "retried" } as const;
+
+/**
+ * What became of a job, from what was asked and what was answered. The state counts, not what was asked for: a handler
+ * that settles itself may be done whatever it says, and one whose transaction came to nothing is not.
+ */
 function happened(
   { verdict, status }: SettlementAnswer,
-  { settlement, settledItself }: Settling,
+  { settlement: { outcome } }: Settling,
 ): JobEventName {
   if (verdict === "lost" || verdict === "cancelled") return verdict;
-  if (verdict === "already" && settledItself) return "done";
-  switch (settlement.outcome) {
-    case "done":
-      return "done";
-    case "fail":
-      return "failed";
-    case "snooze":
-      return "snoozed";
-    case "release":
-      return status === "FAILED" ? "failed" : "released";
-    case "retry":
-      return status === "FAILED" ? "failed" : "retried";
-  }
+  if (status === "DONE") return "done";
+  if (status === "FAILED") return "failed";
+  // Who made it READY, where the attempt did not, has taken it away.
+  return outcome === "done" || outcome === "fail" ? "lost" : READY_AFTER[outcome];
 }

@@ -14,6 +14,7 @@ import { HandlerContext } from "./handler-context.ts";
 import type { HandlerRun } from "./handler-context.ts";
 import type { AbortReason, JobContext } from "./handler.ts";
 import { JobEnd } from "./job-end.ts";
+import { clearTimeout, setTimeout } from "./timers.ts";
 
 /** A handler as a runner calls it, its types gone. */
 export type AnyHandler = (ctx: JobContext<JobContracts, string>) => unknown;
@@ -131,7 +132,7 @@ export class JobRun {
     if (this.#told) return;
     this.#told = true;
     if (this.#timer !== undefined) clearTimeout(this.#timer);
-    this.#owner.ended(this, new JobEnd(this.job, settlement, this.#settledItself, reason, error));
+    this.#owner.ended(this, new JobEnd(this.job, settlement, reason, error));
   }
 }
 

@@ -11,6 +11,7 @@ import type { OnJobEvent } from "./job-event.ts";
 import type { AnyHandler, RunJobOptions } from "./run-job.ts";
 import type { OnRunnerError } from "./runner-error.ts";
 import { soundLogger, soundPolicy } from "./sound.ts";
+import { checkTimers } from "./timers.ts";
 
 /** Options that the worker and the drain share. */
 export interface RunnerOptions<J extends JobContracts = UntypedJobs, Tx = never> {
@@ -60,6 +61,7 @@ export function checkRunner<J extends JobContracts, Tx>(
   const handlers = new Map<string, AnyHandler>(
     Object.entries(options.handlers as unknown as Readonly<Record<string, AnyHandler>>),
   );
+  checkTimers();
   checkJobTypes("handlers", [...handlers.keys()]);
   for (const [type, handler] of handlers) checkHandler(store, type, handler);
   const { concurrency = 10, staleTimeoutSeconds = 1_200 } = options;

@@ -1,3 +1,5 @@
+import { clearTimeout, setTimeout } from "./timers.ts";
+
 /** The longest that setTimeout can wait; what is longer wakes up early and looks again. */
 const MAX_TIMER_MS = 2_147_483_647;
 
@@ -52,15 +54,6 @@ export function nextTick(): Promise<void> {
   return new Promise((resolve) => {
     setTimeout(resolve, 0);
   });
-}
-
-const { setImmediate = (act: () => void) => setTimeout(act, 0) } = globalThis as {
-  readonly setImmediate?: (act: () => void) => unknown;
-};
-
-/** Calls `act` once the event loop has had its turn: what was to be sent has gone out, and what came in has been read. */
-export function afterEvents(act: () => void): void {
-  setImmediate(act);
 }
 
 /** What {@link within} answers where the work took longer. */

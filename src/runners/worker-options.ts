@@ -5,6 +5,7 @@ import type { IdlePollPolicy, LoopErrorPolicy } from "../core/policies.ts";
 import { checkNumber, checkRunner } from "./runner-options.ts";
 import type { CheckedRunner, RunnerOptions } from "./runner-options.ts";
 import { soundLogger, soundPolicy } from "./sound.ts";
+import { monotonicMs } from "./timers.ts";
 import { processEnvironment, workerEnvironment } from "./worker-environment.ts";
 import type { Environment } from "./worker-environment.ts";
 
@@ -73,7 +74,7 @@ export function checkWorker<J extends JobContracts, Tx>(options: WorkerOptions<J
     options.env ?? processEnvironment(),
     soundLogger(loggerOf(options.logger, options.store.logger)),
   );
-  const now = options.clock ?? (() => performance.now());
+  const now = options.clock ?? monotonicMs;
   const runner = checkRunner({ ...options, ...said }, now);
   const all = {
     enabled: true,

@@ -7,6 +7,7 @@ import { EventCounts, jobEvent, teller, type OutcomeCounts } from "./job-event.t
 import { FirstTurn } from "./first-turn.ts";
 import { JobSlots } from "./job-slots.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
+import type { LeaseGone } from "./lease-keeper.ts";
 import { LookSchedule } from "./look-schedule.ts";
 import { LostPickUps } from "./lost-pick-ups.ts";
 import { NextTurns } from "./next-turns.ts";
@@ -305,11 +306,13 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
     this.#waiter.wake();
   }
 
-  #leaseGone(job: PickedUpJob, how: "lost" | "cancelled" | "unextended"): void {
+  #leaseGone(job: PickedUpJob, how: LeaseGone): void {
     const run = this.#slots.take(job);
+    // What a handler does after it has settled its job is its own affair, and ends as DONE.
+    if (run !== undefined && how === "already") return;
     if (run === undefined) {
-      this.#events.tell(jobEvent(how === "unextended" ? "lost" : how, job));
-    } else if (how !== "unextended") {
+      this.#events.tell(jobEvent(how === "cancelled" ? how : "lost", job));
+    } else if (how === "lost" || how === "cancelled") {
       run.abandon(how);
     } else {
       run.abort("lost");

@@ -55,7 +55,7 @@ function settling(outcome: Outcome, pairs: 0 | 1): ZombieCall {
       );
       return verdictOn(pen, pairs, "settled", (await pen.store.turn({ settlements })).settlements);
     },
-    learns: (learns) => learns,
+    learns: answered,
   };
 }
 
@@ -68,8 +68,8 @@ function extending(pairs: 0 | 1): ZombieCall {
       const jobs = amongLive(pen, pairs, (job) => job);
       return verdictOn(pen, pairs, "extended", await pen.store.extend(jobs, 60_000));
     },
-    // To an extension it makes no difference who has ended the attempt.
-    learns: (learns) => (learns === "already" ? "lost" : learns),
+    // Who is DONE needs no lease; otherwise it makes no difference who has ended the attempt.
+    learns: (learns) => (learns === "done" ? "already" : learns === "already" ? "lost" : learns),
   };
 }
 
@@ -82,8 +82,12 @@ function throwing(
     needs: [],
     pairs: 0,
     make: (pen) => call(pen).then(({ verdict }) => verdict, leaseLost),
-    learns: (learns) => (learns === "already" ? "already" : "LeaseLostError"),
+    learns: (learns) => (answered(learns) === "already" ? "already" : "LeaseLostError"),
   };
+}
+
+function answered(learns: Learns): string {
+  return learns === "done" ? "already" : learns;
 }
 
 /** A transaction that has been answered once can't be repeated: what has ended already is lost to it too. */

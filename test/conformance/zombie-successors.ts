@@ -3,13 +3,13 @@ import type { Settlement } from "../../src/core/settlement.ts";
 import { equal, fail } from "./assert.ts";
 import type { Pen } from "./zombie-pen.ts";
 
-/** How a settlement that comes too late is answered. */
-export type Learns = "lost" | "cancelled" | "already";
+/** How a settlement that comes too late is answered; `done` is an `already` of what is DONE. */
+export type Learns = "lost" | "cancelled" | "already" | "done";
 
 /** What became of a job whose first attempt goes on although its lease is gone. */
 export interface Successor {
   readonly name: string;
-  /** `already` where the attempt had been settled as it said, and only the reply may have been lost. */
+  /** `already` or `done` where the attempt had been settled as it said, and only the reply may have been lost. */
   readonly learns: Learns;
   becomes<Tx>(pen: Pen<Tx>): Promise<unknown>;
 }
@@ -52,7 +52,7 @@ export const SUCCESSORS: readonly Successor[] = [
   },
   {
     name: "DONE by itself",
-    learns: "already",
+    learns: "done",
     becomes: (pen) => ended(pen, { outcome: "done", resultText: '{"by": "itself"}' }),
   },
   {
@@ -83,6 +83,19 @@ export const SUCCESSORS: readonly Successor[] = [
     becomes: async (pen) => {
       await again(pen, "other");
       await pen.store.cancel(pen.zombie.id);
+    },
+  },
+  {
+    name: "CANCELLED by Python, which leaves the holder and the lease",
+    learns: "cancelled",
+    becomes: ({ set }) => set("status = 'CANCELLED', finished_at = now(), updated_at = now()"),
+  },
+  {
+    name: "CANCELLED by Python after its own failed attempt",
+    learns: "cancelled",
+    becomes: async (pen) => {
+      await ended(pen, { outcome: "retry", error: "own", due: 0 });
+      await pen.set("status = 'CANCELLED', finished_at = now(), updated_at = now()");
     },
   },
   { name: "READY, retried by hand", learns: "lost", becomes: retried },
@@ -130,7 +143,7 @@ export const SUCCESSORS: readonly Successor[] = [
   },
   {
     name: "DONE by itself, and another is READY with its dedupe key",
-    learns: "already",
+    learns: "done",
     becomes: async (pen) => {
       await ended(pen, { outcome: "done", resultText: null });
       await enqueuedAgain(pen);

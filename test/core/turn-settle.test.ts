@@ -17,19 +17,19 @@ const snoozed = (job: Fence): Settlement => ({ job, durationMs: 1, outcome: "sno
 const failed = (job: Fence): Settlement => ({ job, durationMs: 1, outcome: "fail", error: "no" });
 
 test.for([
-  ["done", done],
-  ["retry", retried],
-  ["fail", failed],
-  ["snooze", snoozed],
-  ["release", released],
+  ["done", done, "DONE"],
+  ["retry", retried, "READY"],
+  ["fail", failed, "FAILED"],
+  ["snooze", snoozed, "READY"],
+  ["release", released, "READY"],
 ] as const)(
   "a settlement repeated after a lost reply (%s) is answered already, and writes nothing",
-  async ([, end]) => {
+  async ([, end, state]) => {
     const id = await queue.insert();
     const job = await pickUpOne(store);
     expect(await settle(end(job))).toMatchObject({ verdict: "settled" });
     const image = await queue.image(id);
-    expect(await settle(end(job))).toMatchObject({ verdict: "already", status: null });
+    expect(await settle(end(job))).toMatchObject({ verdict: "already", status: state });
     expect(await queue.image(id)).toBe(image);
     expect(await store.get(id)).toMatchObject({
       lockedBy: job.lockedBy,
@@ -67,6 +67,34 @@ test("a cancel clears the holder, so that its settlement and its extension are a
   expect(await store.get(id)).toMatchObject({ lockedBy: null, leaseExpiresAt: null, lockedAt: null });
   expect(await settle(done(job))).toMatchObject({ verdict: "cancelled" });
   expect(await store.extend([job], 1_000)).toMatchObject([{ verdict: "cancelled" }]);
+});
+
+test("an attempt that Python cancels, which leaves its holder, is answered cancelled whatever it asks", async () => {
+  await queue.insert();
+  const job = await pickUpOne(store);
+  await queue.rows("UPDATE jobs SET status = 'CANCELLED', finished_at = now(), updated_at = now()");
+  expect(await settle(done(job))).toMatchObject({ verdict: "cancelled", status: null });
+  expect(await store.extend([job], 1_000)).toMatchObject([{ verdict: "cancelled" }]);
+  await expect(store.markDone(job)).rejects.toMatchObject({ name: "LeaseLostError" });
+  const { client, store: own } = await queue.session();
+  await expect(own.settleIn(client, job)).rejects.toMatchObject({ name: "LeaseLostError" });
+  expect(await store.get(job.id)).toMatchObject({ status: "CANCELLED", result: null });
+});
+
+test("the extension of an attempt that is DONE is answered already, and of one that failed lost", async () => {
+  for (const [end, verdict] of [
+    [done, "already"],
+    [failed, "lost"],
+    [released, "lost"],
+  ] as const) {
+    const id = await queue.insert();
+    const job = await pickUpOne(store);
+    await settle(end(job));
+    const image = await queue.image(id);
+    expect(await store.extend([job], 60_000)).toMatchObject([{ verdict }]);
+    expect(await queue.image(id)).toBe(image);
+    await queue.rows("DELETE FROM jobs");
+  }
 });
 
 test("expiry alone loses nothing: the holder of an ended lease settles", async () => {

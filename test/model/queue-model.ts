@@ -1,4 +1,4 @@
-import type { Fence } from "../../src/core/job.ts";
+import type { Fence, JobStatus } from "../../src/core/job.ts";
 import type { ReapedJob } from "../../src/core/turn-answer.ts";
 import type { PickUp, Reap } from "../../src/core/turn.ts";
 import { UNLEASED, isLeased, settled } from "./model-job.ts";
@@ -26,6 +26,8 @@ export interface ModelTurnAnswer {
   readonly alone: boolean;
   readonly exhausted: readonly ReapedJob[];
   readonly verdicts: readonly string[];
+  /** What a settlement wrote, or what was there where it had been written before. */
+  readonly states: readonly (JobStatus | null)[];
   readonly reaped: readonly ReapedJob[];
   readonly sleep: { readonly nextDueInMs: number | null; readonly nextLeaseEndInMs: number | null } | null;
 }
@@ -56,10 +58,11 @@ export class QueueModel {
     const lost = reap === null ? [] : this.#lost(reap, named);
 
     const verdicts = settlements.map(({ job }) => this.#verdict(job));
-    for (const { job, ending, durationMs } of settlements) {
+    const states = settlements.map(({ job, ending, durationMs }, index) => {
       const held = this.#held(job);
-      if (held !== undefined) this.#write(settled(held, ending, durationMs, this.now));
-    }
+      if (held !== undefined) return this.#write(settled(held, ending, durationMs, this.now)).status;
+      return verdicts[index] === "already" ? (this.jobs.get(job.id)?.status ?? null) : null;
+    });
     const reaped = lost.map((job) => this.#reap(job));
     const taken = chosen.map(({ job, pickUp: by }) => this.#pickUp(job, by));
     const picked = taken.filter(({ status }) => status === "RUNNING");
@@ -69,6 +72,7 @@ export class QueueModel {
       alone: chosen.some(({ job }) => isSuspect(job)),
       exhausted: exhausted.map(summary),
       verdicts,
+      states,
       reaped: reaped.map(summary),
       sleep: this.#sleep(pickUp?.types ?? [], reap, new Set([...picked.map(({ id }) => id), ...running])),
     };
@@ -78,7 +82,7 @@ export class QueueModel {
   extend(jobs: readonly Fence[], leaseMs: number): readonly string[] {
     return jobs.map((fence) => {
       const held = this.#held(fence);
-      if (held === undefined) return this.jobs.get(fence.id)?.status === "CANCELLED" ? "cancelled" : "lost";
+      if (held === undefined) return this.#whyNotHeld(fence);
       const lease = { lockedAt: this.now, leaseHolder: held.lockedBy, leaseEnd: this.now + leaseMs };
       this.#write({ ...held, ...lease });
       return "extended";
@@ -221,8 +225,15 @@ export class QueueModel {
   #verdict(fence: Fence): string {
     if (this.#held(fence) !== undefined) return "settled";
     const job = this.jobs.get(fence.id);
-    if (job?.lockedBy === fence.lockedBy && job.status !== "RUNNING") return "already";
-    return job?.status === "CANCELLED" ? "cancelled" : "lost";
+    if (job?.status === "CANCELLED") return "cancelled";
+    return job?.lockedBy === fence.lockedBy && job.status !== "RUNNING" ? "already" : "lost";
+  }
+
+  /** To an extension only DONE is an end as it should be. */
+  #whyNotHeld({ id, lockedBy }: Fence): string {
+    const job = this.jobs.get(id);
+    if (job?.status === "CANCELLED") return "cancelled";
+    return job?.status === "DONE" && job.lockedBy === lockedBy ? "already" : "lost";
   }
 
   #active(key: string): ModelJob | undefined {

@@ -1,13 +1,13 @@
 import { expect, test } from "vitest";
 
 import { drainOnce } from "../../src/runners/drain-once.ts";
-import type { DrainOptions } from "../../src/runners/drain-options.ts";
+import type { DrainOptions, DrainReport } from "../../src/runners/drain-options.ts";
 import { EventLog } from "../support/event-log.ts";
 import { heedsItsSignal, ignoresItsSignal, takes } from "../support/handlers.ts";
 import { insertJobs, jobRow, jobsByStatus } from "../support/job-rows.ts";
 import { pooledStore } from "../support/pooled-store.ts";
 import { testQueue } from "../support/queue.ts";
-import { Wire } from "../support/wire.ts";
+import { Wire, turnParts } from "../support/wire.ts";
 
 const queue = await testQueue();
 const nothing = (): void => undefined;
@@ -263,4 +263,69 @@ test("a database that answers no more does not keep it", async () => {
   });
   expect(report.tookMs).toBeLessThan(600 + LEEWAY_MS);
   expect(report).toMatchObject({ stoppedBy: "error", error: { name: "UnknownOutcomeError" }, unsettled: 1 });
+});
+
+test("what is too much for one turn is sent again within what is left of the budget, not within the whole of it", async () => {
+  await insertJobs(queue, 20);
+  let time = 0;
+  const wire = new Wire();
+  wire.step = (_statement, send) => {
+    if (wire.sent.length !== 2) return send();
+    // The second turn has been refused for its length, and what is sent then is never answered.
+    wire.step = () => new Promise(() => undefined);
+    time += 1_000;
+    return Promise.reject(Object.assign(new Error("canceling statement"), { code: "57014" }));
+  };
+  const report = await drainOnce({
+    store: pooledStore(queue, { wire }),
+    handlers: { a: nothing },
+    budgetMs: 2_000,
+    concurrency: 5,
+    clock: () => time,
+  });
+  expect(wire.sent.length).toBeGreaterThan(2);
+  expect(report).toMatchObject({ stoppedBy: "error", done: 0 });
+  // By its own accounts, to which the time of what was given up on belongs.
+  expect(report.elapsedMs).toBeLessThanOrEqual(2_000);
+});
+
+test("what is too much is not sent again once the time of its turn is over", async () => {
+  await insertJobs(queue, 20);
+  let time = 0;
+  const wire = new Wire();
+  wire.step = (_statement, send) => {
+    if (wire.sent.length !== 2) return send();
+    time += 1_900;
+    return Promise.reject(Object.assign(new Error("canceling statement"), { code: "57014" }));
+  };
+  const report = await drainOnce({
+    store: pooledStore(queue, { wire }),
+    handlers: { a: nothing },
+    budgetMs: 2_000,
+    concurrency: 5,
+    clock: () => time,
+  });
+  // The third settles what the first had picked up.
+  expect(wire.turns().map((turn) => turnParts(turn).slots)).toEqual([5, 5, 0]);
+  expect(report).toMatchObject({ stoppedBy: "error", done: 5, unsettled: 0 });
+});
+
+test("a turn is not sent again without its reap where the last settlement needs the last statement", async () => {
+  await insertJobs(queue, 3);
+  const wire = new Wire();
+  wire.step = (_statement, send) =>
+    wire.sent.length === 1
+      ? Promise.reject(Object.assign(new Error("a trigger's word"), { code: "P0001" }))
+      : send();
+  const drain = (maxStatements: number): Promise<DrainReport> =>
+    drainOnce({
+      store: pooledStore(queue, { wire }),
+      handlers: { a: nothing },
+      budgetMs: 9_000,
+      maxStatements,
+    });
+  await expect(drain(2)).rejects.toMatchObject({ code: "P0001" });
+  expect(await jobsByStatus(queue)).toEqual({ READY: 3 });
+  wire.sent.length = 0;
+  expect(await drain(3)).toMatchObject({ done: 3, unsettled: 0, statements: 3 });
 });

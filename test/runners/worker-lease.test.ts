@@ -56,6 +56,40 @@ test("buffered jobs are extended with the running ones", async () => {
   await worker.log.until("done", 100);
 });
 
+test("of an extension that is too much for one statement each half counts, whatever becomes of the other", async () => {
+  await insertJobs(queue, 2);
+  const aborted: string[] = [];
+  const lost = new Gate();
+  const wire = new Wire();
+  let kept: string | undefined;
+  wire.step = (statement, send) => {
+    if (statement.kind !== "extend") return send();
+    const fences = JSON.parse(String(statement.params[0])) as readonly { readonly i: number }[];
+    kept ??= String(fences[0]?.i);
+    // Of one alone the extension is never answered.
+    if (fences.length > 1)
+      return Promise.reject(Object.assign(new Error("canceling statement"), { code: "57014" }));
+    return String(fences[0]?.i) === kept ? send() : new Promise(() => undefined);
+  };
+  await using worker = startWorker(queue, {
+    wire,
+    leaseMs: 1_000,
+    handlers: {
+      a: (ctx) => {
+        ctx.signal.addEventListener("abort", () => {
+          aborted.push(ctx.job.id);
+          lost.open();
+        });
+        return lost.opened;
+      },
+    },
+  });
+  await lost.opened;
+  await worker.log.until("done", 2);
+  expect(aborted).toHaveLength(1);
+  expect(aborted).not.toContain(kept);
+});
+
 test("a lease that is lost aborts its handler, which then writes nothing", async () => {
   const id = await queue.insert({ max_attempts: "1" });
   const reasons: unknown[] = [];

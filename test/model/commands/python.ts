@@ -18,6 +18,17 @@ export const pythonPickUp = kind("pythonPickUp", fc.constant(null), async (_, { 
   model.edit(job.id, { ...locked, status: "RUNNING", attempts: job.attempts + 1 });
 });
 
+/** Cancels a job in whatever state, and leaves its holder and its lease as they are. */
+export const pythonCancel = kind("pythonCancel", nth, async (n, world, real) => {
+  const { model } = world;
+  const id = world.id(n, "RUNNING");
+  await real.client.query(
+    "UPDATE jobs SET status = 'CANCELLED', finished_at = now(), updated_at = now() WHERE id = $1",
+    [id],
+  );
+  model.edit(id, { status: "CANCELLED", finishedAt: model.now, updatedAt: model.now });
+});
+
 /** Ends a job, its own or not. */
 export const pythonEnd = kind(
   "pythonEnd",

@@ -88,8 +88,8 @@ const acts: Act<TurnInput> = async (input, world, real) => {
     answer.settlements,
     settlements.map(({ job: { id, lockedBy } }, index) => {
       const verdict = expected.verdicts[index];
-      const status = verdict === "settled" ? world.model.jobs.get(id)?.status : null;
-      answers.add(`settlement ${status ?? String(verdict)}`);
+      const status = expected.states[index];
+      answers.add(`settlement ${verdict === "settled" ? String(status) : String(verdict)}`);
       return { id, lockedBy, verdict, status };
     }),
     "the verdicts",
