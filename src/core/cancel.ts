@@ -18,7 +18,7 @@ export interface Cancelled {
  */
 export const cancelText = ({ jobs }: TableNames): string => `
 WITH held AS MATERIALIZED (
-  SELECT j.id, j.status FROM ${jobs} j WHERE j.id = $1::text::int8 FOR UPDATE
+  SELECT j.id, j.status FROM ${jobs} j WHERE j.id = $1::text::int8 FOR NO KEY UPDATE
 ),
 cancelled AS (
   UPDATE ${jobs} j

@@ -35,7 +35,7 @@ held AS MATERIALIZED (
    WHERE j.id = ANY (ARRAY(SELECT id FROM input))
      AND CASE WHEN j.status = 'RUNNING' THEN true END
    ORDER BY j.id
-     FOR UPDATE SKIP LOCKED
+     FOR NO KEY UPDATE SKIP LOCKED
 ),
 extended AS (
   UPDATE ${jobs} j

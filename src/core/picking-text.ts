@@ -51,7 +51,7 @@ candidates AS MATERIALIZED (
            AND j.run_after <= now() AND (j.run_after, j.id) > (h.after_due, h.after_id)
          ORDER BY j.run_after, j.id
          LIMIT (SELECT n FROM wanted)
-           FOR UPDATE SKIP LOCKED
+           FOR NO KEY UPDATE SKIP LOCKED
       ) due LIMIT ${MOST_CANDIDATES}
     ) foremost LIMIT (SELECT n FROM wanted)
    ) c

@@ -19,7 +19,7 @@ export interface Retried {
  */
 export const retryText = ({ jobs, waiting, channel }: TableNames): string => `
 WITH held AS MATERIALIZED (
-  SELECT j.id, j.status FROM ${jobs} j WHERE j.id = $1::text::int8 FOR UPDATE
+  SELECT j.id, j.status FROM ${jobs} j WHERE j.id = $1::text::int8 FOR NO KEY UPDATE
 ),
 retried AS (
   UPDATE ${jobs} j

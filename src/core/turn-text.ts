@@ -38,6 +38,8 @@ export type TurnScope = "whole" | "pick-up" | "settling";
  *   `status = 'RUNNING'` is estimated at one row, and the join becomes quadratic.
  * - `held`, `expired` and `candidates` lock with SKIP LOCKED: no row that somebody else holds
  *   delays another row, and nothing here can be part of a deadlock.
+ * - They lock FOR NO KEY UPDATE: a row that refers to a job by a foreign key holds FOR KEY SHARE until its transaction
+ *   ends, and a handler's own open transaction must not look like a rival's. A prune alone deletes, and locks for that.
  * - All parts see the snapshot of before: reap must leave out by name what is settled, and
  *   a job that is made READY here is picked up by the next turn (`more` says so).
  * - Each type's priorities are walked one by one (`lane`), and a lane is one range of the index: a
@@ -92,7 +94,7 @@ function reapingText({ jobs, statusType }: TableNames): string {
      AND j.id NOT IN (SELECT unnest($12::text::int8[]))
    ORDER BY j.id
    LIMIT (SELECT $10::text::int4)
-     FOR UPDATE SKIP LOCKED
+     FOR NO KEY UPDATE SKIP LOCKED
 ),
 reaped AS (
   UPDATE ${jobs} j

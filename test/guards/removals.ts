@@ -49,7 +49,7 @@ function removalsAt(tokens: readonly Token[], { text }: Token, at: number): read
     case "DISTINCT":
       return after === "FROM" ? [] : [without(tokens.slice(at, at + 1))];
     case "FOR":
-      return after === "UPDATE" ? locks(tokens, at) : [];
+      return after === "UPDATE" || after === "NO" ? locks(tokens, at) : [];
     default:
       return [];
   }
@@ -75,10 +75,16 @@ function conflict(tokens: readonly Token[], at: number): readonly Token[] {
   return tokens.slice(at, end < 0 ? undefined : end);
 }
 
-/** A lock that waits, and none. */
+/** A lock that no reference to the row gets past, one that waits, and none. */
 function locks(tokens: readonly Token[], at: number): readonly Removal[] {
-  if (tokens[at + 2]?.text !== "SKIP") return [without(tokens.slice(at, at + 2))];
-  return [without(tokens.slice(at + 2, at + 4)), without(tokens.slice(at, at + 4))];
+  const weak = tokens[at + 1]?.text === "NO";
+  const end = at + (weak ? 4 : 2);
+  const skips = tokens[end]?.text === "SKIP";
+  return [
+    ...(weak ? [without(tokens.slice(at + 1, at + 3))] : []),
+    ...(skips ? [without(tokens.slice(end, end + 2))] : []),
+    without(tokens.slice(at, skips ? end + 2 : end)),
+  ];
 }
 
 /** A branch without each part of its condition, and one that is never taken. */
