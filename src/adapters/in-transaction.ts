@@ -12,10 +12,10 @@ export async function inTransaction<T>(send: Send, work: (tx: SqlExecutor) => Pr
   let ended = false;
   let failure: { readonly error: unknown } | undefined;
   let last: Promise<unknown> = Promise.resolve();
-  const tx = senderOf((text, params) => {
+  const tx = senderOf((text, params, options) => {
     // A driver would run it on its own, or in the next transaction of that connection.
     if (ended) throw new Error("the transaction has ended: its executor can't be used any more");
-    const rows = send(text, params);
+    const rows = send(text, params, options);
     last = rows.catch((error: unknown) => {
       failure ??= { error };
     });
@@ -42,7 +42,7 @@ export function inOrder(
 /** A savepoint may have mended it: only the server knows. */
 async function refuseFailed(send: Send, cause: unknown): Promise<void> {
   try {
-    await send("SELECT 1", []);
+    await send("SELECT 1", [], {});
   } catch {
     throw new Error("the transaction was rolled back: a statement in it had failed", { cause });
   }

@@ -7,6 +7,13 @@ export interface PgQuery {
   readonly name?: string;
   /** Keeps `pg` 8.12 and later from the simple protocol, in which one text may hold several statements. */
   readonly queryMode?: "extended";
+  /** Reads the columns, instead of the parsers that the client's owner has set. */
+  readonly types?: PgTypes;
+}
+
+/** How `pg` reads columns. */
+export interface PgTypes {
+  getTypeParser(): (text: unknown) => unknown;
 }
 
 /** What pqrun reads of a query's result; there is a list of them where a text held several statements. */

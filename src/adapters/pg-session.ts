@@ -4,22 +4,28 @@ import { endsSession, sqlState } from "../core/sql-state.ts";
 import { orAbort, refuseAborted } from "./abort.ts";
 import { lend } from "./pg-lend.ts";
 import type { LentClient } from "./pg-lend.ts";
-import type { PgPool, PgQuery, PgResult, PgTransaction } from "./pg-driver.ts";
+import type { PgPool, PgQuery, PgResult, PgTransaction, PgTypes } from "./pg-driver.ts";
+import { isStale } from "./prepared-names.ts";
+import type { PreparedNames } from "./prepared-names.ts";
 import { severalStatements } from "./send.ts";
 
-/** Makes a statement a query of `pg`. */
-export type PgPrepare = (text: string, params: readonly unknown[]) => PgQuery;
+/** Text comes as text: its owner may have set a parser for that, too. */
+const AS_TEXT: PgTypes = { getTypeParser: () => String };
 
 /** One connection: its queries go one after the other, since `pg`'s own queue of them is to go. */
 export class PgSession implements SqlExecutor {
   readonly [EXECUTOR] = true;
   readonly #client: PgTransaction;
-  readonly #prepare: PgPrepare;
+  readonly #names: PreparedNames | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(client: PgTransaction, prepare: PgPrepare) {
+  /**
+   * @param names of the statements that the server is to keep. None in a transaction: a name that the server does not
+   * know would fail it as a whole.
+   */
+  constructor(client: PgTransaction, names?: PreparedNames) {
     this.#client = client;
-    this.#prepare = prepare;
+    this.#names = names;
   }
 
   /** Whether the connection's state is unknown: it must not be used again. */
@@ -28,9 +34,10 @@ export class PgSession implements SqlExecutor {
   async query(
     text: string,
     params: readonly unknown[] = [],
-    { signal }: QueryOptions = {},
+    options: QueryOptions = {},
   ): Promise<readonly SqlRow[]> {
-    const result = await orAbort(this.#send(this.#prepare(text, params), signal), signal, () => {
+    const { signal } = options;
+    const result = await orAbort(this.#answer(text, params, options), signal, () => {
       this.broken = true;
     });
     if ("rows" in result) return detached(result);
@@ -40,6 +47,27 @@ export class PgSession implements SqlExecutor {
   /** Runs a statement that concerns the session alone. */
   async command(text: string): Promise<void> {
     await this.#send({ text });
+  }
+
+  async #answer(
+    text: string,
+    params: readonly unknown[],
+    { signal, own }: QueryOptions,
+  ): ReturnType<PgTransaction["query"]> {
+    const plain: PgQuery = { text, values: [...params], queryMode: "extended" };
+    // An application's own SQL is of any number of texts, and its columns are read as its parsers say.
+    if (own !== true) return await this.#send(plain, signal);
+    const query = { ...plain, types: AS_TEXT };
+    const names = this.#names;
+    if (names === undefined) return await this.#send(query, signal);
+    try {
+      return await this.#send(named(query, names.nameOf(this.#client, text)), signal);
+    } catch (error) {
+      if (!isStale(error)) throw error;
+    }
+    // It was refused before it ran.
+    names.forget(this.#client, text);
+    return await this.#send(named(query, names.nameOf(this.#client, text)), signal);
   }
 
   #send(query: PgQuery, signal?: AbortSignal): ReturnType<PgTransaction["query"]> {
@@ -53,6 +81,10 @@ export class PgSession implements SqlExecutor {
     });
     return result;
   }
+}
+
+function named(query: PgQuery, name: string | undefined): PgQuery {
+  return name === undefined ? query : { ...query, name };
 }
 
 /**
@@ -69,7 +101,7 @@ function detached(result: PgResult): readonly SqlRow[] {
 /** Has the pool lend a client to `work`, and destroys it afterwards where its state is unknown. */
 export async function withSession<T>(
   pool: PgPool,
-  prepare: PgPrepare,
+  names: PreparedNames | undefined,
   work: (session: PgSession) => Promise<T>,
   signal?: AbortSignal,
 ): Promise<T> {
@@ -77,7 +109,7 @@ export async function withSession<T>(
   const lending = lend(pool);
   const lent = await orAbort(lending, signal, () => void lending.then(giveBack, () => undefined));
   const { client } = lent;
-  const session = new PgSession(client, prepare);
+  const session = new PgSession(client, names);
   // The pool listens to idle clients only, and an error that nobody listens to ends the process.
   const lost = (): void => {
     session.broken = true;

@@ -2,11 +2,10 @@ import { EXECUTOR } from "../core/executor.ts";
 import type { SqlExecutor } from "../core/executor.ts";
 import { inOrder, inTransaction } from "./in-transaction.ts";
 import { socketsOutliveRequests } from "./outlives-request.ts";
-import type { PgClient, PgPool, PgQuery, PgTransaction } from "./pg-driver.ts";
+import type { PgClient, PgPool, PgTransaction } from "./pg-driver.ts";
 import { listenOnClient, listenOnPool } from "./pg-listen.ts";
 import { PgSession, withSession } from "./pg-session.ts";
-import type { PgPrepare } from "./pg-session.ts";
-import { preparedName } from "./prepared-name.ts";
+import { PreparedNames } from "./prepared-names.ts";
 
 export type {
   PgClient,
@@ -22,9 +21,11 @@ import { withinRequest } from "./within-request.ts";
 /** Options of {@link pgExecutor}. */
 export interface PgOptions {
   /**
-   * Lets the server keep the plans of pqrun's statements, by name. Saves
-   * milliseconds of planning for each turn; leave it off behind a pooler in
-   * transaction mode (PgBouncer before 1.21 fails with 42P05).
+   * Lets the server keep the plans of pqrun's statements, by name, outside
+   * transactions. Saves milliseconds of planning for each turn. A statement
+   * that its session has lost (DISCARD ALL), or whose plan is out of date, is
+   * prepared anew; leave it off behind a pooler in transaction mode, where
+   * that is the rule.
    *
    * @default false
    */
@@ -38,9 +39,6 @@ export interface PgOptions {
    */
   readonly outlivesRequest?: boolean | undefined;
 }
-
-/** An application's own SQL may be of any number of texts, and each name is kept by the server for good. */
-const MAX_PREPARED = 100;
 
 /**
  * Speaks through a Pool of `pg` or of `@neondatabase/serverless` (WebSocket), or
@@ -57,25 +55,25 @@ const MAX_PREPARED = 100;
  * ```
  */
 export function pgExecutor(driver: PgPool | PgClient, options: PgOptions = {}): SqlExecutor<PgTransaction> {
-  const prepare = preparing(options.prepare ?? false);
+  const names = options.prepare === true ? new PreparedNames() : undefined;
   const shared = {
     [EXECUTOR]: true,
     outlivesRequest: options.outlivesRequest ?? socketsOutliveRequests(),
-    with: (tx: PgTransaction) => new PgSession(tx, prepare),
+    with: (tx: PgTransaction) => new PgSession(tx),
   } as const;
   return withinRequest(
     "totalCount" in driver
-      ? { ...shared, ...ofPool(driver, prepare) }
-      : { ...shared, ...ofClient(driver, prepare) },
+      ? { ...shared, ...ofPool(driver, names) }
+      : { ...shared, ...ofClient(driver, names) },
   );
 }
 
-function ofPool(pool: PgPool, prepare: PgPrepare): SqlExecutor {
+function ofPool(pool: PgPool, names: PreparedNames | undefined): SqlExecutor {
   const transaction = <T>(work: (tx: SqlExecutor) => Promise<T>): Promise<T> =>
-    withSession(pool, prepare, (session) => begin(session, work));
+    withSession(pool, undefined, (session) => begin(session, work));
   return {
-    query: (text, params, { signal } = {}) =>
-      withSession(pool, prepare, (session) => session.query(text, params, { signal }), signal),
+    query: (text, params, options = {}) =>
+      withSession(pool, names, (session) => session.query(text, params, options), options.signal),
     batch: (statements) => transaction((tx) => inOrder(tx, statements)),
     transaction,
     // Of a pool of one it would take the only connection, for good.
@@ -85,8 +83,8 @@ function ofPool(pool: PgPool, prepare: PgPrepare): SqlExecutor {
   };
 }
 
-function ofClient(client: PgClient, prepare: PgPrepare): SqlExecutor {
-  const session = new PgSession(client, prepare);
+function ofClient(client: PgClient, names: PreparedNames | undefined): SqlExecutor {
+  const session = new PgSession(client, names);
   return {
     query: (text, params, options) => session.query(text, params, options),
     listen: listenOnClient(client, session),
@@ -97,7 +95,7 @@ async function begin<T>(session: PgSession, work: (tx: SqlExecutor) => Promise<T
   await session.command("BEGIN");
   let result: T;
   try {
-    result = await inTransaction((text, params) => session.query(text, params), work);
+    result = await inTransaction((text, params, options) => session.query(text, params, options), work);
   } catch (error) {
     await session.command("ROLLBACK").catch(() => {
       session.broken = true;
@@ -106,17 +104,4 @@ async function begin<T>(session: PgSession, work: (tx: SqlExecutor) => Promise<T
   }
   await session.command("COMMIT");
   return result;
-}
-
-function preparing(named: boolean): PgPrepare {
-  const names = new Map<string, string>();
-  return (text, params) => {
-    const query: PgQuery = { text, values: [...params], queryMode: "extended" };
-    if (!named) return query;
-    // The name derives from the text: executors that share a connection must not share names.
-    const name = names.get(text) ?? (names.size < MAX_PREPARED ? preparedName(text) : undefined);
-    if (name === undefined) return query;
-    names.set(text, name);
-    return { ...query, name };
-  };
 }

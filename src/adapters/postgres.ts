@@ -35,8 +35,9 @@ export interface PostgresClient extends PostgresTransaction {
 /** Options of {@link postgresExecutor}. */
 export interface PostgresOptions {
   /**
-   * Prepares pqrun's statements on each connection: one round trip instead of
-   * two. Leave it off behind a pooler in transaction mode: statements hang.
+   * Prepares pqrun's statements on each connection, outside transactions: one
+   * round trip instead of two. Leave it off behind a pooler in transaction
+   * mode: statements hang.
    *
    * @default false
    */
@@ -66,10 +67,11 @@ export function postgresExecutor(
   options: PostgresOptions = {},
 ): SqlExecutor<PostgresTransaction> {
   const { prepare = false, outlivesRequest = socketsOutliveRequests() } = options;
-  const through = (session: PostgresTransaction): Sender => senderOf(sender(session, prepare));
+  // A name that the server does not know would fail the transaction as a whole.
+  const through = (session: PostgresTransaction): Sender => senderOf(sender(session, false));
   const transaction = async <T>(work: (tx: SqlExecutor) => Promise<T>): Promise<T> => {
     // In an object, since `begin` looks into arrays.
-    const done = await sql.begin(async (tx) => ({ result: await inTransaction(sender(tx, prepare), work) }));
+    const done = await sql.begin(async (tx) => ({ result: await inTransaction(sender(tx, false), work) }));
     return (done as { readonly result: T }).result;
   };
   return withinRequest({
@@ -92,7 +94,7 @@ const REFUSED = "\0";
 const notPipelined = (): boolean => false;
 
 function sender(session: PostgresTransaction, prepare: boolean): Send {
-  return async (text, params, signal) => {
+  return async (text, params, { signal, own = false }) => {
     // An application's own SQL may have whatever parameters the driver takes.
     const args = [...params] as (string | null)[];
     // The driver reads them when it sends. What still waits for a connection must not be carried out when one is
@@ -101,7 +103,7 @@ function sender(session: PostgresTransaction, prepare: boolean): Send {
     signal?.addEventListener("abort", onAbort, { once: true });
     try {
       // As values, which `transform` leaves alone; not simple, or one text could hold several statements.
-      const options = { prepare, simple: false, onexecute: notPipelined };
+      const options = { prepare: prepare && own, simple: false, onexecute: notPipelined };
       const values = await session.unsafe(text, args, options).values();
       const names = values.columns?.map(({ name }) => name) ?? [];
       // Where a connection was lost in mid-answer, the driver goes on counting rows in the next one's first answer, so
@@ -121,9 +123,9 @@ const LEAVE_READ_ONLY = `SELECT pg_catalog.pg_terminate_backend(pg_catalog.pg_ba
   WHERE pg_catalog.current_setting('transaction_read_only') = 'on'`;
 
 function leavingReadOnly(sql: PostgresClient, send: Send): Send {
-  return async (text, params, signal) => {
+  return async (text, params, options) => {
     try {
-      return await send(text, params, signal);
+      return await send(text, params, options);
     } catch (error) {
       // What comes of it is told by the next statement.
       if (isReadOnly(error))

@@ -1,12 +1,12 @@
 import { EXECUTOR } from "../core/executor.ts";
-import type { SqlExecutor, SqlRow } from "../core/executor.ts";
+import type { QueryOptions, SqlExecutor, SqlRow } from "../core/executor.ts";
 import { orAbort, refuseAborted } from "./abort.ts";
 
 /** Sends one statement as a driver does; what is aborted before that need not be sent any more. */
 export type Send = (
   text: string,
   params: readonly unknown[],
-  signal?: AbortSignal,
+  options: QueryOptions,
 ) => Promise<readonly SqlRow[]>;
 
 /** Without parameters some drivers run a text of several statements, and answer a list of lists. */
@@ -17,12 +17,12 @@ export function severalStatements(): never {
 /** What an executor is at the least. */
 export type Sender = Pick<SqlExecutor, "query" | typeof EXECUTOR>;
 
-/** An executor over a driver that can't cancel: an aborted statement is not waited for, but goes on. */
+/** An executor of which an aborted statement is not waited for, whatever `send` makes of its signal. */
 export function senderOf(send: Send): Sender {
   return {
-    query: async (text, params = [], { signal } = {}) => {
-      refuseAborted(signal);
-      return await orAbort(send(text, params, signal), signal);
+    query: async (text, params = [], options = {}) => {
+      refuseAborted(options.signal);
+      return await orAbort(send(text, params, options), options.signal);
     },
     [EXECUTOR]: true,
   };

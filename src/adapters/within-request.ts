@@ -13,8 +13,8 @@ export function withinRequest<Tx>(executor: SqlExecutor<Tx>): SqlExecutor<Tx> {
   if (executor.outlivesRequest === true) return executor;
   return {
     ...executor,
-    query: async (text, params, { signal } = {}) => {
-      if (signal !== undefined) return await executor.query(text, params, { signal });
+    query: async (text, params, options = {}) => {
+      if (options.signal !== undefined) return await executor.query(text, params, options);
       const limit = new AbortController();
       const timer = setTimeout(() => {
         limit.abort(
@@ -22,7 +22,7 @@ export function withinRequest<Tx>(executor: SqlExecutor<Tx>): SqlExecutor<Tx> {
         );
       }, REQUEST_LIMIT_MS);
       try {
-        return await executor.query(text, params, { signal: limit.signal });
+        return await executor.query(text, params, { ...options, signal: limit.signal });
       } finally {
         clearTimeout(timer);
       }

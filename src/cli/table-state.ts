@@ -41,8 +41,8 @@ export async function tableState(
   signal?: AbortSignal,
 ): Promise<TableState> {
   const { jobs } = tableNames(options);
-  const [row] = await executor.query(SHAPE, [jobs], { signal });
-  const indexes = await executor.query(INDEXES, [jobs], { signal });
+  const [row] = await executor.query(SHAPE, [jobs], { signal, own: true });
+  const indexes = await executor.query(INDEXES, [jobs], { signal, own: true });
   const [oid, shape, builder] = Object.values(row ?? {});
   return {
     exists: typeof oid === "string",

@@ -17,6 +17,14 @@ export interface QueryOptions {
    * connection. Its outcome is unknown afterwards.
    */
   readonly signal?: AbortSignal | undefined;
+  /**
+   * Set with pqrun's own statements. Their texts come again and again, so that a server may keep their plans, and their
+   * columns are text, which an adapter reads past what the client's owner makes of text. An application's own SQL
+   * (`tx.query`) comes without it.
+   *
+   * @default false
+   */
+  readonly own?: boolean | undefined;
 }
 
 /** What a LISTEN hears when its session was lost and is there again: messages, and a whole server, may have been. */

@@ -45,7 +45,7 @@ export async function send(
 ): Promise<readonly SqlRow[]> {
   for (let round = 0; ; round += 1) {
     try {
-      return await connection.executor.query(text, params, { signal });
+      return await connection.executor.query(text, params, { signal, own: true });
     } catch (error) {
       const again = isConflict(error) && !connection.inTransaction && round < CONFLICT_RETRIES;
       if (!again) throw explained(connection, operation, error, reads);

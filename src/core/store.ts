@@ -263,7 +263,7 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
   async settleIn(tx: Tx | SqlExecutor, job: Fence, result?: unknown, durationMs = 0): Promise<void> {
     const { text, params } = this.settleStatement(job, result, durationMs);
     try {
-      await this.executorOf(tx).query(text, params);
+      await this.executorOf(tx).query(text, params, { own: true });
     } catch (error) {
       throw asLeaseLost(error, job.id);
     }

@@ -2,6 +2,7 @@ import { enqueuePromises } from "./enqueue-promises.ts";
 import { pickUpPromises } from "./pick-up-promises.ts";
 import { queueTransactionPromises } from "./queue-transaction-promises.ts";
 import { rowPromises } from "./row-promises.ts";
+import { sessionPromises } from "./session-promises.ts";
 import { settlePromises } from "./settle-promises.ts";
 import { promisesOf } from "./subject.ts";
 import type { Suite } from "./subject.ts";
@@ -15,5 +16,6 @@ export function queueSuite<Tx>(suite: Suite<Tx>): void {
   settlePromises(promise);
   zombiePromises(promise);
   rowPromises(promise);
+  sessionPromises(promise);
   queueTransactionPromises(promise);
 }
