@@ -128,3 +128,56 @@ test("a server that is not there is a reset, and the proxy goes on", async () =>
   expect(proxy.size).toBe(0);
   await proxy.close();
 });
+
+test("what is delayed comes late and in its order, the end behind it", async () => {
+  const proxy = await opened();
+  const socket = await client(proxy);
+  proxy.delay(50);
+  const sentAt = performance.now();
+  let got = "";
+  socket.on("data", (chunk) => (got += chunk.toString()));
+  socket.write("a");
+  socket.end("b");
+  await once(socket, "end");
+  expect(got).toBe("ab");
+  // Both ways.
+  expect(performance.now() - sentAt).toBeGreaterThan(90);
+});
+
+test("one round trip stalls, and what another connection says passes it", async () => {
+  const proxy = await opened();
+  const [stalled, other] = [await client(proxy), await client(proxy)];
+  proxy.stallNext("toServer", 300);
+  const late = said(stalled, "a");
+  await until(() => proxy.stalled === 1);
+  expect(await said(other, "b")).toBe("b");
+  expect(heard).toBe("b");
+  expect(await late).toBe("a");
+  for (const socket of [stalled, other]) socket.destroy();
+});
+
+test("what a client sent arrives although it has gone meanwhile, and the server learns of that behind it", async () => {
+  const proxy = await opened();
+  const socket = await client(proxy);
+  await said(socket, "a");
+  proxy.stallNext("toServer", 50);
+  socket.write("b");
+  await until(() => proxy.stalled === 1);
+  socket.destroy();
+  await until(() => heard === "ab" && sockets.size === 0);
+  expect(proxy.severed.size).toBe(1);
+});
+
+test("which connections it cut itself is known by their ports", async () => {
+  const proxy = await opened();
+  const [cut, left] = [await client(proxy), await client(proxy)];
+  await said(cut, "a");
+  const { remotePort } = [...sockets][0] ?? {};
+  await said(left, "b");
+  left.destroy();
+  await until(() => proxy.size === 1);
+  const code = reset(cut);
+  proxy.resetAll();
+  await code;
+  expect([...proxy.severed]).toEqual([remotePort]);
+});
