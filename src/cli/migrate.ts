@@ -3,6 +3,7 @@ import type { SqlExecutor } from "../core/executor.ts";
 import type { TableOptions } from "../core/identifiers.ts";
 import { sqlState } from "../core/sql-state.ts";
 import { buildIndexes } from "./build-indexes.ts";
+import { exposedRoles } from "./exposed-roles.ts";
 import { tableMigrations, type IndexOptions } from "./migrations.ts";
 import { persist, type MigrateControls } from "./persist.ts";
 import { tableState, type TableState } from "./table-state.ts";
@@ -46,6 +47,8 @@ export async function migrate(
     await persist(() => executor.query(text, [], { signal: controls.signal }), controls).catch(refused);
   }
   await buildIndexes(executor, options, controls);
+  const warning = await exposedRoles(executor, options, controls.signal);
+  if (warning !== undefined) controls.log?.(warning);
   return report(before, await tableState(executor, options, controls.signal));
 }
 
