@@ -1,5 +1,8 @@
 import { constants } from "node:os";
 
+/** The longest that a timer can wait, in milliseconds. */
+const MAX_TIMER_MS = 2_147_483_647;
+
 /** A `Worker`, as far as signals go. */
 export interface StartsAndStops {
   start(): unknown;
@@ -53,6 +56,8 @@ export async function runUntilSignal(
     first = resolve;
   });
   for (const name of signals) process.on(name, listener);
+  // Where the worker is not enabled nothing else may keep the process, and Node would end it with 13.
+  const keepAlive = setInterval(() => undefined, MAX_TIMER_MS);
   try {
     worker.start();
     const signal = await told;
@@ -61,6 +66,7 @@ export async function runUntilSignal(
     for (const end of ends) if (end.status === "rejected") throw end.reason;
     return signal;
   } finally {
+    clearInterval(keepAlive);
     unlisten();
   }
 }

@@ -17,6 +17,11 @@ export class Waiter {
     this.#cut?.();
   }
 
+  /** Waits until `done`, asked at each {@link Waiter.wake}, and keeps a process that has nothing else to do. */
+  async until(done: () => boolean): Promise<void> {
+    while (!done()) await this.wait(MAX_TIMER_MS);
+  }
+
   /** Waits for {@link Waiter.wake}, at most `ms`; Infinity waits for that alone. */
   async wait(ms: number): Promise<void> {
     if (!this.#woken && ms > 0) {

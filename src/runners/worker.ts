@@ -122,7 +122,7 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
   }
 
   /**
-   * Runs until `signal` fires, then stops.
+   * Runs until `signal` fires, then stops; so does a worker that is not enabled, without a job.
    *
    * Rejects where the first turn fails for a reason that waiting does not mend: a wrong password or role, no such database, schema
    * or table. Once a turn was answered, all failures are waited for. A worker whose `run` nobody waits for logs
@@ -138,7 +138,7 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
     const stopped = uponAbort(signal, () => this.stop());
     this.start();
     // A stop may give up on a loop that waits for a database that answers no more.
-    await (this.#loop === undefined ? undefined : Promise.race([this.#loop, stopped.result]));
+    await Promise.race([this.#loop ?? this.#waiter.until(() => this.#next.stopping), stopped.result]);
     stopped.forget();
     this.#first.throwIfFailed();
   }

@@ -1,4 +1,7 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { constants } from "node:os";
+import { fileURLToPath } from "node:url";
 
 import { afterEach, expect, test } from "vitest";
 
@@ -88,4 +91,16 @@ test("a worker that can't start leaves no listener behind", async () => {
   };
   await expect(runUntilSignal({ ...told(), start }, { signals })).rejects.toBe(failure);
   expect(process.listenerCount("SIGUSR2")).toBe(0);
+});
+
+test("a process whose worker is not enabled waits for its signal, and exits with 0", async () => {
+  const child = spawn(
+    process.execPath,
+    ["--import", "./scripts/from-source.ts", "test/support/disabled-worker.ts"],
+    { cwd: fileURLToPath(new URL("../../", import.meta.url)), stdio: ["ignore", "pipe", "inherit"] },
+  );
+  const exited = once(child, "exit");
+  await once(child.stdout, "data");
+  child.kill("SIGTERM");
+  expect(await exited).toEqual([0, null]);
 });

@@ -125,9 +125,10 @@ test("WORKER_ENABLED=false makes a process that only enqueues: nothing runs, and
   const { worker, wire, store } = testWorker(queue, { env: { WORKER_ENABLED: "false" } });
   const { id } = await store.enqueue("a", {});
   worker.start();
-  await worker.run();
+  const running = worker.run();
   worker.wake();
   await worker.stop();
+  await running;
   expect(wire.sent.map(({ kind }) => kind)).toEqual(["enqueue"]);
   expect(await jobRow(queue, id)).toMatchObject({ status: "READY", attempts: 0 });
 });
