@@ -67,7 +67,10 @@ undone AS (
            ELSE 0
          END,
          run_after = CASE WHEN x.outcome IN ('retry', 'snooze') THEN coalesce(x.run_after, now()) ELSE j.run_after END,
-         last_error = coalesce(x.error, j.last_error),
+         last_error = coalesce(x.error, CASE
+           WHEN x.outcome = 'release' AND j.released >= ${MAX_RELEASES}
+             THEN 'given back by shutdowns ${MAX_RELEASES} times: from now on such an attempt counts'
+         END, j.last_error),
          finished_at = CASE
            WHEN x.outcome = 'fail' THEN now()
            WHEN x.outcome = 'snooze' THEN NULL

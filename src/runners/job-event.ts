@@ -14,12 +14,16 @@ export const JOB_EVENTS = [
   "lost",
   "cancelled",
   "reaped",
+  "unsettled",
 ] as const;
 
 /** One of {@link JOB_EVENTS}. */
 export type JobEventName = (typeof JOB_EVENTS)[number];
 
-/** Something that happened to a job. All but `started` are told after the database has answered. */
+/**
+ * Something that happened to a job. All but `started` and `unsettled` follow the database's answer. `unsettled` means that
+ * the lease is left to run out: the handler ignored a shutdown, or the database refused the settlement twice.
+ */
 export interface JobEvent {
   readonly event: JobEventName;
   readonly id: string;
@@ -65,7 +69,7 @@ export function teller(onEvent: OnJobEvent | undefined, logger: Logger): OnJobEv
 
 /** Whether somebody should look at it: a failed attempt, or one whose lease was lost. */
 function isTrouble({ event }: JobEvent): boolean {
-  return event === "retried" || event === "failed" || event === "lost";
+  return event === "retried" || event === "failed" || event === "lost" || event === "unsettled";
 }
 
 /** Most characters of an error in a line. */
@@ -83,8 +87,8 @@ function log(logger: Logger, event: JobEvent): void {
   logger.warn(message, error === "" ? fields : { ...fields, error: error.slice(0, MAX_ERROR) });
 }
 
-/** Counts of events by name, all but `started`. */
-export type OutcomeCounts = Readonly<Record<Exclude<JobEventName, "started">, number>>;
+/** Counts of events by name, all but `started` and `unsettled`. */
+export type OutcomeCounts = Readonly<Record<Exclude<JobEventName, "started" | "unsettled">, number>>;
 
 /** Counts events on their way to a hook. */
 export class EventCounts {

@@ -60,7 +60,7 @@ export class Outbox {
     if (!isSettling(end)) {
       const { job, reason, error } = end;
       if (reason === "lost" || reason === "cancelled") this.#tell(jobEvent(reason, job, null, error));
-      else this.#leftToExpire += 1;
+      else this.#leaveToExpire(job, error);
       return;
     }
     this.#waiting.push(end);
@@ -153,12 +153,17 @@ export class Outbox {
       .filter((group) => group.length > 0);
   }
 
+  #leaveToExpire(job: JobEnd["job"], error: unknown, lastError?: string): void {
+    this.#leftToExpire += 1;
+    this.#tell(jobEvent("unsettled", job, null, error, lastError));
+  }
+
   #strip(job: Fence, state: string): void {
     const index = this.#waiting.findIndex((ended) => ended.job === job);
     const ended = this.#waiting[index];
     if (ended === undefined) return;
     if (this.#stripped.has(job)) {
-      this.#leftToExpire += 1;
+      this.#leaveToExpire(ended.job, ended.error, `the database refused the settlement twice (${state})`);
       this.#waiting.splice(index, 1);
       this.#busy.delete(job);
       this.#stripped.delete(job);

@@ -135,6 +135,7 @@ test("a handler that ignores the shutdown keeps its lease", async () => {
   shutdown.abort();
   const report = await drain;
   expect(report).toMatchObject({ released: 0, unsettled: 1, stoppedBy: "signal" });
+  expect(log.of("unsettled")).toMatchObject([{ id, type: "a" }]);
   expect(report.tookMs).toBeLessThan(5_000);
   expect(await jobRow(queue, id)).toMatchObject({ status: "RUNNING", attempts: 1 });
 });

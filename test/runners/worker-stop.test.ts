@@ -88,7 +88,11 @@ test("an eleventh release counts as an attempt: a job that provokes shutdowns do
   const { worker, log } = startWorker(queue, { handlers: { a: heedsItsSignal } });
   await log.until("started");
   await worker.stop({ graceMs: 0 });
-  expect(await jobRow(queue, id)).toMatchObject({ status: "FAILED", attempts: 1 });
+  expect(await jobRow(queue, id)).toMatchObject({
+    status: "FAILED",
+    attempts: 1,
+    last_error: "given back by shutdowns 10 times: from now on such an attempt counts",
+  });
   expect(worker.counts).toMatchObject({ failed: 1, released: 0 });
 });
 
