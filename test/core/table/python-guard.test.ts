@@ -259,33 +259,37 @@ SELECT status, attempts, last_error, locked_at, locked_by, finished_at, duration
     expect(await statusAfter("noHandler")).toBe("FAILED");
   });
 
-  test("does not keep Python from its own: 5,000 such jobs come first, and 200 of Python's are done", async () => {
-    await database.rows(`
+  test(
+    "does not keep Python from its own: 5,000 such jobs come first, and 200 of Python's are done",
+    { timeout: 90_000 },
+    async () => {
+      await database.rows(`
 INSERT INTO jobs (job_type, priority, run_after) SELECT 'embed', n % 2, now() - interval '1 minute' FROM generate_series(1, 5000) n;
 INSERT INTO jobs (job_type, run_after) SELECT 'python', now() - interval '1 minute' FROM generate_series(1, 200)`);
-    // Without it the first jobs would be due again before the last had their turn: 5,200 steps and more.
-    let steps = 0;
-    const left = async (): Promise<unknown> =>
-      (
-        await database.rows(
-          "SELECT count(*)::int AS n FROM jobs WHERE job_type = 'python' AND status <> 'DONE'",
-        )
-      )[0]?.["n"];
-    for (; steps < 500 && (await left()) !== 0; steps += 10)
-      for (let n = 0; n < 10; n += 1) await python.step();
-    expect(await left()).toBe(0);
-    // A hundred and one go behind with each that is put back.
-    expect(steps).toBeLessThanOrEqual(260);
-    // All are there, as urgent among themselves as they were, and due but for those that Python held.
-    expect(
-      await database.rows(`
+      // Without it the first jobs would be due again before the last had their turn: 5,200 steps and more.
+      let steps = 0;
+      const left = async (): Promise<unknown> =>
+        (
+          await database.rows(
+            "SELECT count(*)::int AS n FROM jobs WHERE job_type = 'python' AND status <> 'DONE'",
+          )
+        )[0]?.["n"];
+      for (; steps < 500 && (await left()) !== 0; steps += 20)
+        for (let n = 0; n < 20; n += 1) await python.step();
+      expect(await left()).toBe(0);
+      // A hundred and one go behind with each that is put back.
+      expect(steps).toBeLessThanOrEqual(260);
+      // All are there, as urgent among themselves as they were, and due but for those that Python held.
+      expect(
+        await database.rows(`
 SELECT priority, count(*)::int, bool_and(attempts = 0 AND last_error IS NULL) AS untouched,
-       count(*) FILTER (WHERE run_after > now())::int <= 30 AS due
+       count(*) FILTER (WHERE run_after > now()) <= 60 AS due
   FROM jobs WHERE job_type = 'embed' AND status = 'READY' GROUP BY priority ORDER BY priority`),
-    ).toEqual(
-      [-BEHIND, 1 - BEHIND].map((priority) => ({ priority, count: 2_500, untouched: true, due: true })),
-    );
-  });
+      ).toEqual(
+        [-BEHIND, 1 - BEHIND].map((priority) => ({ priority, count: 2_500, untouched: true, due: true })),
+      );
+    },
+  );
 
   test("keeps its priority where it had not been due for a second; put back again, it goes behind", async () => {
     await database.rows("INSERT INTO jobs (job_type, priority) VALUES ('embed', 7)");
