@@ -13,10 +13,11 @@ DECLARE
   dedupe_name  CONSTANT text := 'uq_jobs_active_dedupe';
   pick_name    CONSTANT text := 'idx_jobs_pick';
   type_name    CONSTANT text := 'idx_jobs_type';
+  python_pick_name CONSTANT text := 'jobs_python_pick';
   build        CONSTANT text := 'always';
   lock_wait    CONSTANT text := '2s';
 
-  -- Whether to build idx_jobs_pick, for the Python package's pick-up; and whether to drop its two.
+  -- Whether to build an index for the Python package's pick-up; and whether to drop its own two.
   with_pick    CONSTANT boolean := false;
   without_python_indexes CONSTANT boolean := false;
 
@@ -24,7 +25,8 @@ DECLARE
   -- By id, not by time: a lease that is extended moves no index entry.
   running_keys CONSTANT text := '(id) WHERE status = ''RUNNING''';
   dedupe_keys  CONSTANT text := '(dedupe_key) WHERE dedupe_key IS NOT NULL AND status IN (''READY'', ''RUNNING'')';
-  pick_keys    CONSTANT text := '(status, run_after, priority DESC, id)';
+  -- In the order in which Python picks up. Its own index has the due time first: each pick-up sorts all that is due.
+  python_pick_keys CONSTANT text := '(priority DESC, id) WHERE status = ''READY''';
 
   jobs        CONSTANT text := pg_catalog.format('%I.%I', schema_name, table_name);
   lock_key    CONSTANT bigint := 482939663726;
@@ -53,7 +55,7 @@ BEGIN
     SELECT * FROM (VALUES (1, ready_name, '', ready_keys, true),
                           (2, running_name, '', running_keys, true),
                           (3, dedupe_name, 'UNIQUE ', dedupe_keys, true),
-                          (4, pick_name, '', pick_keys, with_pick)) AS v (place, name, uniqueness, keys, wanted)
+                          (4, python_pick_name, '', python_pick_keys, with_pick)) AS v (place, name, uniqueness, keys, wanted)
      WHERE wanted ORDER BY place
   LOOP
     SELECT c.oid, i.indrelid, i.indisvalid INTO found
@@ -97,7 +99,7 @@ BEGIN
     FOR own IN
       SELECT c.relname AS name FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
        WHERE i.indrelid = to_regclass(jobs)
-         AND (c.relname = type_name OR c.relname = pick_name AND NOT with_pick)
+         AND c.relname IN (type_name, pick_name)
     LOOP
       EXECUTE format('DROP INDEX %I.%I', schema_name, own.name);
     END LOOP;

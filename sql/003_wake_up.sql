@@ -43,6 +43,7 @@ $body$, waiting, channel);
   found   record;
   guard   oid;
   problem text;
+  grantee text;
 BEGIN
   PERFORM pg_catalog.pg_advisory_xact_lock(lock_key);
   PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
@@ -78,7 +79,22 @@ BEGIN
          || ' (worker text PRIMARY KEY, until timestamptz NOT NULL)';
     -- The trigger runs with the rights of whoever inserts.
     EXECUTE 'GRANT SELECT ON ' || waiting || ' TO PUBLIC';
+    guard := to_regclass(waiting);
   END IF;
+
+  -- A role that may update jobs may run a worker, which keeps a row here: so the grants that the Python package documents
+  -- go on being enough. Looked at in each run, since roles are granted later too.
+  FOR grantee IN
+    SELECT DISTINCT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END
+      FROM pg_class c
+     CROSS JOIN aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) a
+     CROSS JOIN unnest(ARRAY['INSERT', 'UPDATE', 'DELETE']) lacking
+     WHERE c.oid = to_regclass(jobs) AND a.privilege_type = 'UPDATE'
+       AND NOT has_table_privilege(a.grantee, guard, lacking)
+       AND pg_has_role((SELECT w.relowner FROM pg_class w WHERE w.oid = guard), 'USAGE')
+  LOOP
+    EXECUTE 'GRANT SELECT, INSERT, UPDATE, DELETE ON ' || waiting || ' TO ' || grantee;
+  END LOOP;
 
   IF found.prosrc IS DISTINCT FROM body THEN
     EXECUTE format('CREATE OR REPLACE FUNCTION %s() RETURNS trigger LANGUAGE plpgsql AS %L', wake, body);

@@ -14,7 +14,8 @@ export interface IndexOptions {
    */
   readonly dropPythonIndexes?: boolean | undefined;
   /**
-   * Build `idx_jobs_pick`, which makes the Python package's pick-up fast. Not together with `dropPythonIndexes`.
+   * Build `jobs_python_pick`, which makes the Python package's pick-up fast: its own `idx_jobs_pick` has each pick-up
+   * sort all that is due.
    *
    * @default false
    */
@@ -107,7 +108,9 @@ export function queueIndexes(options: TableOptions & IndexOptions): readonly Que
     { name: names.ready, unique: false, keys: keys("ready_keys") },
     { name: names.running, unique: false, keys: keys("running_keys") },
     { name: names.dedupe, unique: true, keys: keys("dedupe_keys") },
-    ...(options.pythonPickIndex ? [{ name: names.pick, unique: false, keys: keys("pick_keys") }] : []),
+    ...(options.pythonPickIndex
+      ? [{ name: names.pythonPick, unique: false, keys: keys("python_pick_keys") }]
+      : []),
   ];
 }
 
@@ -143,13 +146,6 @@ function constants(
   build: IndexBuild,
 ): Record<string, string | boolean> {
   const { dropPythonIndexes = false, pythonPickIndex = false } = options;
-  if (dropPythonIndexes && pythonPickIndex) {
-    throw new InvalidInputError(
-      "pythonPickIndex",
-      "no true together with dropPythonIndexes",
-      pythonPickIndex,
-    );
-  }
   const { schema, table, channel } = tableNames(options);
   const index = indexNames(options);
   return {
@@ -161,6 +157,7 @@ function constants(
     dedupe_name: index.dedupe,
     pick_name: index.pick,
     type_name: index.type,
+    python_pick_name: index.pythonPick,
     waiting_name: derivedName(table, "waiting"),
     wake_name: derivedName(table, "wake"),
     channel,
@@ -170,8 +167,10 @@ function constants(
   };
 }
 
-/** For the table `jobs`, the last three are the Python package's names. */
-function indexNames(options: TableOptions): Record<"ready" | "running" | "dedupe" | "pick" | "type", string> {
+/** For the table `jobs`, `dedupe`, `pick` and `type` are the Python package's names. */
+function indexNames(
+  options: TableOptions,
+): Record<"ready" | "running" | "dedupe" | "pick" | "type" | "pythonPick", string> {
   const { table } = tableNames(options);
   return {
     ready: derivedName(table, "ready"),
@@ -179,6 +178,7 @@ function indexNames(options: TableOptions): Record<"ready" | "running" | "dedupe
     dedupe: derivedName(`uq_${table}`, "active_dedupe"),
     pick: derivedName(`idx_${table}`, "pick"),
     type: derivedName(`idx_${table}`, "type"),
+    pythonPick: derivedName(table, "python_pick"),
   };
 }
 

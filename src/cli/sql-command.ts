@@ -10,7 +10,7 @@ export const INDEX_OPTIONS = {
 
 /** The lines of help for {@link INDEX_OPTIONS}. */
 export const INDEX_HELP = `  --drop-python-indexes   drop the Python package's indexes, which pqrun doesn't use
-  --python-pick-index     build the index that makes the Python package's pick-up fast`;
+  --python-pick-index     build an index in the order of the Python package's pick-up`;
 
 /** `pqrun sql`: the DDL as text. */
 export const sqlCommand: Command = {

@@ -22,7 +22,7 @@ const LOST_JOB = new RegExp(`${LOST}, job \\d`);
 export const settleOrFailText = ({ jobs }: TableNames): string => `
 WITH settled AS (
   UPDATE ${jobs} j
-     SET status = 'DONE', result = nullif($4::text::jsonb, 'null'::jsonb), duration_ms = $5::text::int4, finished_at = now(),
+     SET status = 'DONE', result = coalesce(nullif($4::text::jsonb, 'null'::jsonb), j.result), duration_ms = $5::text::int4, finished_at = now(),
          locked_at = NULL, lease_expires_at = NULL, lease_holder = NULL, updated_at = now()
    WHERE j.id = $1::text::int8
      AND j.status = 'RUNNING' AND j.attempts = $2::text::int4 AND j.locked_by = $3::text

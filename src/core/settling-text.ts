@@ -38,7 +38,7 @@ held AS MATERIALIZED (
 ),
 done AS (
   UPDATE ${jobs} j
-     SET status = 'DONE', result = x.result, last_error = coalesce(x.error, j.last_error),
+     SET status = 'DONE', result = coalesce(x.result, j.result), last_error = coalesce(x.error, j.last_error),
          finished_at = now(), duration_ms = x.duration_ms,
          locked_at = NULL, lease_expires_at = NULL, lease_holder = NULL,
          updated_at = now()

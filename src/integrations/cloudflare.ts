@@ -4,6 +4,7 @@ import { InvalidInputError } from "../core/errors.ts";
 import { drainOnce } from "../runners/drain-once.ts";
 import type { DrainOptions, DrainReport } from "../runners/drain-options.ts";
 import { processEnvironment } from "../runners/worker-environment.ts";
+import type { Environment } from "../runners/worker-environment.ts";
 
 /** What pqrun needs of Cloudflare's `ExecutionContext`. */
 export interface WaitsUntil {
@@ -57,7 +58,8 @@ export function scheduledDrain<Env, J extends JobContracts = UntypedJobs, Tx = n
 ): (trigger: CronTrigger, env?: Env, ctx?: WaitsUntil) => Promise<void> {
   return async (trigger, env = processEnvironment() as Env, ctx) => {
     const draining = (async () => {
-      await drain(await define(env, trigger), CRON_BUDGET_MS);
+      // A Worker's variables are in `env`, and in process.env only since its compatibility date of 2025.
+      await drain({ env: env as Environment, ...(await define(env, trigger)) }, CRON_BUDGET_MS);
     })();
     // What fails here is what Cloudflare's list of past events shows.
     ctx?.waitUntil(draining);

@@ -1,9 +1,13 @@
 import type { JobContracts, UntypedJobs } from "../core/contract.ts";
 import { InvalidInputError } from "../core/errors.ts";
+import { loggerOf } from "../core/logger.ts";
 import type { PruneOptions } from "../core/prune.ts";
 import { checkNumber, checkRunner } from "./runner-options.ts";
 import type { CheckedRunner, RunnerOptions } from "./runner-options.ts";
+import { soundLogger } from "./sound.ts";
 import { monotonicMs } from "./timers.ts";
+import { environmentStaleTimeout, processEnvironment } from "./worker-environment.ts";
+import type { Environment } from "./worker-environment.ts";
 
 /** Options of {@link drainOnce}. */
 export interface DrainOptions<J extends JobContracts = UntypedJobs, Tx = never> extends RunnerOptions<J, Tx> {
@@ -24,6 +28,13 @@ export interface DrainOptions<J extends JobContracts = UntypedJobs, Tx = never> 
   readonly signal?: AbortSignal | undefined;
   /** Deletes old finished jobs at the end, if time is left. @default no */
   readonly prune?: PruneOptions | undefined;
+  /**
+   * Where WORKER_STALE_TIMEOUT is read, which overrides `staleTimeoutSeconds`, as a worker has it: a drain that reaped by
+   * another time would run jobs that Python's workers are at work on. The other variables are a worker's alone.
+   *
+   * @default process.env where there is one
+   */
+  readonly env?: Environment | undefined;
   /** Milliseconds of a clock that never goes back. Read after awaited statements only: on Workers it stands still between them. @default performance.now */
   readonly clock?: (() => number) | undefined;
 }
@@ -81,7 +92,10 @@ export interface CheckedDrain extends CheckedRunner {
 /** @throws InvalidInputError naming the option. */
 export function checkDrain<J extends JobContracts, Tx>(options: DrainOptions<J, Tx>): CheckedDrain {
   const clock = options.clock ?? monotonicMs;
-  const runner = checkRunner(options, clock);
+  const logger = soundLogger(loggerOf(options.logger, options.store.logger));
+  const staleTimeoutSeconds =
+    environmentStaleTimeout(options.env ?? processEnvironment(), logger) ?? options.staleTimeoutSeconds;
+  const runner = checkRunner({ ...options, staleTimeoutSeconds }, clock);
   const {
     budgetMs: budget,
     batchSize = runner.concurrency,

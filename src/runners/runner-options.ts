@@ -26,7 +26,7 @@ export interface RunnerOptions<J extends JobContracts = UntypedJobs, Tx = never>
   readonly backoff?: BackoffPolicy | undefined;
   /** Whether it reaps lost leases. @default true */
   readonly reaper?: boolean | undefined;
-  /** Longest run in seconds of a handler whose job doesn't say; and when a Python worker's job is lost. @default 1,200 */
+  /** Longest run in seconds of a handler whose job doesn't say; and when a Python worker's job is lost. WORKER_STALE_TIMEOUT. @default 1,200 */
   readonly staleTimeoutSeconds?: number | undefined;
   /** Is told what happens to each job. @default nothing */
   readonly onEvent?: OnJobEvent | undefined;

@@ -50,7 +50,6 @@ test.each([
   [["sql", "--from", "x"], "--from: expected a whole number"],
   [["sql", "--from", "77"], "from: expected a whole number from 1 to 3"],
   [["sql", "--table", ""], "table: expected a name"],
-  [["sql", "--drop-python-indexes", "--python-pick-index"], "pythonPickIndex"],
   [["demo", "--port", "70000"], "--port: expected a whole number from 0 to 65535"],
   [["stats"], "which database?"],
   [["migrate"], "which database?"],

@@ -29,6 +29,21 @@ test("settleIn settles with the transaction's own writes, or not at all", async 
   ]);
 });
 
+test("settleIn without a result leaves the one that is there", async () => {
+  const { client } = await queue.session();
+  for (const [result, stored] of [
+    [undefined, { part: 1 }],
+    [null, { part: 1 }],
+    [{ n: 1 }, { n: 1 }],
+  ]) {
+    const id = await queue.insert({ result: `'{"part": 1}'` });
+    await client.query("BEGIN");
+    await store.settleIn(client, await pickUpOne(store), result);
+    await client.query("COMMIT");
+    expect(await store.get(id)).toMatchObject({ status: "DONE", result: stored });
+  }
+});
+
 test("a settlement after settleIn is answered already", async () => {
   await queue.insert();
   const job = await pickUpOne(store);

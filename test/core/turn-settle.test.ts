@@ -215,6 +215,17 @@ test("a result that could not be stored is told in last_error, and the job is DO
   expect(await store.get(id)).toMatchObject({ status: "DONE", result: null, lastError: "result: too large" });
 });
 
+test("a job that is DONE without a result keeps the one that an earlier attempt left, as Python's package has it", async () => {
+  for (const resultText of [null, "null"]) {
+    const id = await queue.insert({ result: `'{"part": 1}'` });
+    await settle({ job: await pickUpOne(store), durationMs: 1, outcome: "done", resultText });
+    expect(await store.get(id)).toMatchObject({ status: "DONE", result: { part: 1 } });
+  }
+  const id = await queue.insert({ result: `'{"part": 1}'` });
+  await settle({ job: await pickUpOne(store), durationMs: 1, outcome: "done", resultText: "0" });
+  expect(await store.get(id)).toMatchObject({ status: "DONE", result: 0 });
+});
+
 test("an error whose text has to be cut in the middle of a character is stored, and holds up no other job", async () => {
   // The character has four bytes: five places of it, and the limit lies before, in and behind it.
   for (let room = 0; room <= 4; room += 1) {

@@ -4,10 +4,12 @@ import { afterEach, expect, test } from "vitest";
 
 import { drainOnce } from "../../src/runners/drain-once.ts";
 import { jobsByStatus } from "../support/job-rows.ts";
+import { pythonNoHandler } from "../support/python-statements.ts";
 import { PythonWorker } from "../support/python-worker.ts";
 import { pickUpOne, testQueue } from "../support/queue.ts";
 import { pooledStore } from "../support/pooled-store.ts";
 import { startWorker } from "../support/test-worker.ts";
+import { untilIdle } from "../support/wire.ts";
 
 const queue = await testQueue();
 const GUARD = readFileSync(new URL("../../sql/patterns/python-guard.sql", import.meta.url), "utf8");
@@ -135,6 +137,46 @@ test("Python's reaper takes a lease that was not extended for its timeout, and n
   expect(await python.reap()).toEqual([silent.id]);
   expect((await queue.store.markDone(extended)).status).toBe("DONE");
   await expect(queue.store.markDone(silent)).rejects.toMatchObject({ name: "LeaseLostError" });
+});
+
+test("a drain leaves Python's live job alone for WORKER_STALE_TIMEOUT, as Python's own reaper does", async () => {
+  const { id } = await queue.store.enqueue("a", {});
+  await using python = await PythonWorker.connect({ url: queue.url, name: "python", handlers: {} });
+  await python.pickUp();
+  await queue.rows("UPDATE jobs SET locked_at = now() - interval '25 minutes'");
+  const drain = { store: queue.store, handlers: { a: () => 1 }, budgetMs: 5_000 };
+  expect(await drainOnce({ ...drain, env: { WORKER_STALE_TIMEOUT: "1800" } })).toMatchObject({ reaped: 0 });
+  await python.markDone(id, { by: "python" });
+  expect(await queue.store.get(id)).toMatchObject({ status: "DONE", attempts: 1, result: { by: "python" } });
+});
+
+test("Python's reaper puts back a job without an attempt left: Python runs it again, and pqrun fails it", async () => {
+  const { id } = await queue.store.enqueue("a", {}, { maxAttempts: 1 });
+  await using python = await PythonWorker.connect({ url: queue.url, name: "python", handlers: {} });
+  const lostAtPython = async (): Promise<void> => {
+    await python.pickUp();
+    await queue.rows("UPDATE jobs SET locked_at = now() - interval '1 hour'");
+    expect(await python.reap()).toEqual([id]);
+  };
+  await lostAtPython();
+  await lostAtPython();
+  expect(await queue.store.get(id)).toMatchObject({ status: "READY", attempts: 2, maxAttempts: 1 });
+  const handlers = { a: () => expect.fail("it has no attempt left") };
+  expect(await drainOnce({ store: queue.store, handlers, budgetMs: 5_000 })).toMatchObject({ failed: 1 });
+  expect(await queue.store.get(id)).toMatchObject({ status: "FAILED", attempts: 2 });
+});
+
+test("what Python puts back under the guard wakes an idle worker, which runs it when it is due", async () => {
+  await queue.rows(GUARD);
+  await using python = await PythonWorker.connect({ url: queue.url, name: "python", handlers: {} });
+  const { id } = await queue.store.enqueue("a", {});
+  await python.pickUp();
+  // It polls for nothing, so that only a wake-up tells it of the job.
+  await using worker = startWorker(queue, { safetyPollSeconds: Infinity, handlers: { a: () => undefined } });
+  await untilIdle(worker.wire);
+  await python.markError(id, pythonNoHandler("a"), { terminal: true });
+  await worker.log.until("done");
+  expect(await queue.store.get(id)).toMatchObject({ status: "DONE", attempts: 1 });
 });
 
 test("a type that no Python worker handles: FAILED without the guard, run by pqrun with it", async () => {

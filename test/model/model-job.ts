@@ -58,7 +58,8 @@ export function settled(job: ModelJob, ending: Ending, durationMs: number | null
       return {
         ...over,
         status: "DONE",
-        result: ending.result,
+        // None leaves what is there, as the Python package does.
+        result: ending.result ?? job.result,
         lastError: ending.note ?? job.lastError,
         finishedAt: now,
       };

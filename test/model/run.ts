@@ -4,7 +4,7 @@ import { World, type Command } from "./command.ts";
 import { extend, markDone, markError, release, settleIn } from "./commands/attempt.ts";
 import { enqueue, enqueueMany } from "./commands/enqueue.ts";
 import { cancel, edit, prune, retry } from "./commands/operator.ts";
-import { pythonCancel, pythonEnd, pythonPickUp } from "./commands/python.ts";
+import { pythonCancel, pythonDone, pythonError, pythonPickUp, pythonReap } from "./commands/python.ts";
 import { findPickUp, get, list, stats } from "./commands/reads.ts";
 import { pass } from "./commands/time.ts";
 import { pickUp, reap, settle, turn } from "./commands/turn.ts";
@@ -30,8 +30,10 @@ const KINDS: readonly (readonly [number, { readonly commands: fc.Arbitrary<Comma
   [2, release],
   [3, settleIn],
   [2, pythonPickUp],
-  [1, pythonEnd],
   [1, pythonCancel],
+  [1, pythonDone],
+  [1, pythonError],
+  [1, pythonReap],
   [1, get],
   [1, list],
   [1, stats],

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 
 import type { LogFields, Logger } from "../../src/core/logger.ts";
+import { checkDrain } from "../../src/runners/drain-options.ts";
 import { workerEnvironment, type Environment } from "../../src/runners/worker-environment.ts";
 import { checkWorker } from "../../src/runners/worker-options.ts";
 import { Worker } from "../../src/runners/worker.ts";
@@ -59,19 +60,53 @@ test.for(NUMBERS)("%s is read, and clamped with a warning", ([name, option, min,
   });
 });
 
-test.for([...NUMBERS.map(([name]) => name), "WORKER_ENABLED", "WORKER_REAPER_ENABLED"])(
-  "nonsense in %s is warned of and ignored; an empty one is as if it were not there",
-  (name) => {
-    for (const nonsense of ["many", "10s", "NaN", "Infinity", "toString", "0x"]) {
-      const { said, warned } = read({ [name]: nonsense });
-      expect(said).toEqual({});
-      expect(warned).toHaveLength(1);
-      expect(warned[0]).toContain(`${name} is ignored`);
-    }
-    expect(read({ [name]: "" })).toEqual({ said: {}, warned: [] });
-    expect(read({ [name]: undefined })).toEqual({ said: {}, warned: [] });
-  },
-);
+const NONSENSE = ["many", "10s", "NaN", "Infinity", "toString", "0x"];
+
+test.for(NUMBERS)("nonsense in %s is warned of and ignored", ([name]) => {
+  for (const nonsense of NONSENSE) {
+    const { said, warned } = read({ [name]: nonsense });
+    expect(said).toEqual({});
+    expect(warned).toHaveLength(1);
+    expect(warned[0]).toContain(`${name} is ignored`);
+  }
+});
+
+test("an odd word in a switch is warned of and switches off, as the Python package has it", () => {
+  for (const odd of [...NONSENSE, "y", "enabled", "disabled", "2", "none"]) {
+    const { said, warned } = read({ WORKER_ENABLED: odd, WORKER_REAPER_ENABLED: odd });
+    expect(said).toEqual({ enabled: false, reaper: false });
+    expect(warned).toEqual([
+      expect.stringContaining("WORKER_ENABLED switches off"),
+      expect.stringContaining("WORKER_REAPER_ENABLED switches off"),
+    ]);
+  }
+});
+
+const NAMES = [...NUMBERS.map(([name]) => name), "WORKER_ENABLED", "WORKER_REAPER_ENABLED"] as const;
+
+test("a variable that is empty, or that the runtime refuses to tell, is as if it were not there", () => {
+  const each = (value: string | undefined): Environment =>
+    Object.fromEntries(NAMES.map((name) => [name, value]));
+  for (const nothing of ["", "  ", undefined]) expect(read(each(nothing))).toEqual({ said: {}, warned: [] });
+  // As Deno refuses each variable that it was not started with.
+  const granted: Environment = new Proxy(each("1"), {
+    get: (env, name) => {
+      if (name === "WORKER_CONCURRENCY") return env[name];
+      throw new Error(`NotCapable: Requires env access to "${String(name)}"`);
+    },
+  });
+  expect(read(granted)).toEqual({ said: { concurrency: 1 }, warned: [] });
+});
+
+test("a drain takes WORKER_STALE_TIMEOUT from the environment, over code, and nothing else", () => {
+  const env = Object.fromEntries(NAMES.map((name) => [name, "7"]));
+  const drain = { store: pooledStore(queue), handlers: { a: () => undefined }, budgetMs: 1_000 };
+  const options = { ...drain, staleTimeoutSeconds: 3, concurrency: 3, reaper: true };
+  const said = { staleTimeoutSeconds: 7, runJob: { timeoutSeconds: 7 } };
+  expect(checkDrain({ ...options, env })).toMatchObject({ ...said, concurrency: 3, reaper: true });
+  expect(checkDrain({ ...options, env: {} })).toMatchObject({ staleTimeoutSeconds: 3 });
+  expect(checkDrain({ ...drain, env: {} })).toMatchObject({ staleTimeoutSeconds: 1_200 });
+});
 
 test("the environment overrides code", () => {
   const store = pooledStore(queue);

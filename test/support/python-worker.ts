@@ -1,7 +1,18 @@
-import { Client } from "pg";
+import { Client, type CustomTypesConfig } from "pg";
 
-/** Runs one job; what it throws fails the attempt. */
-export type PythonHandler = (id: string, type: string) => void | Promise<void>;
+import {
+  PYTHON_CANCEL,
+  PYTHON_MARK_DONE,
+  PYTHON_MARK_ERROR,
+  PYTHON_PICK_UP,
+  PYTHON_REAP,
+  pythonDict,
+  pythonNoHandler,
+  pythonTraceback,
+} from "./python-statements.ts";
+
+/** Runs one job; what it throws fails the attempt, and an object that it returns is the result. */
+export type PythonHandler = (id: string, type: string) => unknown;
 
 /** What a worker of the Python package is told. */
 export interface PythonWorkerOptions {
@@ -10,34 +21,24 @@ export interface PythonWorkerOptions {
   readonly handlers: Readonly<Record<string, PythonHandler>>;
   /** Seconds after which a RUNNING row without `timeout_seconds` is lost. @default 1,200 */
   readonly staleTimeoutSeconds?: number;
+  /** Seconds until a failed attempt is due again; the package's own begin with a minute. @default 0 */
+  readonly retryAfterSeconds?: number;
 }
 
-const PICK_UP = `
-UPDATE jobs SET status = 'RUNNING', attempts = attempts + 1, locked_at = now(), locked_by = $1, updated_at = now()
- WHERE id = (SELECT id FROM jobs WHERE status = 'READY' AND run_after <= now()
-              ORDER BY priority DESC, id FOR UPDATE SKIP LOCKED LIMIT 1)
-RETURNING id::text, job_type, attempts, max_attempts`;
+/** A job as its pick-up hands it out, as much as a test asks for. */
+export interface PythonJob {
+  readonly id: string;
+  readonly job_type: string;
+  readonly attempts: string;
+  readonly status: string;
+}
 
-/** By id alone, as the Python package does. */
-const DONE = `
-UPDATE jobs SET status = 'DONE', finished_at = now(), duration_ms = 1, result = '{}', locked_at = NULL,
-       locked_by = NULL, updated_at = now() WHERE id = $1`;
+type Row = Readonly<Record<string, string | null>>;
 
-const FAILED = `
-UPDATE jobs SET status = 'FAILED', finished_at = now(), last_error = $2, locked_at = NULL, locked_by = NULL,
-       updated_at = now() WHERE id = $1`;
+/** asyncpg leaves a jsonb's text to the package. */
+const AS_TEXT: CustomTypesConfig = { getTypeParser: () => (text: string | Buffer) => String(text) };
 
-const RETRY = `
-UPDATE jobs SET status = 'READY', run_after = now(), last_error = $2, locked_at = NULL, locked_by = NULL,
-       updated_at = now() WHERE id = $1`;
-
-const REAP = `
-UPDATE jobs SET status = CASE WHEN attempts >= max_attempts THEN 'FAILED' ELSE 'READY' END::job_status,
-       locked_at = NULL, locked_by = NULL, updated_at = now()
- WHERE status = 'RUNNING' AND locked_at < now() - COALESCE(timeout_seconds, $1) * interval '1 second'
-RETURNING id::text`;
-
-/** A worker of the Python package's protocol: one job at a time, any type, settled by id alone. */
+/** A worker of the Python package with one loop: its statements, in its order, any type, settled by id alone. */
 export class PythonWorker {
   readonly #client: Client;
   readonly #options: PythonWorkerOptions;
@@ -54,44 +55,52 @@ export class PythonWorker {
     return new PythonWorker(options, client);
   }
 
-  /** Picks up and runs one job; false where none was due. */
+  /** Picks up and runs one job; false where none was due. What its pick-up raises is thrown, and leaves the job as it is. */
   async step(): Promise<boolean> {
     const job = await this.pickUp();
     if (job === undefined) return false;
-    const { id, job_type: type, attempts, max_attempts: most } = job;
+    const { id, job_type: type } = job;
     const handler = this.#options.handlers[type];
     if (handler === undefined) {
-      await this.#client.query(FAILED, [id, `No handler registered for job type: ${type}`]);
+      await this.markError(id, pythonNoHandler(type), { terminal: true });
       return true;
     }
     try {
-      await handler(id, type);
-      await this.#client.query(DONE, [id]);
+      const result: unknown = await handler(id, type);
+      await this.markDone(id, typeof result === "object" ? result : null);
     } catch (error) {
-      await this.#client.query(attempts >= most ? FAILED : RETRY, [id, String(error)]);
+      await this.markError(id, pythonTraceback(String(error)));
     }
     return true;
   }
 
-  /** Takes a job, and may then die with it. */
-  async pickUp(): Promise<
-    { id: string; job_type: string; attempts: number; max_attempts: number } | undefined
-  > {
-    const { rows } = await this.#client.query<{
-      id: string;
-      job_type: string;
-      attempts: number;
-      max_attempts: number;
-    }>(PICK_UP, [this.#options.name]);
-    return rows[0];
+  /** Takes a job, and may then die with it. @throws TypeError where its payload or result is no object: it is RUNNING then. */
+  async pickUp(): Promise<PythonJob | undefined> {
+    const [row] = await this.#rows(PYTHON_PICK_UP, [this.#options.name]);
+    if (row === undefined) return undefined;
+    pythonDict(row["payload"] ?? null);
+    pythonDict(row["result"] ?? null);
+    return row as unknown as PythonJob;
   }
 
-  /** What Python's reaper takes back. */
+  /** Without a result what is there stays. */
+  async markDone(id: string, result: object | null = null): Promise<void> {
+    await this.#rows(PYTHON_MARK_DONE, [id, 1, result === null ? null : JSON.stringify(result)]);
+  }
+
+  async markError(id: string, error: string, { terminal = false } = {}): Promise<void> {
+    const { retryAfterSeconds = 0 } = this.#options;
+    await this.#rows(PYTHON_MARK_ERROR, [id, error, terminal, `${retryAfterSeconds} seconds`, null, null]);
+  }
+
+  async cancel(id: string): Promise<void> {
+    await this.#rows(PYTHON_CANCEL, [id]);
+  }
+
+  /** What its reaper takes back. */
   async reap(): Promise<string[]> {
-    const { rows } = await this.#client.query<{ id: string }>(REAP, [
-      this.#options.staleTimeoutSeconds ?? 1_200,
-    ]);
-    return rows.map(({ id }) => id);
+    const rows = await this.#rows(PYTHON_REAP, [this.#options.staleTimeoutSeconds ?? 1_200]);
+    return rows.map(({ id }) => String(id));
   }
 
   /** Works until `isOver` says so, at rest for a tick of the event loop where nothing is due. */
@@ -102,5 +111,9 @@ export class PythonWorker {
   /** Ends its connection, whatever it holds. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#client.end();
+  }
+
+  async #rows(text: string, values: unknown[]): Promise<Row[]> {
+    return (await this.#client.query<Row>({ text, values, types: AS_TEXT })).rows;
   }
 }

@@ -1,31 +1,55 @@
-/** The Python package's DDL: its names, its types, its indexes. */
+/** The Python package's DDL, without its comments: src/pqrun/ddl.sql at the commit that python-statements.ts names. */
 export const PYTHON_DDL = `
-CREATE TYPE job_status AS ENUM ('READY', 'RUNNING', 'DONE', 'FAILED', 'CANCELLED');
+DO $$ BEGIN
+  CREATE TYPE job_status AS ENUM (
+    'READY',
+    'RUNNING',
+    'DONE',
+    'FAILED',
+    'CANCELLED'
+  );
+EXCEPTION WHEN duplicate_object THEN
+  NULL;
+END $$;
 
-CREATE TABLE jobs (
+CREATE TABLE IF NOT EXISTS jobs (
   id bigserial PRIMARY KEY,
+
   job_type text NOT NULL,
-  payload jsonb NOT NULL DEFAULT '{}',
+  payload jsonb NOT NULL DEFAULT '{}'::jsonb,
+
   status job_status NOT NULL DEFAULT 'READY',
   priority int NOT NULL DEFAULT 0,
+
   attempts int NOT NULL DEFAULT 0,
   max_attempts int NOT NULL DEFAULT 5,
   run_after timestamptz NOT NULL DEFAULT now(),
+
   timeout_seconds int,
+
   locked_at timestamptz,
   locked_by text,
+
   dedupe_key text,
+
   last_error text,
+
   finished_at timestamptz,
   duration_ms int,
   result jsonb,
+
   created_at timestamptz NOT NULL DEFAULT now(),
   updated_at timestamptz NOT NULL DEFAULT now()
 );
 
-CREATE INDEX idx_jobs_pick ON jobs (status, run_after, priority DESC, id);
-CREATE INDEX idx_jobs_type ON jobs (job_type);
-CREATE UNIQUE INDEX uq_jobs_active_dedupe ON jobs (dedupe_key)
+CREATE INDEX IF NOT EXISTS idx_jobs_pick
+  ON jobs (status, run_after, priority DESC, id);
+
+CREATE INDEX IF NOT EXISTS idx_jobs_type
+  ON jobs (job_type);
+
+CREATE UNIQUE INDEX IF NOT EXISTS uq_jobs_active_dedupe
+  ON jobs (dedupe_key)
   WHERE dedupe_key IS NOT NULL AND status IN ('READY', 'RUNNING');
 `;
 

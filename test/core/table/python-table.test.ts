@@ -2,6 +2,8 @@ import { expect, test } from "vitest";
 
 import { renderMigrations } from "../../../src/cli/migrations.ts";
 import { catalog, indexDefinitions } from "../../support/table-catalog.ts";
+import { PYTHON_ENQUEUE } from "../../support/python-statements.ts";
+import { PythonWorker } from "../../support/python-worker.ts";
 import { tableDatabase, type TableDatabase } from "../../support/table-database.ts";
 import { PYTHON_COLUMNS, PYTHON_COUNTS, PYTHON_DDL, PYTHON_ROWS } from "../../support/table-python.ts";
 import { session } from "../../support/table-sessions.ts";
@@ -116,22 +118,25 @@ test("a table of the application's that is called jobs_archive is left as it is"
   expect(await columns(database, "jobs_archive")).toEqual(["id", "title"]);
 });
 
-test("what Python workers send goes on working after the upgrade: pick up, settle, reap", async () => {
+test("what the Python package sends goes on working after the upgrade", async () => {
   await using database = await pythonDatabase();
   await database.migrate();
-  const [picked] = await database.rows(`
-    UPDATE jobs SET status = 'RUNNING', locked_at = now(), locked_by = 'python', attempts = attempts + 1, updated_at = now()
-     WHERE id = (SELECT id FROM jobs WHERE status = 'READY' AND run_after <= now()
-                  ORDER BY priority DESC, id FOR UPDATE SKIP LOCKED LIMIT 1)
-    RETURNING id`);
-  const settled = await database.rows(
-    `UPDATE jobs SET status = 'DONE', finished_at = now(), duration_ms = 5, result = '{}', locked_at = NULL,
-            locked_by = NULL, updated_at = now() WHERE id = $1 RETURNING status`,
-    [picked?.["id"]],
-  );
-  expect(settled).toEqual([{ status: "DONE" }]);
-  const reaped = await database.rows(`
-    UPDATE jobs SET status = 'READY', locked_at = NULL, locked_by = NULL
-     WHERE status = 'RUNNING' AND locked_at < now() - coalesce(timeout_seconds, 1200) * interval '1 second' RETURNING id`);
-  expect(reaped.length).toBeGreaterThan(0);
+  await using python = await PythonWorker.connect({ url: database.url, name: "host-1", handlers: {} });
+  const status = async (id: string): Promise<unknown> =>
+    (await database.rows("SELECT status FROM jobs WHERE id = $1", [id]))[0]?.["status"];
+  const picked = async (): Promise<string> => (await python.pickUp())?.id ?? "none";
+  const [done, failed, cancelled] = [await picked(), await picked(), await picked()];
+  await python.markDone(done, { length: 1 });
+  await python.markError(failed, "ValueError", { terminal: true });
+  await python.cancel(cancelled);
+  expect([await status(done), await status(failed), await status(cancelled)]).toEqual([
+    "DONE",
+    "FAILED",
+    "CANCELLED",
+  ]);
+  expect((await python.reap()).length).toBeGreaterThan(0);
+  const enqueue = (): Promise<Record<string, unknown>[]> =>
+    database.rows(PYTHON_ENQUEUE, ["embed", "{}", "a-key", new Date(), 0, 5, null]);
+  const [first] = await enqueue();
+  expect(await enqueue()).toEqual([first]);
 });

@@ -9,6 +9,7 @@ import { renderMigrations } from "../../../src/cli/migrations.ts";
 import { packageRoot } from "../../../src/cli/package-root.ts";
 import { indexDefinitions } from "../../support/table-catalog.ts";
 import { tableDatabase } from "../../support/table-database.ts";
+import { PYTHON_PICK_UP } from "../../support/python-statements.ts";
 import { PYTHON_DDL } from "../../support/table-python.ts";
 
 /** As psql sends it: the blocks, then each statement of its own on its own. */
@@ -48,15 +49,42 @@ test("--drop-python-indexes drops Python's two, inline and concurrently", async 
   }
 });
 
-test("pythonPickIndex gives a new table Python's pick-up index", async () => {
+test("pythonPickIndex builds an index in the order of Python's pick-up, beside Python's own or in their place", async () => {
+  const own = "CREATE INDEX jobs_python_pick ON public.jobs USING btree (priority DESC, id) WHERE";
+  for (const concurrently of [false, true]) {
+    for (const [dropPythonIndexes, indexes] of [
+      [false, 7],
+      [true, 5],
+    ] as const) {
+      await using database = await tableDatabase();
+      await database.rows(PYTHON_DDL);
+      const options = { concurrently, dropPythonIndexes, pythonPickIndex: true };
+      for (const statement of statements(renderMigrations(options))) await database.rows(statement);
+      const definitions = await indexDefinitions(database);
+      expect(definitions).toHaveLength(indexes);
+      expect(definitions).toContainEqual(expect.stringContaining(own));
+    }
+  }
+});
+
+test("with it Python's pick-up takes the first of a due backlog from the index, and sorts nothing", async () => {
   await using database = await tableDatabase();
-  await database.rows(renderMigrations({ pythonPickIndex: true }));
-  expect(await indexDefinitions(database)).toContainEqual(
-    "CREATE INDEX idx_jobs_pick ON public.jobs USING btree (status, run_after, priority DESC, id)",
-  );
-  expect(() => renderMigrations({ pythonPickIndex: true, dropPythonIndexes: true })).toThrow(
-    /pythonPickIndex: expected/,
-  );
+  await database.rows(PYTHON_DDL);
+  await database.rows(`
+INSERT INTO jobs (job_type, priority) SELECT 'a', n % 3 FROM generate_series(1, 20000) n;
+ANALYZE jobs`);
+  const plan = async (): Promise<string> => {
+    const [row] = await database.rows(
+      `EXPLAIN (ANALYZE, FORMAT JSON, COSTS OFF, TIMING OFF) ${PYTHON_PICK_UP.replace("$1", "'python'")}`,
+    );
+    return JSON.stringify(row);
+  };
+  expect(await plan()).toContain('"Node Type":"Sort"');
+  await database.migrate({ pythonPickIndex: true });
+  await database.rows("ANALYZE jobs");
+  const fast = await plan();
+  expect(fast).not.toContain('"Node Type":"Sort"');
+  expect(fast).toContain('"Index Name":"jobs_python_pick"');
 });
 
 test("from leaves out the migrations before it, and refuses a number that there isn't", () => {
