@@ -6,6 +6,15 @@ export const LEASE_LOST = "lease lost: ";
 /** Above all that a pick-up may ask for: 1,000 slots, a buffer of 2,000, and one more. */
 const MOST_CANDIDATES = 4_000;
 
+/**
+ * Most bytes of a payload that does not count: a pick-up's largest number of them is less than a mebibyte. How long a
+ * larger one is only its text tells: numbers take more there (1e308), and what is compressed takes up to 250 times more.
+ */
+const SMALL_BYTES = 256;
+
+/** Whether a payload is not small as it is stored, nor once decompressed: `#> '{}'` hands it out unpacked and untouched. */
+const LARGE = `pg_column_size(j.payload) > ${SMALL_BYTES} OR pg_column_size(j.payload #> '{}') > ${SMALL_BYTES}`;
+
 /** Before every id: int8's least value, written so that it is no literal out of range. */
 const LEAST_ID = "'-9223372036854775808'::int8";
 
@@ -42,7 +51,7 @@ candidates AS MATERIALIZED (
     SELECT foremost.* FROM (
       SELECT due.* FROM lane CROSS JOIN LATERAL (
         SELECT j.id, j.job_type, j.priority, j.run_after, j.attempts, j.max_attempts,
-               octet_length(j.payload::text) AS bytes,
+               CASE WHEN ${LARGE} THEN j.payload END AS large,
                -- Reaped, not settled: lost again, or with one attempt left, it may be what its workers die of.
                j.attempts > 0 AND j.attempts >= least(2, j.max_attempts - 1) AND j.attempts < j.max_attempts
                  AND j.locked_by IS NULL AND j.last_error LIKE '${LEASE_LOST}%' AS alone
@@ -56,17 +65,29 @@ candidates AS MATERIALIZED (
     ) foremost LIMIT (SELECT n FROM wanted)
    ) c
 ),
+-- The first that goes beyond the most bytes. Payloads are written out one by one up to it, and those behind it never.
+beyond AS MATERIALIZED (
+  SELECT w.id
+    FROM (SELECT c.priority, c.run_after, c.id, sum(octet_length(c.large::text)) OVER best AS bytes_so_far
+            FROM candidates c
+           WHERE c.large IS NOT NULL
+          WINDOW best AS (ORDER BY c.priority DESC, c.run_after, c.id ROWS UNBOUNDED PRECEDING)) w
+   WHERE w.bytes_so_far > $4::text::int8
+   ORDER BY w.priority DESC, w.run_after, w.id
+   LIMIT 1
+),
 ranked AS MATERIALIZED (
   SELECT r.id, r.job_type, r.priority, r.run_after, r.attempts < r.max_attempts AS runs, r.alone,
          r.place < (SELECT n FROM wanted)
            -- A job that killed its worker must not take a buffer of neighbours with it, least of all their only attempt.
            AND (r.place <= $2::text::int4 OR r.attempts = 0 AND r.max_attempts > 1)
-           -- And one that may do so again takes no neighbours at all: the pick-up ends before it, or with it.
-           AND (r.place = 1 OR NOT r.behind_one_alone)
-           AND (r.place = 1 OR r.bytes_so_far <= $4::text::int8) AS chosen
+           -- And one that may do so again takes no neighbours at all: the pick-up ends before it, or with it. So does
+           -- one before what is too much.
+           AND (r.place = 1 OR NOT r.from_the_end) AS chosen
     FROM (
-      SELECT c.*, row_number() OVER best AS place, sum(c.bytes) OVER best AS bytes_so_far,
-             bool_or(c.alone) OVER best AS behind_one_alone
+      SELECT c.id, c.job_type, c.priority, c.run_after, c.attempts, c.max_attempts, c.alone,
+             row_number() OVER best AS place,
+             bool_or(c.alone OR c.id IN (SELECT id FROM beyond)) OVER best AS from_the_end
         FROM candidates c
       WINDOW best AS (ORDER BY c.priority DESC, c.run_after, c.id ROWS UNBOUNDED PRECEDING)
     ) r

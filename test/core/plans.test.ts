@@ -7,7 +7,7 @@ import { tableNames } from "../../src/core/identifiers.ts";
 import type { Settlement } from "../../src/core/settlement.ts";
 import { turnText } from "../../src/core/turn-text.ts";
 import { turnStatement, type TurnRequest } from "../../src/core/turn.ts";
-import { estimatedCost, planOf, type PlanStep } from "../support/plan.ts";
+import { estimatedCost, pagesOf, planOf, type PlanStep } from "../support/plan.ts";
 import { pickUpOf, testQueue } from "../support/queue.ts";
 
 const queue = await testQueue();
@@ -139,6 +139,17 @@ describe.each(Object.entries(STATISTICS))("on a table %s", (_, { before, after }
     for (const generic of [false, true])
       expect(mostRows(await planOf(client, extend, generic))).toBeLessThan(20_000);
   });
+});
+
+test("a pick-up reads no payload behind the one that is too much, however many it may take", async () => {
+  await queue.rows("ALTER TABLE jobs ALTER payload SET STORAGE EXTERNAL");
+  await queue.rows(
+    "INSERT INTO jobs (job_type, payload) SELECT 'a', jsonb_build_object('x', repeat('x', 1024 * 1024)) FROM generate_series(1, 40)",
+  );
+  await queue.rows("ALTER TABLE jobs ALTER payload SET STORAGE EXTENDED");
+  const pages = (most: number): Promise<number> =>
+    pagesOf(client, turn({ pickUp: pickUpOf({ slots: 10, buffer: most - 10 }) }));
+  expect(await pages(1_000)).toBeLessThan(1.5 * (await pages(10)));
 });
 
 test("the work of an enqueue of 10,000 jobs grows with their number, new or there already", async () => {

@@ -81,6 +81,20 @@ test("a pick-up stops at 4 MiB of payload", async () => {
   expect([answer.jobs.length, answer.more]).toEqual([3, true]);
 });
 
+test("a pick-up stops at 4 MiB of payload, however little place that takes in the table", async () => {
+  await queue.rows(
+    "INSERT INTO jobs (job_type, payload) SELECT 'a', jsonb_build_object('x', repeat('x', 20000)) FROM generate_series(1, 300)",
+  );
+  expect(await queue.rows("SELECT max(pg_column_size(payload)) < 256 AS small FROM jobs")).toEqual([
+    { small: true },
+  ]);
+  const { jobs, more } = await store.turn({ pickUp: pickUpOf({ slots: 300 }) });
+  const bytes = jobs.reduce((sum, { payloadText }) => sum + payloadText.length, 0);
+  expect(more).toBe(true);
+  expect(bytes).toBeGreaterThan(4_000_000);
+  expect(bytes).toBeLessThanOrEqual(4_194_304);
+});
+
 test("one job is picked up however large it is", async () => {
   await queue.insert({ payload: `jsonb_build_object('x', repeat('x', 5 * 1024 * 1024))` });
   await queue.insert();

@@ -65,6 +65,23 @@ export const EXCEPTIONS: readonly Exception[] = [
       "guides the planner: nobody may ask for as many, and without it a tenth of the backlog is expected",
   },
   {
+    part: "picking candidates.large",
+    text: "pg_column_size(j.payload) > ${SMALL_BYTES}",
+    becomes: "false",
+    reason: "redundant: what is large as it is stored is so unpacked; it saves unpacking that",
+  },
+  {
+    part: "picking beyond",
+    text: "c.large IS NOT NULL",
+    becomes: "true",
+    reason: "redundant: a sum passes over NULL; it saves sorting what is small",
+  },
+  {
+    part: "picking beyond",
+    text: "ORDER BY w.priority DESC, w.run_after, w.id",
+    reason: IN_ORDER,
+  },
+  {
     part: "turn",
     text: "LIMIT 1",
     which: 1,

@@ -49,6 +49,21 @@ export async function planOf(
   }
 }
 
+/** How many pages a statement looks at, found in memory or not. It is carried out, and taken back. */
+export async function pagesOf(client: Client, { text, params }: SqlStatement): Promise<number> {
+  await client.query("BEGIN");
+  try {
+    const { rows } = await client.query<{ "QUERY PLAN": readonly { Plan: Record<string, number> }[] }>(
+      `EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) ${text}`,
+      [...params],
+    );
+    const plan = rows[0]?.["QUERY PLAN"][0]?.Plan;
+    return (plan?.["Shared Hit Blocks"] ?? Number.NaN) + (plan?.["Shared Read Blocks"] ?? Number.NaN);
+  } finally {
+    await client.query("ROLLBACK");
+  }
+}
+
 /** What the planner takes a statement's cost for, before it is carried out. */
 export async function estimatedCost(client: Client, { text, params }: SqlStatement): Promise<number> {
   const { rows } = await client.query<{ "QUERY PLAN": readonly { Plan: { "Total Cost": number } }[] }>(
