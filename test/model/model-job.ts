@@ -45,6 +45,8 @@ export type Ending =
   | { readonly outcome: "snooze"; readonly dueInMs: number }
   | { readonly outcome: "release" };
 
+const RELEASED_TOO_OFTEN = "given back by shutdowns 10 times: from now on such an attempt counts";
+
 /** What a settlement makes of a row: the attempt is over, but who held it stays, for a repetition to be known. */
 export function settled(job: ModelJob, ending: Ending, durationMs: number | null, now: number): ModelJob {
   const over = { ...job, ...UNLEASED, durationMs, updatedAt: now };
@@ -70,7 +72,9 @@ export function settled(job: ModelJob, ending: Ending, durationMs: number | null
     case "snooze":
       return { ...givenBack, runAfter: now + ending.dueInMs };
     case "release":
-      return job.released < 10 ? { ...givenBack, released: job.released + 1 } : failedAttempt;
+      return job.released < 10
+        ? { ...givenBack, released: job.released + 1 }
+        : { ...failedAttempt, lastError: RELEASED_TOO_OFTEN };
   }
 }
 

@@ -2,6 +2,7 @@ import { deepStrictEqual } from "node:assert/strict";
 
 import fc from "fast-check";
 
+import { pgExecutor } from "../../../src/adapters/pg.ts";
 import type { Fence } from "../../../src/core/job.ts";
 import type { SettlementAnswer } from "../../../src/core/settlement.ts";
 import { kind, type Act, type CommandOptions, type Kind } from "../command.ts";
@@ -67,7 +68,7 @@ export const release = settlesOne("release", { outcome: "release" }, null, (job,
 const settlesIn: Act<number> = async (n, world, real) => {
   const job = world.attempt(n);
   const answer = await real
-    .attempt(() => real.store.settleIn(real.client, job, { n: 3 }, 9))
+    .attempt(() => real.store.settleIn(pgExecutor(real.client), job, { n: 3 }, 9))
     .then(() => "settled", nameOf);
   const ending = { outcome: "done", result: { n: 3 }, note: null } as const;
   const request = { settlements: [{ job, ending, durationMs: 9 }], pickUp: null, reap: null, running: [] };
