@@ -79,7 +79,9 @@ export class QueueModel {
     return jobs.map((fence) => {
       const held = this.#held(fence);
       if (held === undefined) return this.jobs.get(fence.id)?.status === "CANCELLED" ? "cancelled" : "lost";
-      const lease = { lockedAt: this.now, leaseHolder: held.lockedBy, leaseEnd: this.now + leaseMs };
+      // No extension takes away what an earlier one has given.
+      const leaseEnd = Math.max(held.leaseEnd ?? -Infinity, this.now + leaseMs);
+      const lease = { lockedAt: this.now, leaseHolder: held.lockedBy, leaseEnd };
       this.#write({ ...held, ...lease });
       return "extended";
     });
