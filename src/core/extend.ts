@@ -22,7 +22,8 @@ export interface ExtendAnswer {
  * `$1` fences `[{i, a, l}]`, `$2` lease in ms.
  *
  * `locked_at` moves with the lease, so the Python package's reaper honours it.
- * No indexed column changes: the update is HOT.
+ * No indexed column changes: the update is HOT. Neither goes back: an extension
+ * that was given up, and waited for a lock, may be carried out after a later one.
  */
 export const extendText = ({ jobs }: TableNames): string => `
 WITH input AS MATERIALIZED (
@@ -39,8 +40,8 @@ held AS MATERIALIZED (
 ),
 extended AS (
   UPDATE ${jobs} j
-     SET locked_at = now(), lease_holder = j.locked_by,
-         lease_expires_at = now() + $2::text::float8 * interval '1 ms'
+     SET locked_at = greatest(j.locked_at, now()), lease_holder = j.locked_by,
+         lease_expires_at = greatest(j.lease_expires_at, now() + $2::text::float8 * interval '1 ms')
     FROM input x
    WHERE j.id = ANY (ARRAY(SELECT id FROM held))
      AND j.id = x.id

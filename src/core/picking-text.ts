@@ -19,12 +19,17 @@ const LARGE = `pg_column_size(j.payload) > ${SMALL_BYTES} OR pg_column_size(j.pa
 const LEAST_ID = "'-9223372036854775808'::int8";
 
 /**
- * The part of the turn that picks up, `$1` to `$9`: `candidates` are due and
- * locked, `ranked` tells which of them are chosen, `picked` run now, and
+ * The part of the turn that picks up, `$1` to `$9` and the `last`: `candidates` are
+ * due and locked, `ranked` tells which of them are chosen, `picked` run now, and
  * `exhausted` are FAILED, since they had no attempt left. `hastened` commits
  * asynchronously; `lanes` are all that the types have, for those who will sleep.
+ *
+ * A statement that its caller has given up goes on waiting in the server, for a lock on the table, and what it took then
+ * nobody would run. So it takes nothing where `now()`, its arrival, lies too far back when the lock is there at last.
+ * Not statement_timestamp(): a driver's messages each move that, and the wait is over with the first of them.
  */
-export function pickingText({ jobs }: Pick<TableNames, "jobs">): string {
+export function pickingText({ jobs }: Pick<TableNames, "jobs">, last: number): string {
+  const withinMs = `$${last}`;
   return `handled AS MATERIALIZED (
   SELECT DISTINCT x.t AS job_type, x.p AS priority, coalesce(to_timestamp(x.r / 1000), '-infinity') AS after_due,
          coalesce(x.i, ${LEAST_ID}) AS after_id
@@ -33,7 +38,11 @@ export function pickingText({ jobs }: Pick<TableNames, "jobs">): string {
    LIMIT (SELECT json_array_length($1::text::json))
 ),
 -- One more than there is room for tells whether more is due; where there is none, nothing is looked at.
-wanted AS (SELECT (n + sign(n))::int4 AS n FROM (SELECT $2::text::int4 + $3::text::int4) room (n)),
+wanted AS (
+  SELECT (n + sign(n))::int4 AS n
+    FROM (SELECT CASE WHEN clock_timestamp() - now() > longest THEN 0 ELSE $2::text::int4 + $3::text::int4 END
+            FROM (SELECT ${withinMs}::text::float8 * interval '1 ms') held_up (longest)) room (n)
+),
 candidates AS MATERIALIZED (
   SELECT c.*
     FROM handled h

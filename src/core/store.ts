@@ -149,7 +149,9 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
     checkJobTypes("types", types);
     checkWorkerId(workerId);
     const lockedBy = `${workerId}:${crypto.randomUUID()}`;
-    const { jobs } = await this.turn({ pickUp: { types, slots: limit, lockedBy, leaseMs } });
+    // What a transaction takes counts with its COMMIT alone, and that comes from a caller who is there.
+    const withinMs = this.connection.inTransaction ? undefined : leaseMs / 2;
+    const { jobs } = await this.turn({ pickUp: { types, slots: limit, lockedBy, leaseMs, withinMs } });
     return jobs;
   }
 

@@ -32,6 +32,7 @@ export type TurnScope = "whole" | "pick-up" | "settling";
  * | `$15` | payload of a probing NOTIFY, or null |
  * | `$16` – `$24` | settlements, each a column as an array: ids, attempts, which of `$25`, outcomes, durations in ms, results, errors, ms until due, or due when in epoch ms. What is usual is NULL, and a column of nulls is empty |
  * | `$25` | the `locked_by` of the settlements, an array of each once |
+ * | `$26` | for how many ms the pick-up may be held up: later it takes nothing; or null. `$10` of one that is alone |
  *
  * Why it is written as it is:
  * - The fence stands inside one CASE, and rows are found by `id = ANY(ARRAY(…))`. Written plainly,
@@ -67,7 +68,7 @@ export function turnText(names: TableNames, scope: TurnScope = "whole"): string 
   const parts = [
     settles ? settlingText(names, whole ? 16 : 1) : NO_SETTLING,
     whole ? reapingText(names) : NO_REAPING,
-    picksUp ? pickingText(names) : NO_PICKING,
+    picksUp ? pickingText(names, whole ? 26 : 10) : NO_PICKING,
     MADE_READY,
     ...(settles ? [wakingText(names)] : []),
     ...(whole ? [guardingText(names)] : []),

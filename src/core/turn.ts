@@ -36,6 +36,12 @@ export interface PickUp {
   readonly timeoutSeconds?: number | undefined;
   /** Milliseconds added to the lease after both bounds. @default 0 */
   readonly marginMs?: number | undefined;
+  /**
+   * For how long the server may hold the pick-up up, in milliseconds: one that a lock on the table has kept for
+   * longer takes nothing, and says so as `contended`. Less than its caller waits for the answer, or what it takes is
+   * run by nobody. Counted from the statement's arrival; in a transaction, from that one's beginning. @default no limit
+   */
+  readonly withinMs?: number | undefined;
 }
 
 /** What a reap wants. */
@@ -80,7 +86,7 @@ function scopeOf({ settlements = [], pickUp, reap, running = [], guard, probe }:
 type Params = readonly (string | null)[];
 
 const PARAMS: Readonly<Record<TurnScope, (request: TurnRequest) => Params>> = {
-  "pick-up": pickUpParams,
+  "pick-up": (request) => [...pickUpParams(request), withinParam(request)],
   settling: ({ settlements = [] }) => encodeSettlements(settlements),
   whole: (request) => {
     const { settlements = [], reap, running = [], guard, probe } = request;
@@ -93,9 +99,14 @@ const PARAMS: Readonly<Record<TurnScope, (request: TurnRequest) => Params>> = {
       String(guard?.forMs ?? 0),
       probe ?? null,
       ...encodeSettlements(settlements),
+      withinParam(request),
     ];
   },
 };
+
+function withinParam({ pickUp }: TurnRequest): string | null {
+  return pickUp?.withinMs === undefined ? null : String(pickUp.withinMs);
+}
 
 function pickUpParams({ pickUp }: TurnRequest): Params {
   return [

@@ -55,7 +55,9 @@ export class DrainStatements {
     const endMs = this.#budget.elapsedMs + ms;
     try {
       const { store } = this.#options;
-      const answer = await this.#budget.spend("turn", ms, (signal) => store.turn(request, { signal }));
+      // Half of what its answer is waited for: what was held up for longer is looked for anew while there is time.
+      const sent = { ...request, pickUp: { ...request.pickUp, withinMs: ms / 2 } };
+      const answer = await this.#budget.spend("turn", ms, (signal) => store.turn(sent, { signal }));
       if (request.reap !== undefined) this.reaps = answer.reaped.length >= REAP_LIMIT;
       this.#take(request, answer);
       return true;

@@ -6,6 +6,9 @@ import { LaneCursor } from "./lane-cursor.ts";
 import type { TurnSize } from "./turn-size.ts";
 import type { CheckedWorker } from "./worker-options.ts";
 
+/** The part of a lease for which a pick-up may be held up: half of what its answer is waited for, so that it still comes in time. */
+const HELD_UP_SHARE = 4;
+
 /** What a worker picks up next: how much, and where. */
 export class PickUps {
   readonly #options: Pick<CheckedWorker, "types" | "leaseMs" | "fastPickup">;
@@ -35,7 +38,8 @@ export class PickUps {
     if (room.slots + room.buffer === 0) return undefined;
     this.#bufferSize.used(size);
     const lockedBy = `${workerId}:${crypto.randomUUID()}`;
-    return { types, lanes: this.#cursor.lanes(now), ...room, lockedBy, leaseMs, fast: fastPickup };
+    const withinMs = leaseMs / HELD_UP_SHARE;
+    return { types, lanes: this.#cursor.lanes(now), ...room, lockedBy, leaseMs, withinMs, fast: fastPickup };
   }
 
   /** Learns how long one job took. */

@@ -25,6 +25,7 @@ const TURN_TESTS: readonly string[] = [
     "turn-locks",
     "turn-neighbours",
     "references",
+    "held-up",
     "reap",
     "wake-up",
     "turn-races",
@@ -47,7 +48,7 @@ export const STATEMENTS: readonly Statement[] = [
   {
     name: "extend",
     file: "src/core/extend.ts",
-    tests: core("zombies", "turn-locks", "turn-settle", "references"),
+    tests: core("zombies", "turn-locks", "turn-settle", "references", "held-up"),
   },
   { name: "find pick-up", file: "src/core/find-pick-up.ts", tests: core("find-pick-up", "unknown-outcome") },
   { name: "settle or fail", file: "src/core/settle-or-fail.ts", tests: core("settle-or-fail", "zombies") },

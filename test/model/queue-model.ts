@@ -83,7 +83,9 @@ export class QueueModel {
     return jobs.map((fence) => {
       const held = this.#held(fence);
       if (held === undefined) return this.#whyNotHeld(fence);
-      const lease = { lockedAt: this.now, leaseHolder: held.lockedBy, leaseEnd: this.now + leaseMs };
+      // No extension takes away what an earlier one has given.
+      const leaseEnd = Math.max(held.leaseEnd ?? -Infinity, this.now + leaseMs);
+      const lease = { lockedAt: this.now, leaseHolder: held.lockedBy, leaseEnd };
       this.#write({ ...held, ...lease });
       return "extended";
     });

@@ -108,8 +108,11 @@ export function splitParams(params: readonly unknown[]): {
   readonly settling: readonly unknown[];
 } {
   const none: readonly unknown[] = [];
-  if (params.length === 10) return { pickUp: none, keeping: none, settling: params };
-  return { pickUp: params.slice(0, 9), keeping: params.slice(9, 15), settling: params.slice(15) };
+  // Ids are an array, and places to look at are JSON.
+  if (String(params[0]).startsWith("{")) return { pickUp: none, keeping: none, settling: params };
+  const pickUp = params.slice(0, 9);
+  if (params.length === 10) return { pickUp, keeping: none, settling: none };
+  return { pickUp, keeping: params.slice(9, 15), settling: params.slice(15, 25) };
 }
 
 /**
