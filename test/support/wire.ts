@@ -109,7 +109,7 @@ export function splitParams(params: readonly unknown[]): {
 } {
   const none: readonly unknown[] = [];
   if (params.length === 10) return { pickUp: none, keeping: none, settling: params };
-  return { pickUp: params.slice(0, 9), keeping: params.slice(9, 15), settling: params.slice(15) };
+  return { pickUp: params.slice(0, 9), keeping: params.slice(9, 15), settling: params.slice(15, 25) };
 }
 
 /**
