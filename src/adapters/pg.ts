@@ -46,7 +46,7 @@ const MAX_PREPARED = 100;
  * Speaks through a Pool of `pg` or of `@neondatabase/serverless` (WebSocket), or
  * through one connected Client.
  *
- * Of a Pool, `listen` keeps one client for as long (there is none where the
+ * Of a Pool, all that LISTEN keep one client between them for as long (there is no `listen` where the
  * pool has but one), and an aborted statement's connection is destroyed. Over a Client there is no `transaction`, since
  * anybody's statement would be part of it: its owner does BEGIN and uses
  * `store.with(client)`. A statement aborted there goes on running, and `listen`
@@ -79,9 +79,7 @@ function ofPool(pool: PgPool, prepare: PgPrepare): SqlExecutor {
     batch: (statements) => transaction((tx) => inOrder(tx, statements)),
     transaction,
     // Of a pool of one it would take the only connection, for good.
-    ...(pool.options?.max === 1
-      ? {}
-      : { listen: (channel, onNotify) => listenOnPool(pool, channel, onNotify) }),
+    ...(pool.options?.max === 1 ? {} : { listen: listenOnPool(pool) }),
   };
 }
 
