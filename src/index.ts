@@ -26,8 +26,15 @@ export {
   isPqrunError,
 } from "./core/errors.ts";
 export type { ErrorByKind, ErrorKind } from "./core/errors.ts";
-export { EXECUTOR, RECONNECTED, isExecutor } from "./core/executor.ts";
-export type { QueryOptions, SqlExecutor, SqlRow, SqlStatement } from "./core/executor.ts";
+export { EXECUTOR, isExecutor } from "./core/executor.ts";
+export type {
+  ListenCallbacks,
+  Listening,
+  QueryOptions,
+  SqlExecutor,
+  SqlRow,
+  SqlStatement,
+} from "./core/executor.ts";
 export type { ExtendAnswer, ExtendVerdict } from "./core/extend.ts";
 export { tableNames } from "./core/identifiers.ts";
 export type { TableNames, TableOptions } from "./core/identifiers.ts";

@@ -1,9 +1,9 @@
-import { RECONNECTED } from "../core/executor.ts";
 import type { SqlExecutor, SqlRow } from "../core/executor.ts";
 import { inOrder, inTransaction } from "./in-transaction.ts";
 import { senderOf, severalStatements } from "./send.ts";
 import type { Send, Sender } from "./send.ts";
-import type { OnNotify, Unlisten } from "./shared-listen.ts";
+import { sharedListen } from "./shared-listen.ts";
+import type { ListeningSession, SessionEvents } from "./shared-listen.ts";
 
 /** What pqrun calls of Bun's SQL inside a transaction of its owner's: the `sql` of `begin`, or a reserved one. */
 export interface BunTransaction {
@@ -41,7 +41,7 @@ export function bunExecutor(sql: BunSql): SqlExecutor<BunTransaction> {
     batch: (statements) => transaction((tx) => inOrder(tx, statements)),
     transaction,
     with: through,
-    listen: (channel, onNotify) => listen(sql, channel, onNotify),
+    listen: sharedListen(sql, (events) => Promise.resolve(listening(sql, events))),
     outlivesRequest: true,
   };
 }
@@ -56,14 +56,35 @@ function sender(session: BunTransaction): Send {
   };
 }
 
-async function listen(sql: BunSql, channel: string, onNotify: OnNotify): Promise<Unlisten> {
-  let opened = false;
-  const subscription = await sql.listen(channel, onNotify, () => {
-    // Called again after a reconnect: something may have been missed.
-    if (opened) onNotify(RECONNECTED);
-    opened = true;
-  });
-  return async () => {
-    await subscription.unlisten();
+/** The driver opens its connection with the first subscription, anew where that was lost, and closes it with the last. */
+function listening(sql: BunSql, { onNotify, onReopened }: SessionEvents): ListeningSession {
+  const subscriptions = new Map<string, { unlisten(): Promise<unknown> }>();
+  let over = false;
+  const unlisten = async (channel: string): Promise<void> => {
+    const subscription = subscriptions.get(channel);
+    subscriptions.delete(channel);
+    await subscription?.unlisten();
+  };
+  const close = async (): Promise<void> => {
+    over = true;
+    await Promise.all([...subscriptions.keys()].map(unlisten));
+  };
+  return {
+    listen: async (channel) => {
+      let opened = false;
+      const heard = (payload: string): void => {
+        if (!over) onNotify(channel, payload);
+      };
+      const subscription = await sql.listen(channel, heard, () => {
+        if (opened && !over) onReopened();
+        opened = true;
+      });
+      subscriptions.set(channel, subscription);
+    },
+    unlisten,
+    close,
+    abandon: () => {
+      close().catch(() => undefined);
+    },
   };
 }

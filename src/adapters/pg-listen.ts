@@ -1,91 +1,82 @@
-import { RECONNECTED } from "../core/executor.ts";
 import { quoteName } from "../core/identifiers.ts";
+import { sqlState } from "../core/sql-state.ts";
 import type { PgClient, PgNotification, PgPool } from "./pg-driver.ts";
 import { lend } from "./pg-lend.ts";
 import type { PgSession } from "./pg-session.ts";
-import { sharedListen } from "./shared-listen.ts";
-import type { OnNotify, Unlisten } from "./shared-listen.ts";
+import { sharedListen, statementSession } from "./shared-listen.ts";
+import type { Listen, ListeningSession, SessionEvents } from "./shared-listen.ts";
 
-const RECONNECT_MS = 1_000;
+/** Nothing need pass for as long as it likes: so the network is asked whether the connection is still there. */
+const KEEP_ALIVE_MS = 60_000;
 
-/**
- * LISTENs on a client that the pool lends for as long. When its connection is
- * lost, another is taken, each second until it works, and `RECONNECTED`
- * tells that messages may have been missed.
- */
-export async function listenOnPool(pool: PgPool, channel: string, onNotify: OnNotify): Promise<Unlisten> {
-  let stopped = false;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const reconnected = (closeAgain: () => void): void => {
-    close = closeAgain;
-    if (stopped) close();
-    else onNotify(RECONNECTED);
-  };
-  const lost = (): void => {
-    if (stopped || pool.ending === true) return;
-    timer = setTimeout(() => {
-      // A failure is a loss again: there is nobody else to tell, and a worker polls meanwhile.
-      void open(pool, channel, onNotify, lost).then(reconnected, lost);
-    }, RECONNECT_MS);
-  };
-  let close = await open(pool, channel, onNotify, lost);
-  return () => {
-    stopped = true;
-    clearTimeout(timer);
-    close();
-    return Promise.resolve();
-  };
+/** LISTENs on one client that the pool lends for as long as anybody listens. */
+export function listenOnPool(pool: PgPool): Listen {
+  return sharedListen(pool, (events) => borrowed(pool, events));
 }
 
-/** @returns what closes the connection: given back, it would go on listening. */
-async function open(
-  pool: PgPool,
-  channel: string,
-  onNotify: OnNotify,
-  onLost: () => void,
-): Promise<() => void> {
+async function borrowed(pool: PgPool, { onNotify, onLost }: SessionEvents): Promise<ListeningSession> {
   const lent = await lend(pool);
   const { client } = lent;
-  let phase: "opening" | "open" | "closed" = "opening";
-  const stopHearing = hear(client, (name, payload) => {
-    if (name === channel) onNotify(payload);
-  });
+  let open = true;
+  const stopHearing = hear(client, onNotify);
+  // Given back, it would go on listening.
   const close = (): void => {
-    if (phase === "closed") return;
-    phase = "closed";
+    if (!open) return;
+    open = false;
     stopHearing();
     lent.destroy();
   };
-  const lost = (): void => {
-    const wasOpen = phase === "open";
+  const lost = (clean: boolean): void => {
+    if (!open) return;
     close();
-    if (wasOpen) onLost();
+    if (pool.ending !== true) onLost(clean);
   };
-  client.on("error", lost);
-  client.on("end", lost);
-  try {
-    await client.query({ text: `LISTEN ${quoteName(channel)}` });
-    phase = "open";
-  } catch (error) {
-    close();
-    throw error;
-  }
-  return close;
+  client.on("error", (error) => {
+    lost(endedInOrder(error));
+  });
+  client.on("end", () => {
+    lost(true);
+  });
+  keepAlive(client);
+  const send = (command: string, channel: string): Promise<unknown> =>
+    client.query({ text: `${command} ${quoteName(channel)}` });
+  return {
+    listen: (channel) => send("LISTEN", channel),
+    // Not waited for: the connection may be silent.
+    unlisten: (channel) => {
+      send("UNLISTEN", channel).catch(() => undefined);
+      return Promise.resolve();
+    },
+    close: () => {
+      close();
+      return Promise.resolve();
+    },
+    abandon: close,
+  };
+}
+
+/** A server that goes to sleep, or restarts, says so or just closes; what breaks has the system's code. */
+function endedInOrder(error: Error): boolean {
+  const state = sqlState(error);
+  return state === undefined ? !("code" in error) : state === "57P01" || state === "57P05";
+}
+
+/** Of a socket, where the driver's client has one to be reached. */
+function keepAlive(client: object): void {
+  const { connection } = client as {
+    readonly connection?: {
+      readonly stream?: { readonly setKeepAlive?: (on: boolean, ms: number) => unknown };
+    };
+  };
+  connection?.stream?.setKeepAlive?.(true, KEEP_ALIVE_MS);
 }
 
 /** LISTENs on a client of the caller's. */
-export function listenOnClient(
-  client: PgClient,
-  session: PgSession,
-): (channel: string, onNotify: OnNotify) => Promise<Unlisten> {
-  const listen = sharedListen({
-    send: (text) => session.command(text),
-    hear: (heard) => hear(client, heard),
-  });
-  return async (channel, onNotify) => {
+export function listenOnClient(client: PgClient, session: PgSession): Listen {
+  return sharedListen(client, async ({ onNotify }) => {
     await refusePooled(client, session);
-    return listen(channel, onNotify);
-  };
+    return statementSession((text) => session.command(text), hear(client, onNotify));
+  });
 }
 
 /**

@@ -44,7 +44,7 @@ export interface PgOptions {
  * Speaks through a Pool of `pg` or of `@neondatabase/serverless` (WebSocket), or
  * through one connected Client.
  *
- * Of a Pool, `listen` keeps one client for as long (there is none where the
+ * Of a Pool, all that LISTEN keep one client between them for as long (there is no `listen` where the
  * pool has but one), and an aborted statement's connection is destroyed. Over a Client there is no `transaction`, since
  * anybody's statement would be part of it: its owner does BEGIN and uses
  * `store.with(client)`. A statement aborted there goes on running, and `listen`
@@ -77,9 +77,7 @@ function ofPool(pool: PgPool, names: PreparedNames | undefined): SqlExecutor {
     batch: (statements) => transaction((tx) => inOrder(tx, statements)),
     transaction,
     // Of a pool of one it would take the only connection, for good.
-    ...(pool.options?.max === 1
-      ? {}
-      : { listen: (channel, onNotify) => listenOnPool(pool, channel, onNotify) }),
+    ...(pool.options?.max === 1 ? {} : { listen: listenOnPool(pool) }),
   };
 }
 

@@ -2,7 +2,7 @@ import type { SqlExecutor, SqlRow } from "../core/executor.ts";
 import { inOrder, inTransaction } from "./in-transaction.ts";
 import { senderOf } from "./send.ts";
 import type { Send, Sender } from "./send.ts";
-import { sharedListen } from "./shared-listen.ts";
+import { sharedListen, statementSession } from "./shared-listen.ts";
 
 /** What pqrun calls of PGlite inside a transaction of its owner's. */
 export interface PgliteTransaction {
@@ -33,10 +33,9 @@ export function pgliteExecutor(pglite: Pglite): SqlExecutor<PgliteTransaction> {
     transaction,
     with: through,
     // Not its `listen`, which can't take every name.
-    listen: sharedListen({
-      send: (text) => pglite.query(text, []),
-      hear: (heard) => pglite.onNotification(heard),
-    }),
+    listen: sharedListen(pglite, ({ onNotify }) =>
+      Promise.resolve(statementSession((text) => pglite.query(text, []), pglite.onNotification(onNotify))),
+    ),
     outlivesRequest: true,
   };
 }

@@ -1,11 +1,11 @@
-import { RECONNECTED } from "../core/executor.ts";
 import type { SqlExecutor, SqlRow } from "../core/executor.ts";
 import { isReadOnly } from "../core/sql-state.ts";
 import { inOrder, inTransaction } from "./in-transaction.ts";
 import { socketsOutliveRequests } from "./outlives-request.ts";
+import { listenWithPostgres } from "./postgres-listen.ts";
+import type { PostgresListener } from "./postgres-listen.ts";
 import { senderOf } from "./send.ts";
 import type { Send, Sender } from "./send.ts";
-import type { OnNotify, Unlisten } from "./shared-listen.ts";
 import { withinRequest } from "./within-request.ts";
 
 /** Rows as arrays, and what the columns are called; null where the statement has none. */
@@ -23,13 +23,8 @@ export interface PostgresTransaction {
 }
 
 /** What pqrun calls of postgres.js. */
-export interface PostgresClient extends PostgresTransaction {
+export interface PostgresClient extends PostgresTransaction, PostgresListener {
   begin<T>(work: (sql: PostgresTransaction) => Promise<T>): Promise<unknown>;
-  listen(
-    channel: string,
-    onNotify: (payload: string) => void,
-    onListen: () => void,
-  ): Promise<{ unlisten(): Promise<unknown> }>;
 }
 
 /** Options of {@link postgresExecutor}. */
@@ -79,7 +74,7 @@ export function postgresExecutor(
     batch: (statements) => transaction((tx) => inOrder(tx, statements)),
     transaction,
     with: through,
-    listen: (channel, onNotify) => listen(sql, channel, onNotify),
+    listen: listenWithPostgres(sql),
     outlivesRequest,
   });
 }
@@ -140,30 +135,4 @@ function leavingReadOnly(sql: PostgresClient, send: Send): Send {
 
 function toRow(names: readonly string[], row: readonly unknown[]): SqlRow {
   return Object.fromEntries(row.map((value, index) => [names[index] ?? String(index), value]));
-}
-
-async function listen(sql: PostgresClient, channel: string, onNotify: OnNotify): Promise<Unlisten> {
-  let state: "opening" | "open" | "stopped" = "opening";
-  const subscribing = sql.listen(
-    channel,
-    (payload) => {
-      if (state !== "stopped") onNotify(payload);
-    },
-    () => {
-      // Called again after a reconnect: something may have been missed.
-      if (state === "open") onNotify(RECONNECTED);
-      if (state === "opening") state = "open";
-    },
-  );
-  // The driver keeps a subscription that failed, and may yet open it; its caller will ask for another.
-  subscribing.catch(() => {
-    state = "stopped";
-  });
-  const subscription = await subscribing;
-  return () => {
-    // After a reconnect the driver's own `unlisten` does nothing, and without a server it waits for one.
-    state = "stopped";
-    subscription.unlisten().catch(() => undefined);
-    return Promise.resolve();
-  };
 }

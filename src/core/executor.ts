@@ -27,8 +27,31 @@ export interface QueryOptions {
   readonly own?: boolean | undefined;
 }
 
-/** What a LISTEN hears when its session was lost and is there again: messages, and a whole server, may have been. */
-export const RECONNECTED = "pqrun:reconnected";
+/** What a LISTEN tells its caller. */
+export interface ListenCallbacks {
+  /** Takes a message. Anybody who may NOTIFY wrote it. */
+  readonly onNotify: (payload: string) => void;
+  /** The session was lost or replaced, and listens again: what was sent meanwhile was not heard. */
+  readonly onReopened: () => void;
+  /**
+   * The session has ended, and nothing is heard until {@link Listening.reopen}. Not called by a driver that opens it
+   * anew by itself.
+   *
+   * @param clean whether the server ended it in order, as one does that restarts or goes to sleep
+   */
+  readonly onLost: (clean: boolean) => void;
+}
+
+/** A LISTEN under way. */
+export interface Listening {
+  /**
+   * Opens a session anew, in place of one that was lost or that hears nothing, for all that share it. Rejects where
+   * none can be had; the LISTEN stays, and can be reopened later.
+   */
+  reopen(): Promise<void>;
+  /** Ends it. A second call does nothing. */
+  stop(): Promise<void>;
+}
 
 /**
  * All that pqrun asks of a driver. The core sends parameters that are strings
@@ -52,11 +75,10 @@ export interface SqlExecutor<Tx = never> {
   with?(tx: Tx): SqlExecutor;
 
   /**
-   * LISTENs on a session of its own, and again after a reconnect, until the
-   * returned function is called; {@link RECONNECTED} tells that it was lost
-   * meanwhile. Absent where the driver has no such session.
+   * LISTENs. All that listen through one pool or client share one session; nothing waits long for it, and none is taken
+   * that statements can't do without. Absent where the driver has no such session.
    */
-  listen?(channel: string, onNotify: (payload: string) => void): Promise<() => Promise<void>>;
+  listen?(channel: string, callbacks: ListenCallbacks): Promise<Listening>;
 
   /**
    * Whether a connection outlives the request that opened it. Only then may

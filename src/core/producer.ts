@@ -49,7 +49,7 @@ export class JobProducer<J extends JobContracts = UntypedJobs, Tx = never> {
   readonly #executor: SqlExecutor<Tx>;
   readonly #texts: EnqueueTexts;
   readonly #coalescing: CoalescingEnqueue | undefined;
-  readonly #listeners = new Set<() => void>();
+  readonly #listeners = new Set<(jobs: readonly CheckedJob[]) => void>();
 
   /** Constructing does nothing but check: it may stand at a module's top level. @throws InvalidInputError */
   constructor(executor: SqlExecutor<Tx>, options: ProducerOptions<J> = {}, inTransaction = false) {
@@ -147,10 +147,10 @@ export class JobProducer<J extends JobContracts = UntypedJobs, Tx = never> {
   }
 
   /** The job is committed by now: a listener's failure must not look like the enqueue's. */
-  #tellListeners(): void {
+  #tellListeners(jobs: readonly CheckedJob[]): void {
     for (const listener of this.#listeners) {
       try {
-        listener();
+        listener(jobs);
       } catch (error) {
         this.connection.logger.error("an onEnqueue listener threw", {
           error: error instanceof Error ? error.name : typeof error,
@@ -159,8 +159,13 @@ export class JobProducer<J extends JobContracts = UntypedJobs, Tx = never> {
     }
   }
 
-  /** Calls `listener` after each enqueue through this object, which so wakes the workers of its own process. */
-  onEnqueue(listener: () => void): () => void {
+  /**
+   * Calls `listener` after each enqueue through this object, which so wakes the workers of its own process, with what
+   * was enqueued: each job's type, and when it is due, in ISO 8601, or null for now.
+   */
+  onEnqueue(
+    listener: (jobs: readonly { readonly type: string; readonly runAfter: string | null }[]) => void,
+  ): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
@@ -196,7 +201,7 @@ export class JobProducer<J extends JobContracts = UntypedJobs, Tx = never> {
   async #write(jobs: readonly CheckedJob[]): Promise<readonly (Enqueued | null)[]> {
     const statement = enqueueStatement(this.#texts, jobs);
     const answers = readEnqueued(await send(this.connection, "enqueue", statement));
-    this.#tellListeners();
+    this.#tellListeners(jobs);
     return answers;
   }
 

@@ -1,5 +1,4 @@
 import type { SqlRow, SqlStatement } from "./executor.ts";
-import { quoteLiteral } from "./identifiers.ts";
 import type { TableNames } from "./identifiers.ts";
 import { cells, isJobStatus } from "./job.ts";
 import type { JobStatus } from "./job.ts";
@@ -17,7 +16,7 @@ export interface Retried {
  *
  * `held` waits for whoever is changing the job and then reads what became of it; the statement's snapshot is older.
  */
-export const retryText = ({ jobs, waiting, channel }: TableNames): string => `
+export const retryText = ({ jobs }: TableNames): string => `
 WITH held AS MATERIALIZED (
   SELECT j.id, j.status FROM ${jobs} j WHERE j.id = $1::text::int8 FOR NO KEY UPDATE
 ),
@@ -26,14 +25,9 @@ retried AS (
      SET status = 'READY', attempts = 0, released = 0, run_after = now(), finished_at = NULL, updated_at = now()
    WHERE j.id = (SELECT h.id FROM held h WHERE h.status = 'FAILED')
   RETURNING j.status
-),
-woken AS MATERIALIZED (
-  SELECT pg_notify(${quoteLiteral(channel)}, '')
-   WHERE EXISTS (SELECT 1 FROM retried) AND EXISTS (SELECT 1 FROM ${waiting} w WHERE w.until > now())
 )
 SELECT EXISTS (SELECT 1 FROM retried)::text AS retried,
-       coalesce((SELECT r.status FROM retried r), (SELECT h.status FROM held h))::text AS status,
-       (SELECT count(*) FROM woken)::text AS woken`;
+       coalesce((SELECT r.status FROM retried r), (SELECT h.status FROM held h))::text AS status`;
 
 /** Makes one FAILED job READY. */
 export function retryStatement(text: string, id: string): SqlStatement {

@@ -42,12 +42,16 @@ export interface TurnAnswer {
   readonly snapshot: { readonly oldest: bigint; readonly next: bigint };
   /** The size of the table's heap. */
   readonly tableBytes: number;
+  /** Whether the guard that the turn raised stood already. */
+  readonly stood: boolean;
+  /** The database's clock as it answered, in epoch milliseconds; NaN for a turn that only settles. */
+  readonly clockMs: number;
 }
 
 /** Reads the answer to {@link turnStatement}. */
 export function readTurn(rows: readonly SqlRow[], { settlements = [], pickUp }: TurnRequest): TurnAnswer {
   const table = rows.map(cells);
-  const [, more, dueElsewhere, nextDue, nextLeaseEnd, oldest, next, bytes] =
+  const [, more, dueElsewhere, nextDue, nextLeaseEnd, oldest, next, bytes, , stood, clock] =
     table.find(([kind]) => kind === "turn") ?? [];
   const ofKind = (wanted: string): readonly Cells[] => table.filter((row) => row[0] === wanted);
   const handedOut = table.filter(isHandedOut).sort(byUrgency);
@@ -69,6 +73,8 @@ export function readTurn(rows: readonly SqlRow[], { settlements = [], pickUp }: 
     nextLeaseEndInMs: secondsToMs(nextLeaseEnd),
     snapshot: { oldest: BigInt(oldest ?? 0), next: BigInt(next ?? 0) },
     tableBytes: Number(bytes ?? 0),
+    stood: stood === "true",
+    clockMs: Number(clock ?? NaN),
   };
 }
 

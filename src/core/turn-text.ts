@@ -29,10 +29,11 @@ export type TurnScope = "whole" | "pick-up" | "settling";
  * | `$12` | ids that the caller is running, an array: it is alive to extend them |
  * | `$13` | worker that waits for NOTIFY from now on, or null |
  * | `$14` | for how many ms its guard stands |
- * | `$15` | payload of a probing NOTIFY, or null |
+ * | `$15` | payload of a probing NOTIFY, or null; left out while the queue of NOTIFYs is full, which would refuse the turn |
  * | `$16` – `$24` | settlements, each a column as an array: ids, attempts, which of `$25`, outcomes, durations in ms, results, errors, ms until due, or due when in epoch ms. What is usual is NULL, and a column of nulls is empty |
  * | `$25` | the `locked_by` of the settlements, an array of each once |
  * | `$26` | for how many ms the pick-up may be held up: later it takes nothing; or null. `$10` of one that is alone |
+ * | `$27` | job types that the worker of `$13` waits for, an array, or null for all |
  *
  * Why it is written as it is:
  * - The fence stands inside one CASE, and rows are found by `id = ANY(ARRAY(…))`. Written plainly,
@@ -70,7 +71,6 @@ export function turnText(names: TableNames, scope: TurnScope = "whole"): string 
     whole ? reapingText(names) : NO_REAPING,
     picksUp ? pickingText(names, whole ? 26 : 10) : NO_PICKING,
     MADE_READY,
-    ...(settles ? [wakingText(names)] : []),
     ...(whole ? [guardingText(names)] : []),
   ];
   const answers = [
@@ -125,26 +125,19 @@ backlog AS MATERIALIZED (
       OR EXISTS (SELECT 1 FROM made_ready m JOIN handled h USING (job_type) WHERE m.run_after <= now()) AS more
 )`;
 
-function wakingText({ waiting, channel }: TableNames): string {
-  return `-- Rows of before this statement, so a worker that has just begun to wait is told of its own work only by the loop.
-woken AS MATERIALIZED (
-  SELECT pg_notify(${quoteLiteral(channel)}, '')
-   WHERE EXISTS (SELECT 1 FROM made_ready) AND EXISTS (SELECT 1 FROM ${waiting} w WHERE w.until > now())
-)`;
-}
-
 function guardingText({ waiting }: TableNames): string {
   return `guarded AS (
-  INSERT INTO ${waiting} AS w (worker, until)
-  SELECT $13::text, now() + $14::text::float8 * interval '1 ms' WHERE $13::text IS NOT NULL
-      ON CONFLICT (worker) DO UPDATE SET until = excluded.until
+  INSERT INTO ${waiting} AS w (worker, until, types)
+  SELECT $13::text, now() + $14::text::float8 * interval '1 ms', $27::text::text[] WHERE $13::text IS NOT NULL
+      ON CONFLICT (worker) DO UPDATE SET until = excluded.until, types = excluded.types
 ),
 -- Each process has a name of its own: whoever raises a guard clears away those that are long gone.
 forgotten AS (
   DELETE FROM ${waiting} w
    WHERE w.worker = ANY (ARRAY(
            SELECT gone.worker FROM ${waiting} gone
-            WHERE gone.worker <> $13::text AND gone.until < now() - interval '1 hour'
+            WHERE $13::text IS NOT NULL AND gone.worker <> $13::text AND gone.until < now() - interval '1 hour'
+            ORDER BY gone.until LIMIT 100
               FOR UPDATE SKIP LOCKED))
 )`;
 }
@@ -158,19 +151,26 @@ const PICKED = `SELECT CASE WHEN p.status = 'FAILED' THEN 'exhausted' WHEN EXIST
        CASE WHEN p.created_at <> p.run_after THEN (date_part('epoch', p.created_at) * 1000)::text END AS j
   FROM (SELECT * FROM picked UNION ALL SELECT * FROM exhausted) p`;
 
-function turnRowText({ jobs, channel }: TableNames, scope: TurnScope): string {
+function turnRowText({ jobs, waiting, channel }: TableNames, scope: TurnScope): string {
   const whole = scope === "whole";
-  const probe = `CASE WHEN $15::text IS NOT NULL THEN pg_notify(${quoteLiteral(channel)}, $15::text)::text END`;
+  const probe = `CASE WHEN $15::text IS NOT NULL AND pg_notification_queue_usage() < ${FULL_QUEUE}
+         THEN pg_notify(${quoteLiteral(channel)}, $15::text)::text END`;
+  // Before this turn: whoever has emptied the table of those who wait has taken the caller's guard too.
+  const stood = `CASE WHEN $13::text IS NOT NULL
+         THEN EXISTS (SELECT 1 FROM ${waiting} w WHERE w.worker = $13::text AND w.until > now()) END::text`;
   return `SELECT 'turn' AS kind,
        (SELECT more FROM backlog)::text AS a,
        ${scope === "settling" ? NOT_ASKED : sleepText(jobs, whole)},
        txid_snapshot_xmin(txid_current_snapshot())::text AS e,
        txid_current()::text AS f,
        pg_relation_size(${quoteLiteral(jobs)}::regclass)::text AS g,
-       ((SELECT count(*) FROM hastened)${scope === "pick-up" ? "" : " + (SELECT count(*) FROM woken)"})::text AS h,
-       ${whole ? probe : "NULL"} AS i,
-       NULL AS j`;
+       concat((SELECT count(*) FROM hastened)${whole ? `, ${probe}` : ""}) AS h,
+       ${whole ? stood : "NULL"} AS i,
+       ${scope === "settling" ? "NULL" : "(date_part('epoch', clock_timestamp()) * 1000)::text"} AS j`;
 }
+
+/** A share of the queue of NOTIFYs: one that is full refuses commits, and the rest is for others. */
+const FULL_QUEUE = 0.9;
 
 /** Whoever only settles has others in hand, and does not ask how long to sleep. */
 const NOT_ASKED = "NULL AS b, NULL AS c, NULL AS d";

@@ -59,14 +59,18 @@ export interface TurnRequest {
   readonly reap?: Reap | undefined;
   /** Ids of the jobs that the caller is running: a reap leaves them out. */
   readonly running?: readonly string[] | undefined;
-  /** Raises (or, at 0 ms, lowers) the guard that makes inserts notify this worker. */
-  readonly guard?: { readonly worker: string; readonly forMs: number } | undefined;
+  /** Raises (or, at 0 ms, lowers) the guard that has this worker notified of jobs, of all types where none are named. */
+  readonly guard?:
+    | { readonly worker: string; readonly forMs: number; readonly types?: readonly string[] | undefined }
+    | undefined;
   /** Sends a NOTIFY with this payload: who hears it knows that LISTEN works. */
   readonly probe?: string | undefined;
 }
 
 /** Most bytes of payload in one pick-up; a single job may be larger. */
 const PICK_UP_BYTES = 4_194_304;
+/** Most characters of the types that a guard names: each insert of others' types looks through them all. */
+const GUARD_CHARACTERS = 1_000;
 /** Most rows of one reap: one that is full may have left some. */
 export const REAP_LIMIT = 100;
 
@@ -100,12 +104,18 @@ const PARAMS: Readonly<Record<TurnScope, (request: TurnRequest) => Params>> = {
       probe ?? null,
       ...encodeSettlements(settlements),
       withinParam(request),
+      guardTypes(guard?.types),
     ];
   },
 };
 
 function withinParam({ pickUp }: TurnRequest): string | null {
   return pickUp?.withinMs === undefined ? null : String(pickUp.withinMs);
+}
+
+function guardTypes(types: readonly string[] = []): string | null {
+  const text = arrayLiteral(types);
+  return types.length === 0 || text.length > GUARD_CHARACTERS ? null : text;
 }
 
 function pickUpParams({ pickUp }: TurnRequest): Params {

@@ -2,6 +2,7 @@ import type { IdlePollPolicy } from "../core/policies.ts";
 import { REAP_LIMIT } from "../core/turn.ts";
 import type { TurnAnswer } from "../core/turn-answer.ts";
 import type { TurnRequest } from "../core/turn.ts";
+import { NotifiedLooks } from "./notified-looks.ts";
 import { refusalState } from "./refusal.ts";
 import { wasTooMuch } from "./turn-size.ts";
 import type { CheckedWorker } from "./worker-options.ts";
@@ -30,6 +31,7 @@ export class LookSchedule {
   #contendedLooks = 0;
   /** Whether there may be work that the look under way is too early to see. */
   #askedMeanwhile = false;
+  readonly #notified = new NotifiedLooks();
 
   constructor(options: Pick<CheckedWorker, "idlePoll" | "reaper" | "reapIntervalMs" | "safetyPollMs">) {
     this.#idlePoll = options.idlePoll;
@@ -40,7 +42,7 @@ export class LookSchedule {
   }
 
   get lookAt(): number {
-    return this.#lookAt;
+    return Math.min(this.#lookAt, this.#notified.at);
   }
 
   get reapAt(): number {
@@ -59,9 +61,15 @@ export class LookSchedule {
     this.#askedMeanwhile = true;
   }
 
-  /** A turn is about to be sent: what comes from now on its answer may not know. */
-  sent(): void {
+  /** Somebody has told of work, as {@link NotifiedLooks.notified}. */
+  notified(dueAt: number, sure: boolean): void {
+    this.#notified.notified(dueAt, sure);
+  }
+
+  /** A look is about to be sent: what comes from now on its answer may not know. */
+  sent(now: number): void {
     this.#askedMeanwhile = false;
+    this.#notified.sent(now);
   }
 
   /**
@@ -98,6 +106,7 @@ export class LookSchedule {
    * @param idleMs how long a worker that is woken by NOTIFY may sleep; undefined for one that polls
    */
   looked(answer: TurnAnswer, now: number, idleMs: number | undefined): void {
+    this.#notified.looked(answer.more || answer.jobs.length > 0, now);
     if (answer.more || this.#askedMeanwhile) {
       this.lookNow();
       this.#contendedLooks = 0;

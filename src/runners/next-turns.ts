@@ -60,6 +60,7 @@ export class NextTurns {
 
   /** The turns that are due. */
   due(now: number): Partial<Record<TurnKind, TurnRequest>> {
+    if (!this.stopping) this.listener?.tick(now);
     const { slots, timing } = this.#parts;
     if (now < timing.notBefore && !this.timeOver) return {};
     if (this.timeOver && timing.failures > 0) return {};
@@ -81,6 +82,7 @@ export class NextTurns {
     // After a failure all waits for the loop's policy, and then something is to be done.
     if (now < notBefore) return notBefore - now;
     if (this.underWay.whole !== undefined) return Infinity;
+    const listens = this.listener?.nextAt ?? Infinity;
     const { lookAt, reapAt } = schedule;
     // A worker without a free slot is woken by the end of a job.
     const look = pickUps.room === 0 || lookAt <= now ? Infinity : lookAt;
@@ -90,7 +92,7 @@ export class NextTurns {
     const again = this.#settling || busyMs === 0 ? Infinity : settledAt + busyMs;
     const settle = Math.min(gathered, again);
     // Never without letting the event loop run.
-    return Math.max((this.stopping ? settle : Math.min(look, reapAt, settle)) - now, 1);
+    return Math.max((this.stopping ? settle : Math.min(look, reapAt, settle, listens)) - now, 1);
   }
 
   /** Whether what has ended meanwhile must wait to be settled. */

@@ -1,56 +1,69 @@
-import { RECONNECTED } from "../core/executor.ts";
 import type { Logger } from "../core/logger.ts";
 import type { PgJobStore } from "../core/store.ts";
 import type { JobContracts } from "../core/contract.ts";
 import type { TurnAnswer } from "../core/turn-answer.ts";
 import type { TurnRequest } from "../core/turn.ts";
-import { causesText } from "../core/error-text.ts";
+import { readWakeMessage } from "../core/wake-message.ts";
 import { Busyness } from "./busyness.ts";
+import { ListenKeeper } from "./listen-keeper.ts";
 
-/** What makes a probe's payload: any other means that there may be work. */
-const PROBE = "probe:";
 /** After raising its guard a worker looks again after these, in milliseconds, and then at each last one. */
 const AFTER_GUARD_MS = [5, 25, 100, 250, 1_000] as const;
 /** How soon a busy worker that is not notified looks again. */
 const BUSY_LOOK_MS = 5;
 /** How much longer than a safety poll a guard stands, so that a late poll finds it standing. */
 const GUARD_MARGIN_MS = 10_000;
-/** How soon a LISTEN that was refused twice is tried again. */
-const LISTEN_AGAIN_MS = 60_000;
-/** A guard without an end: a database that sleeps is not to be woken to renew it. */
-const ENDLESS_GUARD_MS = 315_576_000_000;
+/** How long a guard stands at most: that of a worker that was killed has inserts notify for as long. */
+const LONGEST_GUARD_MS = 86_400_000;
+/** How long a worker sleeps at most, so that it finds its guard standing. */
+const LONGEST_SLEEP_MS = LONGEST_GUARD_MS - 3_600_000;
+/**
+ * How soon a guard is lowered again: while somebody holds an old snapshot, each time that it is raised and lowered
+ * leaves two dead rows, which every insert has to pass by until the guard would have ended.
+ */
+const LOWER_AGAIN_MS = 10_000;
 
 /** What {@link WakeListener} has to know. */
 export interface WakeListenerOptions {
   readonly store: PgJobStore<JobContracts>;
   readonly worker: string;
+  /** What it has handlers for. */
+  readonly types: readonly string[];
   readonly safetyPollMs: number;
   readonly logger: Logger;
   readonly now: () => number;
-  /** Called when there may be work, and when the first probe has been heard. */
+  /** Called when there may be work that nothing was heard of, and when the first probe has been heard. */
   readonly onWake: () => void;
+  /**
+   * Called when somebody has told of work.
+   *
+   * @param dueAt when it is due, on the worker's clock
+   * @param sure whether it is the worker's; it may be somebody else's by now
+   */
+  readonly onNotified: (dueAt: number, sure: boolean) => void;
+  /** Called when {@link WakeListener.nextAt} is sooner than it was. */
+  readonly onSooner: () => void;
 }
 
 /**
- * LISTEN, and whether it can be relied on. Through a pooler it succeeds and
- * hears nothing, so it counts only once the worker has heard its own probe.
- * Inserts notify only while a guard stands; a writer that looked for the guard
- * before it stood may still commit, so after raising it the worker looks again
- * until every transaction then open has ended.
+ * What wakes an idle worker: NOTIFY, which others send only while its guard
+ * stands. A writer that looked for the guard before it stood may still commit,
+ * so after raising it the worker looks again until every transaction then open
+ * has ended.
  */
 export class WakeListener {
   readonly #options: WakeListenerOptions;
-  #unlisten: (() => Promise<void>) | undefined;
-  #failures = 0;
-  /** When to try again to LISTEN, once the database answers. */
-  #listenAt = Infinity;
-  #listening = false;
-  #stopped = false;
-  #heard = false;
-  /** The probe that has been sent and not been heard. */
-  #probe: string | undefined;
-  #probeAt = 0;
+  readonly #keeper: ListenKeeper;
+  readonly #types: ReadonlySet<string>;
+  /** How far the database's clock is ahead of the worker's, or a little less. */
+  #clockAheadMs = NaN;
+  /** Until when the guard is known to stand. */
   #guardUntil = -Infinity;
+  /** Until when it may stand. */
+  #raisedUntil = -Infinity;
+  #loweredAt = -Infinity;
+  /** Whether to see if it still stands. */
+  #guardInDoubt = false;
   /** Transactions older than this may have missed the guard; null until a look after the guard has said which. */
   #horizon: bigint | null = null;
   /** Turns that were under way when the guard stood: what they saw may be older than it. */
@@ -58,56 +71,53 @@ export class WakeListener {
   #quiet = false;
   readonly #busyness = new Busyness();
   #looks = 0;
+  #lookBy = Infinity;
 
   constructor(options: WakeListenerOptions) {
+    const { store, safetyPollMs, logger, now, onWake, onSooner } = options;
     this.#options = options;
-  }
-
-  /** Whether inserts are known to wake this worker. */
-  get heard(): boolean {
-    return this.#heard;
-  }
-
-  /** Begins to LISTEN, where the driver can; a failure means polling, until it is tried again. */
-  async start(): Promise<void> {
-    const { store, logger } = this.#options;
-    const { listen } = store;
-    if (listen === undefined) return;
-    try {
-      this.#unlisten = await listen(store.channel, (payload) => {
+    this.#types = new Set(options.types);
+    this.#keeper = new ListenKeeper({
+      ...{ listen: store.listen, channel: store.channel, safetyPollMs, logger, now, onWake, onSooner },
+      onMessage: (payload) => {
         this.#hear(payload);
-      });
-      if (this.#stopped) {
-        await this.stop();
-        return;
-      }
-      this.#listening = true;
-      this.#options.onWake();
-    } catch (error) {
-      // A server that was away may be back with the next answer.
-      this.#listenAt = this.#failures === 0 ? -Infinity : this.#options.now() + LISTEN_AGAIN_MS;
-      this.#failures += 1;
-      if (this.#failures === 1) logger.warn("LISTEN failed: polling instead", { error: causesText(error) });
-    }
+      },
+      onDoubt: () => {
+        this.#guardUntil = -Infinity;
+      },
+    });
+  }
+
+  /** When {@link WakeListener.tick} has something to do. */
+  get nextAt(): number {
+    return Math.min(this.#keeper.nextAt, this.#lookBy);
+  }
+
+  /** Begins to LISTEN. */
+  async start(): Promise<void> {
+    await this.#keeper.open();
+  }
+
+  /** Does what is due by now. */
+  tick(now: number): void {
+    this.#keeper.tick(now);
+    if (now < this.#lookBy) return;
+    this.#lookBy = Infinity;
+    this.#options.onWake();
   }
 
   /** What the next turn should carry for the listener. */
   parts(): Pick<TurnRequest, "guard" | "probe"> {
     const now = this.#options.now();
     const { busy, backlog } = this.#busyness;
-    if (busy) return this.lower();
-    const parts: { guard?: TurnRequest["guard"]; probe?: string } = {};
-    if (this.#listening && now >= this.#probeAt) {
-      // A probe that was not heard by the time of the next: LISTEN is deaf.
-      if (this.#probe !== undefined) this.#heard = false;
-      this.#probe = `${PROBE}${crypto.randomUUID()}`;
-      this.#probeAt = now + this.#options.safetyPollMs;
-      parts.probe = this.#probe;
-    }
-    if (!backlog && this.#heard && now >= this.#renewGuardAt) {
-      parts.guard = { worker: this.#options.worker, forMs: this.#guardMs };
-    }
-    return parts;
+    if (busy && now >= this.#loweredAt + LOWER_AGAIN_MS) return this.lower();
+    const probe = this.#keeper.probe(now);
+    const renews =
+      probe !== undefined || this.#guardInDoubt || now >= this.#guardUntil - this.#longestSleepMs;
+    return {
+      ...(probe === undefined ? {} : { probe }),
+      ...(!busy && !backlog && this.#keeper.heard && renews ? { guard: this.#guard } : {}),
+    };
   }
 
   /**
@@ -115,7 +125,9 @@ export class WakeListener {
    * and writers that notify wait for each other's commits.
    */
   lower(): Pick<TurnRequest, "guard"> {
-    return this.#guardUntil === -Infinity ? {} : { guard: { worker: this.#options.worker, forMs: 0 } };
+    return this.#raisedUntil <= this.#options.now()
+      ? {}
+      : { guard: { worker: this.#options.worker, forMs: 0 } };
   }
 
   /**
@@ -125,16 +137,17 @@ export class WakeListener {
    */
   answered(request: TurnRequest, answer: TurnAnswer, underWay: readonly TurnRequest[]): void {
     const { guard, pickUp } = request;
-    if (this.#options.now() >= this.#listenAt && !this.#stopped) {
-      this.#listenAt = Infinity;
-      void this.start();
-    }
-    if (pickUp !== undefined) this.#busyness.looked(answer, this.#options.now());
+    const now = this.#options.now();
+    this.#keeper.answered(request);
+    this.#lookBy = now + LONGEST_SLEEP_MS;
+    this.#readClock(answer, now);
+    if (pickUp !== undefined) this.#busyness.looked(answer, now);
     if (guard?.forMs === 0) {
-      this.#guardUntil = -Infinity;
+      [this.#guardUntil, this.#raisedUntil, this.#loweredAt] = [-Infinity, -Infinity, now];
     } else if (guard !== undefined) {
-      const renewed = this.#guardUntil > this.#options.now();
-      this.#guardUntil = this.#options.now() + guard.forMs;
+      const renewed = this.#guardUntil > now && answer.stood;
+      this.#guardUntil = this.#raisedUntil = now + guard.forMs;
+      this.#guardInDoubt = false;
       if (renewed) return;
       [this.#horizon, this.#quiet, this.#looks] = [null, false, 0];
       this.#older = new WeakSet(underWay);
@@ -145,17 +158,14 @@ export class WakeListener {
   }
 
   /** Forgets what a turn that failed was to bring about: the probe, and the guard, which a crash of the server takes down. */
-  failed({ guard, probe }: TurnRequest): void {
-    if (probe !== undefined && probe === this.#probe) {
-      this.#probe = undefined;
-      this.#probeAt = -Infinity;
-    }
-    if (guard?.forMs !== 0) this.#guardUntil = -Infinity;
+  failed(request: TurnRequest, error: unknown): void {
+    this.#keeper.failed(request, error);
+    if (request.guard?.forMs !== 0) this.#guardUntil = -Infinity;
   }
 
   /** How long an idle worker may sleep, in milliseconds; undefined where it can't rely on being woken. */
   idleMs(): number | undefined {
-    if (!this.#heard) return undefined;
+    if (!this.#keeper.heard) return this.#keeper.asleep ? Infinity : undefined;
     if (this.#guardUntil === -Infinity) return this.#busyness.busy ? BUSY_LOOK_MS : 0;
     if (this.#quiet) return this.#options.safetyPollMs;
     const step = Math.min(this.#looks, AFTER_GUARD_MS.length - 1);
@@ -165,43 +175,58 @@ export class WakeListener {
 
   /** Ends LISTEN, or sees to it that it ends as soon as it has begun. */
   async stop(): Promise<void> {
-    this.#listening = false;
-    this.#stopped = true;
-    try {
-      await this.#unlisten?.();
-    } catch {
-      // The session is gone, and LISTEN with it.
+    this.#lookBy = Infinity;
+    await this.#keeper.stop();
+  }
+
+  get #longestSleepMs(): number {
+    return Math.min(this.#options.safetyPollMs, LONGEST_SLEEP_MS);
+  }
+
+  get #guard(): NonNullable<TurnRequest["guard"]> {
+    const { worker, types, safetyPollMs } = this.#options;
+    return { worker, types, forMs: Math.min(2 * safetyPollMs + GUARD_MARGIN_MS, LONGEST_GUARD_MS) };
+  }
+
+  /** The answer took a while, so that by this clock a job may be due a little late, but not early. */
+  #readClock({ clockMs }: TurnAnswer, now: number): void {
+    if (Number.isNaN(clockMs)) return;
+    const aheadMs = clockMs - now;
+    // The greatest of late is the nearest; clocks are put right now and then.
+    this.#clockAheadMs = Number.isNaN(this.#clockAheadMs)
+      ? aheadMs
+      : Math.max(aheadMs, this.#clockAheadMs - 1);
+  }
+
+  /** Learns what was enqueued through the worker's own store. */
+  enqueued(jobs: readonly { readonly type: string; readonly runAfter: string | null }[]): void {
+    let dueMs = Infinity;
+    for (const { type, runAfter } of jobs) {
+      if (!this.#types.has(type)) continue;
+      dueMs = runAfter === null ? -Infinity : Math.min(dueMs, Date.parse(runAfter));
+      if (runAfter === null) break;
     }
-  }
-
-  /** So soon that it stands until the next safety poll; where there is none, it has no end. */
-  get #renewGuardAt(): number {
-    const { safetyPollMs } = this.#options;
-    return safetyPollMs === Infinity ? this.#guardUntil : this.#guardUntil - safetyPollMs;
-  }
-
-  get #guardMs(): number {
-    const { safetyPollMs } = this.#options;
-    return safetyPollMs === Infinity ? ENDLESS_GUARD_MS : 2 * safetyPollMs + GUARD_MARGIN_MS;
-  }
-
-  /** The session was lost, perhaps with its server, whose crash takes the guard down: all begins anew. */
-  #doubt(): void {
-    this.#heard = false;
-    this.#probe = undefined;
-    this.#probeAt = -Infinity;
-    this.#guardUntil = -Infinity;
+    if (dueMs === -Infinity) this.#options.onWake();
+    else this.#due(dueMs);
   }
 
   #hear(payload: string): void {
-    if (payload === RECONNECTED) this.#doubt();
-    if (!payload.startsWith(PROBE)) {
-      this.#options.onWake();
-    } else if (payload === this.#probe) {
-      this.#probe = undefined;
-      if (this.#heard) return;
-      this.#heard = true;
-      this.#options.onWake();
+    const { now, onNotified } = this.#options;
+    const types = readWakeMessage(payload);
+    if (types === undefined) {
+      // Also what a table says of those who wait when it is emptied.
+      this.#guardInDoubt = true;
+      onNotified(now(), false);
+      return;
     }
+    this.#due(Math.min(...types.filter(({ type }) => this.#types.has(type)).map(({ dueMs }) => dueMs)));
+  }
+
+  /** @param dueMs by the database's clock; Infinity for no job of the worker's */
+  #due(dueMs: number): void {
+    if (dueMs === Infinity) return;
+    const { now, onNotified } = this.#options;
+    const dueAt = dueMs - this.#clockAheadMs;
+    onNotified(Number.isNaN(dueAt) ? now() : Math.max(now(), dueAt), true);
   }
 }

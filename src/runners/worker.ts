@@ -103,7 +103,7 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
 
   /** Starts; once. A worker that is not enabled (WORKER_ENABLED=false) stays as it is. */
   start(): this {
-    const { enabled, logger, store, safetyPollMs, now } = this.#options;
+    const { enabled, logger, store, safetyPollMs, types, now } = this.#options;
     if (!enabled) logger.info("the worker is not enabled");
     if (!enabled || this.#loop !== undefined || this.#next.stopping) return this;
     const id = this.#options.workerId ?? `worker-${crypto.randomUUID().slice(0, 8)}`;
@@ -111,12 +111,25 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
     const onWake = (): void => {
       this.wake();
     };
-    this.#stopListening = store.onEnqueue(onWake);
     logStart(this.#options, id);
+    const onNotified = (dueAt: number, sure: boolean): void => {
+      this.#schedule.notified(dueAt, sure);
+      this.#waiter.wake();
+    };
+    const onSooner = (): void => {
+      this.#waiter.wake();
+    };
     // The guard's row is this start's own: two workers may bear one readable id.
     const worker = `${id}:${crypto.randomUUID()}`;
-    this.#next.listener = new WakeListener({ store, worker, safetyPollMs, logger, now, onWake });
-    void this.#next.listener.start();
+    const listener = new WakeListener({
+      ...{ store, worker, types, safetyPollMs, logger, now },
+      ...{ onWake, onNotified, onSooner },
+    });
+    this.#next.listener = listener;
+    this.#stopListening = store.onEnqueue((jobs) => {
+      listener.enqueued(jobs);
+    });
+    void listener.start();
     this.#loop = this.#work().finally(() => this.#next.listener?.stop());
     return this;
   }
@@ -224,7 +237,7 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
   #start(kind: TurnKind, request: TurnRequest, now: number): void {
     this.#next.underWay[kind] = request;
     this.#timing.sent();
-    if (kind === "whole") this.#schedule.sent();
+    if (request.pickUp !== undefined) this.#schedule.sent(now);
     void this.#turn(request, now).finally(() => {
       this.#next.underWay[kind] = undefined;
       this.#waiter.wake();
@@ -263,7 +276,7 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
 
   #failed(request: TurnRequest, error: unknown, sentAt: number): void {
     const { settlements = [], pickUp, reap } = request;
-    this.#next.listener?.failed(request);
+    this.#next.listener?.failed(request, error);
     this.#pickUps.failed();
     const alone = pickUp === undefined && reap === undefined;
     this.#timing.size.failed(error, request);

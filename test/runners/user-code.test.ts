@@ -1,6 +1,7 @@
 import { expect, test, vi } from "vitest";
 
 import { drainOnce } from "../../src/runners/drain-once.ts";
+import { deaf } from "../support/deaf.ts";
 import { jobRow } from "../support/job-rows.ts";
 import { testQueue } from "../support/queue.ts";
 import { startWorker } from "../support/test-worker.ts";
@@ -57,7 +58,7 @@ test("an idlePoll that throws is logged, and fails no turn", async () => {
     idlePoll: throwingPolicy,
     logger,
     // A LISTEN that hears nothing: only then a worker polls.
-    between: (executor) => ({ ...executor, listen: () => Promise.resolve(() => Promise.resolve()) }),
+    between: deaf,
   });
   await queue.insert();
   worker.worker.wake();

@@ -1,8 +1,10 @@
 import { expect, test } from "vitest";
 
+import type { ListenCallbacks } from "../../src/core/executor.ts";
 import type { TurnAnswer } from "../../src/core/turn-answer.ts";
 import type { TurnRequest } from "../../src/core/turn.ts";
 import { WakeListener, type WakeListenerOptions } from "../../src/runners/wake-listener.ts";
+import { DEAF } from "../support/deaf.ts";
 
 const SAFETY_POLL_MS = 60_000;
 
@@ -15,18 +17,21 @@ async function raising(): Promise<{ readonly listener: WakeListener; readonly ra
   let hear = (_payload: string): void => undefined;
   const store = {
     channel: "jobs",
-    listen: (_channel: string, onNotify: (payload: string) => void) => {
+    listen: (_channel: string, { onNotify }: ListenCallbacks) => {
       hear = onNotify;
-      return Promise.resolve(() => Promise.resolve());
+      return Promise.resolve(DEAF);
     },
   };
   const listener = new WakeListener({
     store: store as unknown as WakeListenerOptions["store"],
     worker: "w",
+    types: ["a"],
     safetyPollMs: SAFETY_POLL_MS,
     logger: { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined },
     now: () => 1_000,
     onWake: () => undefined,
+    onNotified: () => undefined,
+    onSooner: () => undefined,
   });
   await listener.start();
   hear(listener.parts().probe ?? "");

@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
 
+import type { Listening } from "../../src/core/executor.ts";
+import { DEAF } from "../support/deaf.ts";
 import { Gate, heedsItsSignal, ignoresItsSignal } from "../support/handlers.ts";
 import { insertJobs, jobRow, jobsByStatus } from "../support/job-rows.ts";
 import { testQueue } from "../support/queue.ts";
@@ -217,7 +219,7 @@ test("a LISTEN that never comes to be does not keep it either", async () => {
 });
 
 test("a LISTEN that comes to be after the stop is ended", async () => {
-  const listening = Promise.withResolvers<() => Promise<void>>();
+  const listening = Promise.withResolvers<Listening>();
   const ended = new Gate();
   const { worker, wire } = startWorker(queue, {
     shutdownTimeoutSeconds: 1,
@@ -225,9 +227,12 @@ test("a LISTEN that comes to be after the stop is ended", async () => {
   });
   await wire.answered(({ kind }) => kind === "turn");
   await worker.stop();
-  listening.resolve(() => {
-    ended.open();
-    return Promise.resolve();
+  listening.resolve({
+    ...DEAF,
+    stop: () => {
+      ended.open();
+      return Promise.resolve();
+    },
   });
   await ended.opened;
 });

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 
 import type { PgTransaction } from "../../src/adapters/pg.ts";
 import type { SqlExecutor } from "../../src/core/executor.ts";
+import { deaf } from "../support/deaf.ts";
 import { Gate, takes } from "../support/handlers.ts";
 import { insertJobs, jobsByStatus } from "../support/job-rows.ts";
 import { testQueue } from "../support/queue.ts";
@@ -17,11 +18,6 @@ const withoutListen = (executor: Executor): Executor => {
   delete copy.listen;
   return copy;
 };
-/** LISTEN through a pooler: it succeeds and hears nothing. */
-const deaf = (executor: Executor): Executor => ({
-  ...executor,
-  listen: () => Promise.resolve(() => Promise.resolve()),
-});
 
 /** How many statements are sent within a window: what is not sent can't be waited for. */
 const sentWithin = async (wire: Wire, ms: number): Promise<number> => {

@@ -1,6 +1,9 @@
+import { readFileSync } from "node:fs";
+
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 
 import { tableNames } from "../../../src/core/identifiers.ts";
+import { catalog } from "../../support/table-catalog.ts";
 import { tableDatabase, type TableDatabase } from "../../support/table-database.ts";
 import { session, type Session } from "../../support/table-sessions.ts";
 
@@ -147,4 +150,24 @@ test("an inserter's search_path leads the trigger nowhere else", async () => {
     SET search_path = trap, pg_catalog;
     INSERT INTO public.jobs (job_type) VALUES ('embed')`);
   expect(await notifications()).toBe(1);
+});
+
+test("a table with the wake-up of 0.1.0 is upgraded, whoever waits, and their guards end within a day", async () => {
+  await using old = await tableDatabase();
+  await old.migrate();
+  await old.rows("DROP TABLE jobs_waiting; DROP FUNCTION jobs_wake() CASCADE");
+  await old.rows(readFileSync(new URL("../../support/fixtures/wake-up-0.1.0.sql", import.meta.url), "utf8"));
+  await old.rows(
+    "INSERT INTO jobs_waiting VALUES ('killed', now() + interval '10 years'), ('waits', now() + interval '1 minute')",
+  );
+  await old.migrate();
+  const [left] = await old.rows(`SELECT count(*)::int, max(until) <= now() + interval '1 day' AS within_a_day,
+    bool_or(worker = 'waits' AND until < now() + interval '2 minutes') AS others_stay FROM jobs_waiting`);
+  expect(left).toEqual({ count: 2, within_a_day: true, others_stay: true });
+
+  await using fresh = await tableDatabase();
+  await fresh.migrate();
+  const shape = async (of: TableDatabase): Promise<string> =>
+    JSON.stringify(await catalog(of)).replaceAll(/(jobs_wake\(\)) \d+/g, "$1");
+  expect(await shape(old)).toBe(await shape(fresh));
 });

@@ -47,8 +47,8 @@ async function postgresOf(url: string, max: number): Promise<ProxiedDriver> {
 function withoutTx<Tx>(executor: SqlExecutor<Tx>): SqlExecutor {
   return {
     query: executor.query.bind(executor),
-    listen: (channel, onNotify) =>
-      executor.listen?.(channel, onNotify) ?? Promise.reject(new Error("it has no LISTEN")),
+    listen: (channel, callbacks) =>
+      executor.listen?.(channel, callbacks) ?? Promise.reject(new Error("it has no LISTEN")),
     outlivesRequest: true,
   };
 }
