@@ -3,40 +3,70 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { Slot } from "./fleet.ts";
 import type { LedgerWriter } from "./ledger.ts";
 import type { KillableServer } from "./server.ts";
-import { LEASE_MS } from "./task.ts";
-import { withClient } from "../support/postgres.ts";
+import type { SessionFaults } from "./session-faults.ts";
+import { TableFaults } from "./table-faults.ts";
+import { LEASE_MS, oneOf } from "./task.ts";
 
 /** What is done to the fleet and its server, and how often each. */
 export const FAULTS = {
-  killProcess: 20,
-  stopProcess: 15,
-  resetConnections: 20,
-  blackhole: 10,
-  dropReplies: 10,
-  terminateBackends: 17,
-  killBackend: 4,
-  killPostmaster: 4,
+  killProcess: 14,
+  stopProcess: 10,
+  resetConnections: 12,
+  blackhole: 6,
+  dropReplies: 6,
+  delay: 6,
+  stall: 14,
+  terminateBackends: 10,
+  killBackend: 3,
+  killPostmaster: 3,
+  lockTable: 12,
+  alterColumn: 3,
+  forgetStatements: 8,
+  silenceListen: 6,
+  truncateWaiting: 5,
+  changeSettings: 5,
+  cancelJobs: 5,
 } as const;
 
 /** One of {@link FAULTS}. */
 export type Fault = keyof typeof FAULTS;
 
-/** Commits faults, and writes each into the ledger. */
+/** A round trip that stalls on its way there arrives while a pick-up by it is still looked for. */
+const STALL_THERE_MS = 2_000;
+const STALL_BACK_MS = 6_000;
+const DELAY_MS = 100;
+
+/** Commits faults, and writes into the ledger each that may cost a lease. */
 export class Chaos {
   readonly counts: Partial<Record<Fault, number>> = {};
   total = 0;
+  readonly tables: TableFaults;
   readonly #random: () => number;
   readonly #server: KillableServer;
   readonly #slots: readonly Slot[];
   readonly #ledger: LedgerWriter;
+  readonly #sessions: SessionFaults;
+  readonly #weights: readonly (readonly [Fault, number])[];
   readonly #underWay = new Set<Promise<void>>();
   #restarted: Promise<void> = Promise.resolve();
 
-  constructor(random: () => number, server: KillableServer, slots: readonly Slot[], ledger: LedgerWriter) {
-    this.#random = random;
-    this.#server = server;
-    this.#slots = slots;
-    this.#ledger = ledger;
+  constructor(of: {
+    readonly random: () => number;
+    readonly server: KillableServer;
+    readonly slots: readonly Slot[];
+    readonly ledger: LedgerWriter;
+    readonly sessions: SessionFaults;
+    /** Which faults, where not all. */
+    readonly only: readonly Fault[];
+  }) {
+    this.#random = of.random;
+    this.#server = of.server;
+    this.#slots = of.slots;
+    this.#ledger = of.ledger;
+    this.#sessions = of.sessions;
+    const all = Object.entries(FAULTS) as [Fault, number][];
+    this.#weights = of.only.length === 0 ? all : all.filter(([fault]) => of.only.includes(fault));
+    this.tables = new TableFaults({ ...of, url: of.server.url });
   }
 
   /** Begins a fault; several may be under way. */
@@ -59,9 +89,8 @@ export class Chaos {
   }
 
   #choose(): Fault {
-    const entries = Object.entries(FAULTS) as [Fault, number][];
-    let point = this.#random() * entries.reduce((sum, [, weight]) => sum + weight, 0);
-    for (const [fault, weight] of entries) {
+    let point = this.#random() * this.#weights.reduce((sum, [, weight]) => sum + weight, 0);
+    for (const [fault, weight] of this.#weights) {
       point -= weight;
       if (point < 0) return fault;
     }
@@ -69,12 +98,13 @@ export class Chaos {
   }
 
   async #commit(fault: Fault): Promise<void> {
-    const at = Math.floor(this.#random() * this.#slots.length);
-    const runners = this.#slots.filter(({ role }) => role !== "producer");
+    const random = this.#random;
+    const at = Math.floor(random() * this.#slots.length);
+    const runners = this.#slots.filter(({ member }) => member.role !== "producer");
     const slot = this.#slots[at];
     const runner = runners[at % runners.length];
-    const long = this.#random() < 0.3;
-    const ms = Math.round(long ? LEASE_MS * (1 + this.#random()) : 200 + this.#random() * 1_500);
+    const long = random() < 0.3;
+    const ms = Math.round(long ? LEASE_MS * (1 + random()) : 200 + random() * 1_500);
     if (slot === undefined || runner === undefined) return;
     switch (fault) {
       case "killProcess":
@@ -103,32 +133,53 @@ export class Chaos {
         slot.proxy.dropReplies(ms);
         await pause(ms);
         return;
+      // What is slow, or stands still in one connection, costs nobody a lease: nothing of it is told to the ledger.
+      case "delay":
+        slot.proxy.delay(20 + random() * (DELAY_MS - 20), ms);
+        await pause(ms);
+        return;
+      case "stall": {
+        const there = random() < 0.5;
+        const most = there ? STALL_THERE_MS : STALL_BACK_MS;
+        runner.proxy.stallNext(there ? "toServer" : "toClient", 200 + random() * (most - 200));
+        return;
+      }
       case "terminateBackends":
+        this.#hurt(fault, slot.label, 0);
+        await this.#sessions.terminate(slot.label);
+        return;
       case "killBackend":
-        await this.#backend(fault, slot.label);
+        this.#hurt(fault, null, 0);
+        await this.#sessions.killAny();
         return;
       case "killPostmaster":
         await this.#restart();
         return;
+      case "lockTable":
+        await this.tables.lock();
+        return;
+      case "alterColumn":
+        await this.tables.alter();
+        return;
+      case "forgetStatements":
+        this.#ledger.write({ k: "forgot", p: slot.label, t: Date.now() });
+        slot.tell(oneOf(random, ["DISCARD ALL", "DEALLOCATE ALL"]));
+        return;
+      case "silenceListen":
+        runner.wire.silence();
+        return;
+      case "truncateWaiting":
+        await this.#sessions.truncateWaiting();
+        return;
+      case "changeSettings":
+        await this.#sessions.changeSettings(random);
+        return;
+      case "cancelJobs":
+        await this.tables.cancel();
+        return;
       default:
         fault satisfies never;
     }
-  }
-
-  async #backend(fault: "terminateBackends" | "killBackend", label: string): Promise<void> {
-    this.#hurt(fault, fault === "killBackend" ? null : label, 0);
-    await withClient(this.#server.url, async (client) => {
-      const clients =
-        "FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
-      if (fault === "terminateBackends") {
-        await client.query(`SELECT pg_terminate_backend(pid) ${clients} AND application_name = $1`, [label]);
-        return;
-      }
-      const { rows } = await client.query<{ pid: number }>(`SELECT pid ${clients} ORDER BY random() LIMIT 1`);
-      // The server's own end of this connection goes with all others.
-      client.on("error", () => undefined);
-      if (rows[0] !== undefined) process.kill(rows[0].pid, "SIGKILL");
-    });
   }
 
   /** One restart after the other. */

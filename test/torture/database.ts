@@ -1,37 +1,20 @@
-/** The table under test, and the trigger that audits it: the second source beside the ledger. */
+/** The table under test, and what the accounts read of it. */
 import { pgExecutor } from "../../src/adapters/pg.ts";
 import { migrate } from "../../src/cli/migrate.ts";
 import { testPool } from "../support/pool.ts";
 import { withClient } from "../support/postgres.ts";
-import type { Accountant, Transition } from "./account.ts";
+import type { Accountant, FinalRow, Transition } from "./account.ts";
+import type { Condition } from "./conditions.ts";
+import type { LedgerView } from "./ledger-view.ts";
+import { FALLING_IDS, TRIGGERS } from "./triggers.ts";
 
-const AUDIT = `
-CREATE TABLE public.torture_effects (job_id int8 NOT NULL, fence text NOT NULL);
-CREATE INDEX ON public.torture_effects (job_id);
-CREATE TABLE public.torture_audit (
-  n bigserial PRIMARY KEY, job_id int8 NOT NULL, old_status text, new_status text, old_attempts int, new_attempts int,
-  old_locked_by text, new_locked_by text, writer text);
-CREATE FUNCTION public.torture_note() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-  INSERT INTO public.torture_audit
-    (job_id, old_status, new_status, old_attempts, new_attempts, old_locked_by, new_locked_by, writer)
-  VALUES (old.id, old.status, new.status, old.attempts, new.attempts, old.locked_by, new.locked_by,
-    CASE WHEN new.result IS DISTINCT FROM old.result THEN new.result ->> 'fence'
-         WHEN new.last_error IS DISTINCT FROM old.last_error
-         THEN (regexp_match(new.last_error, 'fence=([^=]*)='))[1] END);
-  RETURN NULL;
-END $$;
-CREATE TRIGGER torture_note AFTER UPDATE ON public.jobs FOR EACH ROW
-  WHEN (old.status IS DISTINCT FROM new.status OR old.attempts IS DISTINCT FROM new.attempts
-     OR old.locked_by IS DISTINCT FROM new.locked_by OR old.status IN ('DONE', 'FAILED', 'CANCELLED'))
-  EXECUTE FUNCTION public.torture_note();`;
-
-/** Makes the table and its audit. */
-export async function prepareDatabase(url: string): Promise<void> {
+/** Makes the table, its audit, and what is in the way. */
+export async function prepareDatabase(url: string, without: readonly Condition[]): Promise<void> {
   const pool = testPool(url, { max: 2 });
   try {
     await migrate(pgExecutor(pool));
-    await pool.query(AUDIT);
+    await pool.query(TRIGGERS);
+    if (!without.includes("fallingIds")) await pool.query(FALLING_IDS);
   } finally {
     await pool.end();
   }
@@ -48,23 +31,16 @@ export async function progress(url: string): Promise<{ readonly rows: number; re
   });
 }
 
-interface AccountRow {
-  readonly id: string;
-  readonly marker: string | null;
-  readonly kind: string;
-  readonly status: string;
-  readonly attempts: number;
-  readonly maxAttempts: number;
-  readonly effects: number;
+interface AccountRow extends FinalRow {
   readonly transitions: readonly Transition[] | null;
 }
 
 const PAGE = 5_000;
 const ROWS = `
-SELECT j.id::text AS id, j.payload ->> 'm' AS marker, j.job_type AS kind, j.status::text AS status, j.attempts,
-       j.max_attempts AS "maxAttempts",
+SELECT j.id::text AS id, j.payload ->> 'm' AS marker, coalesce(j.payload ->> 'deny', j.job_type) AS kind,
+       j.status::text AS status, j.attempts, j.max_attempts AS "maxAttempts", j.dedupe_key AS "dedupeKey",
        (SELECT count(*)::int4 FROM public.torture_effects e WHERE e.job_id = j.id) AS effects,
-       (SELECT json_agg(json_build_object('oldStatus', a.old_status, 'newStatus', a.new_status,
+       (SELECT json_agg(json_build_object('at', a.at, 'oldStatus', a.old_status, 'newStatus', a.new_status,
                  'oldAttempts', a.old_attempts, 'newAttempts', a.new_attempts, 'oldLockedBy', a.old_locked_by,
                  'newLockedBy', a.new_locked_by, 'writer', a.writer) ORDER BY a.n)
           FROM public.torture_audit a WHERE a.job_id = j.id) AS transitions
@@ -82,5 +58,25 @@ export async function accountRows(url: string, accountant: Accountant): Promise<
       if (last === undefined) return;
       after = last.id;
     }
+  });
+}
+
+/** How often triggers were in the way. */
+export interface InTheWay {
+  readonly skipped: number;
+  readonly refused: number;
+}
+
+/** What the application's triggers have seen; what was altered goes into the ledger's view. */
+export async function readTriggers(url: string, ledger: LedgerView): Promise<InTheWay> {
+  return withClient(url, async (client) => {
+    const { rows } = await client.query<{ id: string; why: string }>(
+      "SELECT job_id::text AS id, why FROM public.torture_altered ORDER BY job_id",
+    );
+    for (const { id, why } of rows) ledger.found.push({ account: "altered", id, why: `stored ${why}` });
+    const counts = await client.query<InTheWay>(`
+      SELECT (SELECT last_value::int4 - 1 + is_called::int FROM public.torture_skipped) AS skipped,
+             (SELECT last_value::int4 - 1 + is_called::int FROM public.torture_refused) AS refused`);
+    return counts.rows[0] ?? { skipped: 0, refused: 0 };
   });
 }

@@ -1,52 +1,76 @@
 /** Handlers of every kind, good and nasty. Each tells the ledger of its start before it does anything. */
 import { setTimeout as pause } from "node:timers/promises";
 
+import type { UntypedJobs } from "../../src/core/contract.ts";
 import { SnoozeError } from "../../src/core/errors.ts";
 import type { SqlExecutor } from "../../src/core/executor.ts";
 import type { PickedUpJob } from "../../src/core/job.ts";
 import type { JobContext } from "../../src/runners/handler.ts";
-import type { UntypedJobs } from "../../src/core/contract.ts";
+import { misread } from "./misread.ts";
 import type { LedgerWriter } from "./ledger.ts";
-import { LEASE_MS } from "./task.ts";
+import { LEASE_MS, type Task } from "./task.ts";
 
-/** The kinds of jobs, each a job type. */
-export const KINDS = ["quick", "slow", "fail", "hang", "crash", "block", "snooze", "settle"] as const;
+/** The kinds of jobs, each a job type. `pair` is run by drains of one slot alone. */
+export const KINDS = [
+  "quick",
+  "slow",
+  "fail",
+  "hang",
+  "crash",
+  "block",
+  "snooze",
+  "settle",
+  "refer",
+  "referSettle",
+  "pair",
+] as const;
 /** One of {@link KINDS}. */
 export type Kind = (typeof KINDS)[number];
 
 type Context = JobContext<UntypedJobs, string>;
-type Work = (context: Context) => unknown;
+/** A handler. */
+export type Work = (context: Context) => unknown;
 
 const OUTLAST_MS = LEASE_MS * 1.4;
 const SLOW_MS = 1_500;
+/** Beyond the next extension. */
+const GOES_ON_MS = LEASE_MS * 0.6;
+/** So many transactions of handlers may be open at once in a process: its pool is its runners' too. */
+const OPEN_TRANSACTIONS = 2;
 
 /** The fence as results and errors bear it: by it the audit knows who wrote. */
 export function fenceOf({ attempts, lockedBy }: PickedUpJob): string {
-  return `${String(attempts)}/${lockedBy}`;
+  return `${attempts}/${lockedBy}`;
+}
+
+/** Makes a handler tell the ledger of its start and its end, and of what it was handed out wrong. */
+export function telling(ledger: LedgerWriter, name: string): (work: Work) => Work {
+  return (work) => async (context) => {
+    const { job } = context;
+    const { id, attempts: a, lockedBy: l } = job;
+    ledger.write({ k: "start", id, a, l, p: name, t: Date.now() });
+    const wrong = misread(job);
+    if (wrong !== undefined) ledger.write({ k: "found", account: "altered", id, why: `handed out ${wrong}` });
+    try {
+      await work(context);
+      return { fence: fenceOf(job) };
+    } finally {
+      ledger.write({ k: "end", id, a, p: name, t: Date.now() });
+    }
+  };
 }
 
 /** A handler for each kind. */
 export function handlersOf(
-  ledger: LedgerWriter,
-  name: string,
+  { name, without }: Task,
   executor: SqlExecutor<unknown>,
-): Record<Kind, Work> {
-  const told =
-    (work: Work): Work =>
-    async (context) => {
-      const { job } = context;
-      const { id, attempts: a, lockedBy: l } = job;
-      ledger.write({ k: "start", id, a, l, p: name, t: Date.now() });
-      try {
-        await work(context);
-        return { fence: fenceOf(job) };
-      } finally {
-        ledger.write({ k: "end", id, a, p: name, t: Date.now() });
-      }
-    };
+  ledger: LedgerWriter,
+): Record<Exclude<Kind, "pair">, Work> {
+  const told = telling(ledger, name);
   const hurt = (why: string, ms: number): void => {
     ledger.write({ k: "hurt", why, p: name, t: Date.now(), until: Date.now() + ms });
   };
+  const transactions = new Turnstile(OPEN_TRANSACTIONS);
   return {
     quick: told(() => undefined),
     slow: told(({ job }) => pause((Number(job.id) * 37) % SLOW_MS)),
@@ -67,7 +91,13 @@ export function handlersOf(
     snooze: told(({ job }) => {
       if (Date.now() < job.createdAt.getTime() + 1_500) throw new SnoozeError(700);
     }),
-    settle: told((context) => settle(context, executor)),
+    settle: told(async (context) => {
+      await settle(context, executor);
+      // What comes after the commit is nobody's business: the job is done.
+      if (Number(context.job.id) % 2 === 0 && !without.includes("goingOn")) await pause(GOES_ON_MS);
+    }),
+    refer: told((context) => transactions.through(() => refer(context, executor, false))),
+    referSettle: told((context) => transactions.through(() => refer(context, executor, true))),
   };
 }
 
@@ -85,16 +115,61 @@ function hang(job: PickedUpJob, signal: AbortSignal): Promise<void> {
 async function settle(context: Context, executor: SqlExecutor<unknown>): Promise<void> {
   const { job } = context;
   const result = { fence: fenceOf(job) };
-  const effect = {
-    text: "INSERT INTO public.torture_effects (job_id, fence) VALUES ($1::text::int8, $2::text)",
-    params: [job.id, result.fence],
-  };
   if (executor.transaction === undefined) {
-    await executor.batch?.([effect, context.settleStatement(result)]);
+    await executor.batch?.([effectOf(job), context.settleStatement(result)]);
     return;
   }
   await executor.transaction(async (tx) => {
-    await tx.query(effect.text, effect.params);
+    const { text, params } = effectOf(job);
+    await tx.query(text, params);
     await context.settleIn(tx, result);
   });
+}
+
+/** A row that refers to its own job stays uncommitted for longer than a lease, which is extended meanwhile. */
+async function refer(context: Context, executor: SqlExecutor<unknown>, settles: boolean): Promise<void> {
+  const { job, signal } = context;
+  const { text, params } = effectOf(job);
+  if (executor.transaction === undefined) {
+    if (settles) await settle(context, executor);
+    else await executor.query(text, params);
+    return;
+  }
+  await executor.transaction(async (tx) => {
+    await tx.query(text, params);
+    await pause(OUTLAST_MS);
+    // As a handler would that is told to end: what it has written must not be kept beside its successor's.
+    if (!settles) signal.throwIfAborted();
+    if (settles) await context.settleIn(tx, { fence: fenceOf(job) });
+  });
+}
+
+/** The table's foreign key goes to the job. */
+function effectOf(job: PickedUpJob): { readonly text: string; readonly params: readonly string[] } {
+  return {
+    text: "INSERT INTO public.torture_effects (job_id, fence) VALUES ($1::text::int8, $2::text)",
+    params: [job.id, fenceOf(job)],
+  };
+}
+
+/** Lets a few in at once, and the others in their order. */
+class Turnstile {
+  #free: number;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(free: number) {
+    this.#free = free;
+  }
+
+  async through<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#free === 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    else this.#free -= 1;
+    try {
+      return await work();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#free += 1;
+      else next();
+    }
+  }
 }

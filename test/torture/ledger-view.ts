@@ -1,9 +1,23 @@
+import type { Finding } from "./account.ts";
 import type { LedgerLine } from "./ledger.ts";
 
 /** One start of a handler. */
 export interface Start {
   readonly attempts: number;
   readonly lockedBy: string;
+  readonly process: string;
+  readonly at: number;
+}
+
+/** An id that an enqueue answered. */
+export interface Answer {
+  readonly marker: string;
+  readonly created: boolean;
+}
+
+/** A runner was told that an attempt's lease is lost. */
+export interface Loss {
+  readonly attempts: number;
   readonly process: string;
   readonly at: number;
 }
@@ -21,46 +35,64 @@ const AFTERMATH_MS = 3_000;
 
 /** The ledger, read into what the accounts ask of it. */
 export class LedgerView {
-  readonly intents = new Set<string>();
+  /** Markers, and the dedupe keys that they were sent with. */
+  readonly intents = new Map<string, string | null>();
   readonly refused = new Set<string>();
-  readonly acknowledged = new Set<string>();
+  /** How many enqueues were refused, by reason. */
+  readonly refusals: Record<string, number> = {};
+  /** Ids, and to whom they were answered. */
+  readonly acknowledged = new Map<string, Answer[]>();
   readonly starts = new Map<string, Start[]>();
   /** Final outcomes that runners were told by the database, by job. */
-  readonly outcomes = new Map<string, number>();
+  readonly outcomes = new Map<string, string[]>();
+  readonly losses = new Map<string, Loss[]>();
   readonly ended = new Set<string>();
   readonly hurts: Hurt[] = [];
+  /** How many named statements were refused, by process. */
+  readonly misnamed = new Map<string, number>();
+  readonly found: Finding[] = [];
   unknown = 0;
+  /** Whose sessions have forgotten their statements; null is all. */
+  readonly #forgot: (string | null)[] = [];
 
   add(line: LedgerLine): void {
     switch (line.k) {
       case "intent":
-        for (const marker of line.m) this.intents.add(marker);
+        for (const [index, marker] of line.m.entries()) this.intents.set(marker, line.keys[index] ?? null);
         return;
       case "ack":
-        for (const id of line.ids) this.acknowledged.add(id);
+        for (const [index, id] of line.ids.entries())
+          append(this.acknowledged, id, { marker: line.m[index] ?? "", created: line.c[index] ?? true });
         return;
       case "unknown":
         this.unknown += line.m.length;
         return;
       case "refused":
         for (const marker of line.m) this.refused.add(marker);
+        this.refusals[line.why] = (this.refusals[line.why] ?? 0) + 1;
         return;
-      case "start": {
-        const start = { attempts: line.a, lockedBy: line.l, process: line.p, at: line.t };
-        const known = this.starts.get(line.id);
-        if (known === undefined) this.starts.set(line.id, [start]);
-        else known.push(start);
+      case "start":
+        append(this.starts, line.id, { attempts: line.a, lockedBy: line.l, process: line.p, at: line.t });
         return;
-      }
       case "end":
         this.ended.add(`${line.id}/${line.p}/${line.a}`);
         return;
       case "event":
-        if (line.e === "done" || line.e === "failed")
-          this.outcomes.set(line.id, (this.outcomes.get(line.id) ?? 0) + 1);
+        if (line.e === "done" || line.e === "failed") append(this.outcomes, line.id, line.e);
+        if (line.e === "lost" && line.a !== null)
+          append(this.losses, line.id, { attempts: line.a, process: line.p, at: line.t });
         return;
       case "hurt":
         this.hurts.push({ why: line.why, process: line.p, from: line.t, until: line.until });
+        return;
+      case "forgot":
+        this.#forgot.push(line.p);
+        return;
+      case "misnamed":
+        this.misnamed.set(line.p, (this.misnamed.get(line.p) ?? 0) + 1);
+        return;
+      case "found":
+        this.found.push({ account: line.account, id: line.id, why: line.why });
         return;
       default:
         line satisfies never;
@@ -68,12 +100,34 @@ export class LedgerView {
   }
 
   /** Whether something befell this process, or the server, that can have cost it a lease of that time. */
-  explains(process: string, from: number, until: number): boolean {
+  explains(
+    process: string,
+    from: number,
+    until: number,
+    counts: (hurt: Hurt) => boolean = () => true,
+  ): boolean {
     return this.hurts.some(
       (hurt) =>
-        (hurt.process === null || hurt.process === process || process.startsWith(`${hurt.process}.`)) &&
+        isOf(process, hurt.process) &&
         hurt.from <= until &&
-        hurt.until >= from - AFTERMATH_MS,
+        hurt.until >= from - AFTERMATH_MS &&
+        counts(hurt),
     );
   }
+
+  /** How often this process's sessions have forgotten their statements. */
+  forgettings(process: string): number {
+    return this.#forgot.filter((whose) => isOf(process, whose)).length;
+  }
+}
+
+/** Whether that befell this process: it was named, or its place in the fleet, or all were. */
+function isOf(process: string, whose: string | null): boolean {
+  return whose === null || whose === process || process.startsWith(`${whose}.`);
+}
+
+function append<T>(lists: Map<string, T[]>, key: string, value: T): void {
+  const list = lists.get(key);
+  if (list === undefined) lists.set(key, [value]);
+  else list.push(value);
 }

@@ -3,16 +3,23 @@ import { createReadStream, openSync, readdirSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
+import type { Account } from "./account.ts";
+
 /** What a line tells. Times are epoch milliseconds: all processes share one clock. */
 export type LedgerLine =
-  /** About to enqueue these markers. */
-  | { readonly k: "intent"; readonly m: readonly string[] }
-  /** Acknowledged, in the order of the markers. */
-  | { readonly k: "ack"; readonly m: readonly string[]; readonly ids: readonly string[] }
+  /** About to enqueue these markers, with these dedupe keys. */
+  | { readonly k: "intent"; readonly m: readonly string[]; readonly keys: readonly (string | null)[] }
+  /** Acknowledged, in the order of the markers; `c` where the answer was that the job has been created. */
+  | {
+      readonly k: "ack";
+      readonly m: readonly string[];
+      readonly ids: readonly string[];
+      readonly c: readonly boolean[];
+    }
   /** It may have arrived, or not. */
   | { readonly k: "unknown"; readonly m: readonly string[] }
-  /** The error said that nothing was written. */
-  | { readonly k: "refused"; readonly m: readonly string[] }
+  /** The error said that nothing was written, and why. */
+  | { readonly k: "refused"; readonly m: readonly string[]; readonly why: string }
   | {
       readonly k: "start";
       readonly id: string;
@@ -38,7 +45,13 @@ export type LedgerLine =
       readonly p: string | null;
       readonly t: number;
       readonly until: number;
-    };
+    }
+  /** The sessions of a process, or of all (null), have forgotten their named statements, or the table is another. */
+  | { readonly k: "forgot"; readonly p: string | null; readonly t: number }
+  /** A named statement of that process was refused for what its session no longer knows. */
+  | { readonly k: "misnamed"; readonly p: string; readonly t: number }
+  /** What did not add up where it was seen. */
+  | { readonly k: "found"; readonly account: Account; readonly id: string; readonly why: string };
 
 /** Writes one process's lines. A line is one write to an O_APPEND file, so a kill -9 after it takes nothing back. */
 export class LedgerWriter {

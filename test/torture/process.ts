@@ -1,9 +1,10 @@
-// One process of a torture run: a worker, drains, a producer, or the stand-in for Neon.
+// One process of a torture run: workers, drains, a producer, or the stand-in for Neon.
 import { neonStandIn } from "../support/neon-stand-in.ts";
 import { LedgerWriter } from "./ledger.ts";
 import { runProducer } from "./producer.ts";
-import { runDrains, runWorker } from "./runners.ts";
-import { VARIABLE, type Task } from "./task.ts";
+import { runDrains, runWorkers } from "./runners.ts";
+import { databaseOf } from "./store.ts";
+import { VARIABLE, type Order, type Task } from "./task.ts";
 
 /** A machine too busy to run this process at all costs leases too; that is told, and counted. */
 const PULSE_MS = 200;
@@ -17,23 +18,19 @@ process.on("unhandledRejection", (error) => {
   console.error(task.name, "unhandled", error);
 });
 
-switch (task.role) {
-  case "worker":
-    watchPulse();
-    runWorker(task, ledger);
-    break;
-  case "drain":
-    watchPulse();
-    await runDrains(task, ledger);
-    break;
-  case "producer":
-    await runProducer(task, ledger).then(() => process.exit());
-    break;
-  case "stand-in":
-    process.send?.((await neonStandIn()).fetchEndpoint);
-    break;
-  default:
-    task.role satisfies never;
+if (task.role === "stand-in") {
+  process.send?.((await neonStandIn()).fetchEndpoint);
+} else {
+  const database = databaseOf(task);
+  const quiet = new AbortController();
+  process.on("message", (order: Order) => {
+    if (order === "enqueue no more") quiet.abort();
+    else void database.forget(order);
+  });
+  if (task.role === "producer") await runProducer(task, database, ledger).then(() => process.exit());
+  watchPulse();
+  if (task.role === "worker") runWorkers(task, database, ledger, quiet.signal);
+  else await runDrains(task, database, ledger);
 }
 
 function watchPulse(): void {

@@ -1,33 +1,26 @@
 import { setTimeout as pause } from "node:timers/promises";
 
 import { isPqrunError } from "../../src/core/errors.ts";
-import { JobProducer, type JobToEnqueue } from "../../src/core/producer.ts";
-import type { UntypedJobs } from "../../src/core/contract.ts";
-import type { Kind } from "./handlers.ts";
+import { JobProducer } from "../../src/core/producer.ts";
+import type { Enqueued } from "../../src/core/enqueue.ts";
+import { layers, sqlState } from "../../src/core/sql-state.ts";
+import { jobOf, type Job, type Payload } from "./jobs.ts";
 import type { LedgerWriter } from "./ledger.ts";
-import { executorOf } from "./store.ts";
+import type { Database } from "./store.ts";
 import { randomOf, type Task } from "./task.ts";
 
-type Job = JobToEnqueue<UntypedJobs>;
-
-/** Shares of the nasty kinds; the rest is quick. */
-const SHARES: readonly (readonly [Kind, number])[] = [
-  ["crash", 0.001],
-  ["block", 0.001],
-  ["hang", 0.003],
-  ["fail", 0.02],
-  ["snooze", 0.01],
-  ["slow", 0.02],
-  ["settle", 0.03],
-];
 const BULK = 40;
+/** So many callers at once share a statement. */
+const BURST = 5;
 const PATIENCE_MS = 10_000;
 const IN_FLIGHT = 8;
+/** How long an enqueue may be without an answer where no network is silent for so long. */
+const HUNG_MS = 60_000;
 
 /** Enqueues its share, singly and in bulk, some with dedupe keys, at its pace; no job is enqueued twice. */
-export async function runProducer(task: Task, ledger: LedgerWriter): Promise<void> {
+export async function runProducer(task: Task, { executor }: Database, ledger: LedgerWriter): Promise<void> {
   const random = randomOf(task.seed);
-  const producer = new JobProducer(executorOf(task));
+  const producer = new JobProducer(executor);
   const startedAt = performance.now();
   const inFlight = new Set<Promise<void>>();
   let made = 0;
@@ -37,57 +30,68 @@ export async function runProducer(task: Task, ledger: LedgerWriter): Promise<voi
     const ahead = (given / task.rate) * 1_000 - (performance.now() - startedAt);
     if (ahead > 0) await pause(ahead);
     while (inFlight.size >= IN_FLIGHT) await Promise.race(inFlight);
-    const count = Math.min(random() < 0.3 ? BULK : 1, task.jobs - given);
-    const jobs = Array.from({ length: count }, () => jobOf(`${task.name}-${String(made++)}`, random));
-    given += count;
-    const sent: Promise<void> = enqueue(producer, jobs, ledger).then((acknowledged) => {
-      if (!acknowledged) given -= count;
-      inFlight.delete(sent);
-    });
-    inFlight.add(sent);
+    const point = random();
+    const calls = point < 0.3 ? [BULK] : Array.from({ length: point < 0.6 ? BURST : 1 }, () => 1);
+    for (const count of calls) {
+      const jobs = Array.from({ length: count }, () => {
+        made += 1;
+        return jobOf(`${task.name}-${made}`, made, random, task.without);
+      });
+      given += count;
+      const sent: Promise<void> = enqueue(producer, jobs, ledger, task.name).then((acknowledged) => {
+        if (!acknowledged) given -= count;
+        inFlight.delete(sent);
+      });
+      inFlight.add(sent);
+    }
     if (given >= task.jobs) await Promise.all(inFlight);
   }
 }
 
-function jobOf(m: string, random: () => number): Job {
-  const type = kindOf(random());
-  const timeoutSeconds = type === "hang" ? 1 : undefined;
-  const maxAttempts = type === "crash" || type === "hang" ? 2 : 5;
-  const dedupeKey = random() < 0.15 ? `${type}-${String(Math.floor(random() * 50))}` : undefined;
-  return { type, payload: { m }, maxAttempts, timeoutSeconds, dedupeKey, priority: Math.floor(random() * 3) };
-}
-
-function kindOf(point: number): Kind {
-  let edge = 0;
-  for (const [kind, share] of SHARES) {
-    edge += share;
-    if (point < edge) return kind;
-  }
-  return "quick";
-}
-
-async function enqueue(producer: JobProducer, jobs: readonly Job[], ledger: LedgerWriter): Promise<boolean> {
-  const m = jobs.map(({ payload }) => (payload as { readonly m: string }).m);
-  ledger.write({ k: "intent", m });
+/** Enqueues these, and tells the ledger what it was told. @returns whether they were acknowledged */
+export async function enqueue(
+  producer: JobProducer,
+  jobs: readonly Job[],
+  ledger: LedgerWriter,
+  process: string,
+): Promise<boolean> {
+  const m = jobs.map(({ payload }) => (payload as unknown as Payload).m);
+  ledger.write({ k: "intent", m, keys: jobs.map(({ dedupeKey }) => dedupeKey ?? null) });
   const sent = send(producer, jobs);
+  const hung = setTimeout(() => {
+    const why = `an enqueue has had no answer for ${HUNG_MS / 1_000} s`;
+    ledger.write({ k: "found", account: "hung", id: process, why });
+  }, HUNG_MS);
   const late = pause(PATIENCE_MS, "late" as const, { ref: false });
   try {
-    const ids = await Promise.race([sent, late]);
-    ledger.write(ids === "late" ? { k: "unknown", m } : { k: "ack", m, ids });
-    if (ids === "late") sent.catch(() => undefined);
-    return ids !== "late";
+    const answers = await Promise.race([sent.finally(() => clearTimeout(hung)), late]);
+    if (answers === "late") {
+      ledger.write({ k: "unknown", m });
+      sent.catch(() => undefined);
+      return false;
+    }
+    const ids = answers.map(({ id }) => id);
+    ledger.write({ k: "ack", m, ids, c: answers.map(({ created }) => created) });
+    return true;
   } catch (error) {
     // Only errors from before the statement was sent, or of a rollback, say that nothing was written.
-    ledger.write({ k: isPqrunError(error, "unknown-outcome") ? "unknown" : "refused", m });
+    if (isPqrunError(error, "unknown-outcome")) ledger.write({ k: "unknown", m });
+    else ledger.write({ k: "refused", m, why: reasonOf(error) });
     return false;
   }
 }
 
-async function send(producer: JobProducer, jobs: readonly Job[]): Promise<readonly string[]> {
+/** A SQLSTATE, or what the error calls itself. */
+function reasonOf(error: unknown): string {
+  const state = sqlState(error);
+  if (state !== undefined) return state;
+  const [{ code, message } = {}] = layers(error);
+  return String(code ?? message).slice(0, 60);
+}
+
+async function send(producer: JobProducer, jobs: readonly Job[]): Promise<readonly Enqueued[]> {
   const [only] = jobs;
-  if (jobs.length === 1 && only !== undefined) {
-    const { type, payload, ...options } = only;
-    return [(await producer.enqueue(type, payload, options)).id];
-  }
-  return (await producer.enqueueMany(jobs)).map(({ id }) => id);
+  if (jobs.length > 1 || only === undefined) return await producer.enqueueMany(jobs);
+  const { type, payload, ...options } = only;
+  return [await producer.enqueue(type, payload, options)];
 }

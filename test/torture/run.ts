@@ -2,14 +2,18 @@ import { once } from "node:events";
 import { setTimeout as pause } from "node:timers/promises";
 
 import { Accountant } from "./account.ts";
-import { Chaos } from "./chaos.ts";
-import { accountRows, prepareDatabase, progress } from "./database.ts";
-import { Slot, startProcess, type Origin } from "./fleet.ts";
+import { Chaos, type Fault } from "./chaos.ts";
+import type { Condition } from "./conditions.ts";
+import { accountRows, prepareDatabase, progress, readTriggers } from "./database.ts";
+import { PRODUCERS, RUNNERS, Slot, startStandIn, type Origin } from "./fleet.ts";
 import { LedgerView } from "./ledger-view.ts";
 import { LedgerWriter, readLedger } from "./ledger.ts";
 import { firstPickUps, recoveryTimes } from "./recovery.ts";
+import { callRoll } from "./roll-call.ts";
 import type { KillableServer } from "./server.ts";
-import { DRIVERS, randomOf } from "./task.ts";
+import { SessionFaults } from "./session-faults.ts";
+import { randomOf } from "./task.ts";
+import { Watch, standstills, type DueStretch } from "./watch.ts";
 
 /** What is asked of a run. */
 export interface TortureOptions {
@@ -17,46 +21,34 @@ export interface TortureOptions {
   readonly faults: number;
   readonly seed: number;
   readonly folder: string;
+  /** Faults; none means all. */
+  readonly only: readonly Fault[];
+  /** What does not stand through this run. */
+  readonly without: readonly Condition[];
 }
 
 const FAULT_EVERY_MS = 1_050;
 const PROGRESS_MS = 10_000;
 /** How long nothing may end, after the last fault and the last enqueue: retries and leases end well within. */
 const PATIENCE_MS = 60_000;
-const FLEET = [
-  ["worker-a", "worker", "pg"],
-  ["worker-b", "worker", "postgres"],
-  ["worker-c", "worker", "pg"],
-  ["drain-a", "drain", "pg"],
-  ["drain-b", "drain", "postgres"],
-  ["drain-c", "drain", "neon"],
-] as const;
 
 /** The whole run: the fleet at work, the faults, and the accounts. */
 export async function torture(server: KillableServer, options: TortureOptions) {
-  const { jobs, faults, seed, folder } = options;
+  const { jobs, faults, seed, folder, only, without } = options;
   const startedAt = Date.now();
-  await prepareDatabase(server.url);
-  const standIn = startProcess({
-    ...{ role: "stand-in", name: "stand-in", driver: "pg", url: "", neonEndpoint: "" },
-    ...{ folder, seed, jobs: 0, rate: 0 },
-  });
-  const [neonEndpoint] = (await once(standIn, "message")) as [string];
-  const origin: Origin = { url: server.url, neonEndpoint, folder, seed };
-  const slots = await Promise.all(
-    FLEET.map(([label, role, driver]) => Slot.open(label, role, driver, origin)),
+  await prepareDatabase(server.url, without);
+  const [standIn, neonEndpoint] = await startStandIn(folder);
+  const origin: Origin = { url: server.url, neonEndpoint, folder, seed, without };
+  const fleet = [...RUNNERS, ...PRODUCERS].filter(({ of }) => of === undefined || !without.includes(of));
+  const all = await Promise.all(
+    fleet.map((member, index) => Slot.open(member, { ...origin, seed: seed + index })),
   );
-  const producers = await Promise.all(
-    DRIVERS.map((driver, index) =>
-      Slot.open(`producer-${driver}`, "producer", driver, { ...origin, seed: seed + index }),
-    ),
-  );
-  const chaos = new Chaos(
-    randomOf(seed),
-    server,
-    [...slots, ...producers],
-    new LedgerWriter(folder, "conductor"),
-  );
+  const slots = all.filter(({ member }) => member.role !== "producer");
+  const producers = all.filter(({ member }) => member.role === "producer");
+  const ledger = new LedgerWriter(folder, "conductor");
+  const sessions = new SessionFaults(server.url);
+  const chaos = new Chaos({ random: randomOf(seed), server, slots: all, ledger, sessions, only });
+  const watch = new Watch(server.url, all, ledger);
   const shown = setInterval(() => {
     void show(server.url, chaos, startedAt);
   }, PROGRESS_MS);
@@ -74,16 +66,27 @@ export async function torture(server: KillableServer, options: TortureOptions) {
     }
     await chaos.settle();
     await Promise.all(produced);
+    for (const slot of slots) slot.tell("enqueue no more");
     const workedMs = await untilTerminal(server.url, startedAt);
+    const due = await watch.stop();
+    await callRoll({ url: server.url, slots, ledger, sessions, after: !without.includes("lastFaults") });
     const respawns = slots.reduce((sum, slot) => sum + slot.respawns, 0);
-    return { ...(await account(server.url, folder)), chaos, workedMs, respawns };
+    // What is still under way, the application's own enqueues among it, would be no finding.
+    await Promise.all(all.map((slot) => slot.close()));
+    return {
+      ...(await account(server.url, folder, due)),
+      chaos,
+      workedMs,
+      respawns,
+      backends: watch.mostBackends,
+    };
   } finally {
     clearInterval(shown);
-    await Promise.all([...slots, ...producers].map((slot) => slot.close()));
+    await watch.stop();
+    await Promise.all(all.map((slot) => slot.close()));
     standIn.kill("SIGKILL");
   }
 }
-
 async function show(url: string, { counts, total }: Chaos, startedAt: number): Promise<void> {
   // While the server is away there is nothing to show of it.
   const { rows, open } = await progress(url).catch(() => ({ rows: -1, open: 0 }));
@@ -106,9 +109,16 @@ async function untilTerminal(url: string, startedAt: number): Promise<number> {
   return Date.now() - startedAt;
 }
 
-async function account(url: string, folder: string) {
+async function account(url: string, folder: string, due: readonly DueStretch[]) {
   const ledger = new LedgerView();
   for await (const line of readLedger(folder)) ledger.add(line);
+  for (const { from, until } of standstills(ledger, due))
+    ledger.found.push({
+      account: "standstills",
+      id: String(from),
+      why: `nothing started for ${until - from} ms`,
+    });
+  const triggers = await readTriggers(url, ledger);
   const accountant = new Accountant(ledger);
   await accountRows(url, accountant);
   const accounts = accountant.finish();
@@ -118,12 +128,16 @@ async function account(url: string, folder: string) {
     accounts,
     findings: accountant.findings,
     rows,
+    kinds: accountant.kinds,
+    triggers,
     intents: ledger.intents.size,
     acknowledged: ledger.acknowledged.size,
     unknown: ledger.unknown,
     refused: ledger.refused.size,
+    refusals: ledger.refusals,
     starts: [...ledger.starts.values()].reduce((sum, starts) => sum + starts.length, 0),
     starved,
+    misnamed: [...ledger.misnamed.values()].reduce((sum, refused) => sum + refused, 0),
     recoveryMs: recoveryTimes(ledger),
     firstPickUpMs: firstPickUps(ledger),
   };

@@ -1,52 +1,112 @@
+import { setTimeout as pause } from "node:timers/promises";
+
+import { JobProducer } from "../../src/core/producer.ts";
 import { PgJobStore } from "../../src/core/store.ts";
+import type { Logger } from "../../src/core/logger.ts";
 import { drainOnce } from "../../src/runners/drain-once.ts";
 import type { OnJobEvent } from "../../src/runners/job-event.ts";
 import { Worker } from "../../src/runners/worker.ts";
-import { handlersOf } from "./handlers.ts";
+import { handlersOf, telling, type Work } from "./handlers.ts";
+import { jobOf } from "./jobs.ts";
 import type { LedgerWriter } from "./ledger.ts";
-import { executorOf } from "./store.ts";
-import { LEASE_MS, type Task } from "./task.ts";
+import { enqueue } from "./producer.ts";
+import { stillDue, snapshotNow } from "./still-due.ts";
+import type { Database } from "./store.ts";
+import { LEASE_MS, callOf, randomOf, type Task } from "./task.ts";
 
 const BACKOFF = { delayMs: (attempt: number) => attempt * 200 };
 const BUDGET_MS = 5_000;
 const IDLE_MS = 200;
+/** Drains of one slot start together, as those of one cron expression do. */
+const TOGETHER_MS = 2_000;
+/** What a session answers that no longer knows a named statement, or a table that has changed since. */
+const MISNAMED = /prepared statement .* does not exist|cached plan must not change/;
 
-function common(task: Task, ledger: LedgerWriter) {
-  const executor = executorOf(task);
+function common(task: Task, { executor }: Database, ledger: LedgerWriter) {
   const onEvent: OnJobEvent = ({ event, id, attempts }) => {
     if (event !== "started")
       ledger.write({ k: "event", e: event, id, a: attempts, p: task.name, t: Date.now() });
   };
+  const listens = (_message: string, fields?: Readonly<Record<string, unknown>>): void => {
+    if (MISNAMED.test(String(fields?.["error"])))
+      ledger.write({ k: "misnamed", p: task.name, t: Date.now() });
+  };
+  const silent = (): void => undefined;
+  const logger: Logger = { debug: silent, info: silent, warn: listens, error: listens };
   return {
+    ...{ concurrency: task.concurrency, workerId: task.name, backoff: BACKOFF, staleTimeoutSeconds: 30 },
+    ...{ onEvent, logger },
     store: new PgJobStore(executor),
-    handlers: handlersOf(ledger, task.name, executor),
-    workerId: task.name,
-    backoff: BACKOFF,
-    staleTimeoutSeconds: 30,
-    onEvent,
   };
 }
 
-/** A worker with a short lease, until its process ends. */
-export function runWorker(task: Task, ledger: LedgerWriter): void {
-  new Worker({
-    ...common(task, ledger),
-    concurrency: 10,
-    leaseMs: LEASE_MS,
-    maxBuffer: 100,
-    reapIntervalSeconds: 2,
-    safetyPollSeconds: 2,
-    idlePoll: { delayMs: () => IDLE_MS },
-    loopError: { delayMs: (failures) => Math.min(50 * failures, 500) },
-    env: {},
-  }).start();
+/** What the nth runner of a process handles: all kinds but `pair`, and what it is called by. */
+function handledBy(
+  nth: number,
+  task: Task,
+  { executor }: Database,
+  ledger: LedgerWriter,
+): Record<string, Work> {
+  const called = telling(ledger, task.name)(() => undefined);
+  return { ...handlersOf(task, executor, ledger), [callOf(task.label, nth)]: called };
 }
 
-/** Drain after drain, until its process ends. */
-export async function runDrains(task: Task, ledger: LedgerWriter): Promise<void> {
-  const options = common(task, ledger);
+/** Workers with a short lease, until their process ends; if they are many, beside an application that enqueues. */
+export function runWorkers(task: Task, database: Database, ledger: LedgerWriter, quiet: AbortSignal): void {
+  const options = common(task, database, ledger);
+  for (let nth = 0; nth < task.workers; nth += 1)
+    new Worker({
+      ...options,
+      handlers: handledBy(nth, task, database, ledger),
+      leaseMs: LEASE_MS,
+      maxBuffer: 100,
+      reapIntervalSeconds: 2,
+      safetyPollSeconds: 2,
+      idlePoll: { delayMs: () => IDLE_MS },
+      loopError: { delayMs: (failures) => Math.min(50 * failures, 500) },
+      env: {},
+    }).start();
+  void enqueuesBeside(task, database, ledger, quiet);
+}
+
+/** An application that shares its workers' pool. */
+async function enqueuesBeside(
+  task: Task,
+  { executor }: Database,
+  ledger: LedgerWriter,
+  quiet: AbortSignal,
+): Promise<void> {
+  const producer = new JobProducer(executor);
+  const random = randomOf(task.seed);
+  if (task.rate === 0) return;
+  for (let made = 1; !quiet.aborted; made += 1) {
+    await pause(1_000 / task.rate);
+    const job = jobOf(`${task.name}-${made}`, made, random, task.without);
+    await enqueue(producer, [job], ledger, task.name);
+  }
+}
+
+/** Drain after drain, until their process ends. Each one's report is checked. */
+export async function runDrains(task: Task, database: Database, ledger: LedgerWriter): Promise<void> {
+  const together = task.concurrency === 1;
+  const pair = telling(ledger, task.name)(() => undefined);
+  const handlers = {
+    ...handledBy(0, task, database, ledger),
+    ...(together ? { pair } : {}),
+  };
+  const options = { ...common(task, database, ledger), handlers, budgetMs: BUDGET_MS };
   for (;;) {
-    await drainOnce({ ...options, budgetMs: BUDGET_MS });
-    await new Promise((resolve) => setTimeout(resolve, IDLE_MS));
+    await pause(together ? TOGETHER_MS - (Date.now() % TOGETHER_MS) : IDLE_MS);
+    try {
+      const before = await snapshotNow(database.executor);
+      const { stoppedBy, more } = await drainOnce(options);
+      if (stoppedBy !== "empty" || more) continue;
+      const left = await stillDue(database.executor, Object.keys(handlers), before);
+      const account = "untrueReports";
+      for (const id of left)
+        ledger.write({ k: "found", account, id, why: `${task.name} said that nothing is due` });
+    } catch {
+      // The database is away: the first statement of a drain throws.
+    }
   }
 }

@@ -6,19 +6,42 @@ import { pgExecutor } from "../../src/adapters/pg.ts";
 import { postgresExecutor } from "../../src/adapters/postgres.ts";
 import type { SqlExecutor } from "../../src/core/executor.ts";
 import { testPool } from "../support/pool.ts";
-import type { Task } from "./task.ts";
+import type { Forgetting, Task } from "./task.ts";
 
-/** The executor of a process, over its driver. */
-export function executorOf({ driver, url, neonEndpoint }: Task): SqlExecutor<unknown> {
+/** A process's way to the database. */
+export interface Database {
+  readonly executor: SqlExecutor<unknown>;
+  /** Has the sessions of the pool that are free forget what they know, as a pooler or a colleague would. */
+  forget(how: Forgetting): Promise<unknown>;
+}
+
+/** The database of a process, over its driver. */
+export function databaseOf({ driver, url, neonEndpoint, pool: max, workers, prepare }: Task): Database {
   switch (driver) {
-    case "pg":
-      return pgExecutor(testPool(url, { max: 6, connectionTimeoutMillis: 5_000 }));
-    case "postgres":
-      return postgresExecutor(
-        postgres(url, { max: 6, connect_timeout: 5, onnotice: () => undefined, backoff: () => 0.25 }),
-      );
+    case "pg": {
+      // Many workers on one pool are to find out what waits for a connection without end.
+      const limit = workers > 1 ? {} : { connectionTimeoutMillis: 5_000 };
+      const pool = testPool(url, { max, ...limit });
+      return {
+        executor: pgExecutor(pool, { prepare }),
+        forget: (how) => onAll(max, () => pool.query(how)),
+      };
+    }
+    case "postgres": {
+      const options = { max, connect_timeout: 5, onnotice: () => undefined, backoff: () => 0.25 };
+      const sql = postgres(url, options);
+      return {
+        executor: postgresExecutor(sql, { prepare }),
+        forget: (how) => onAll(max, () => sql.unsafe(how)),
+      };
+    }
     case "neon":
       neonConfig.fetchEndpoint = neonEndpoint;
-      return neonExecutor(neon(url));
+      return { executor: neonExecutor(neon(url)), forget: () => Promise.resolve() };
   }
+}
+
+/** At once, so that a pool lends another session to each. */
+async function onAll(sessions: number, send: () => Promise<unknown>): Promise<void> {
+  await Promise.allSettled(Array.from({ length: sessions }, send));
 }
