@@ -16,9 +16,9 @@ import { ObservedPromise } from "./observed-promise.ts";
 import { PickUps } from "./pick-ups.ts";
 import { RunnerErrors } from "./runner-error.ts";
 import { logStart } from "./start-line.ts";
+import { startListening } from "./start-listening.ts";
 import { TurnTiming } from "./turn-timing.ts";
 import { TOO_LATE, Timers, Waiter, uponAbort, within } from "./wait.ts";
-import { WakeListener } from "./wake-listener.ts";
 import { checkWorker } from "./worker-options.ts";
 import type { CheckedWorker, WorkerOptions } from "./worker-options.ts";
 
@@ -103,34 +103,20 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
 
   /** Starts; once. A worker that is not enabled (WORKER_ENABLED=false) stays as it is. */
   start(): this {
-    const { enabled, logger, store, safetyPollMs, types, now } = this.#options;
+    const { enabled, logger } = this.#options;
     if (!enabled) logger.info("the worker is not enabled");
     if (!enabled || this.#loop !== undefined || this.#next.stopping) return this;
     const id = this.#options.workerId ?? `worker-${crypto.randomUUID().slice(0, 8)}`;
     this.#next.workerId = id;
-    const onWake = (): void => {
-      this.wake();
-    };
     logStart(this.#options, id);
-    const onNotified = (dueAt: number, sure: boolean): void => {
-      this.#schedule.notified(dueAt, sure);
-      this.#waiter.wake();
-    };
-    const onSooner = (): void => {
-      this.#waiter.wake();
-    };
-    // The guard's row is this start's own: two workers may bear one readable id.
-    const worker = `${id}:${crypto.randomUUID()}`;
-    const listener = new WakeListener({
-      ...{ store, worker, types, safetyPollMs, logger, now },
-      ...{ onWake, onNotified, onSooner },
+    const { listener, stop } = startListening(this.#options, {
+      id,
+      schedule: this.#schedule,
+      waiter: this.#waiter,
     });
     this.#next.listener = listener;
-    this.#stopListening = store.onEnqueue((jobs) => {
-      listener.enqueued(jobs);
-    });
-    void listener.start();
-    this.#loop = this.#work().finally(() => this.#next.listener?.stop());
+    this.#stopListening = stop;
+    this.#loop = this.#work().finally(() => listener.stop());
     return this;
   }
 
