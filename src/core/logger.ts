@@ -1,3 +1,5 @@
+import { ignored, safely } from "./safely.ts";
+
 /** What a line is about. Never a payload, a result or a password. */
 export type LogFields = Readonly<Record<string, string | number | boolean | null | undefined>>;
 
@@ -9,12 +11,22 @@ export interface Logger {
   error(message: string, fields?: LogFields): void;
 }
 
-const ignore = (): void => undefined;
-
 /** The default: says nothing. */
 export const silentLogger: Logger = Object.freeze({
-  debug: ignore,
-  info: ignore,
-  warn: ignore,
-  error: ignore,
+  debug: ignored,
+  info: ignored,
+  warn: ignored,
+  error: ignored,
 });
+
+/** The user's logger. What it throws, or rejects with, ends here: there is no place left to log it. */
+export function soundLogger(logger: Logger): Logger {
+  if (logger === silentLogger) return logger;
+  const own: Readonly<Record<keyof Logger, (message: string, fields?: LogFields) => unknown>> = logger;
+  const sound =
+    (level: keyof Logger): Logger["info"] =>
+    (message, fields) => {
+      void safely(() => own[level](message, fields), ignored);
+    };
+  return { debug: sound("debug"), info: sound("info"), warn: sound("warn"), error: sound("error") };
+}

@@ -10,8 +10,9 @@ import type { SqlExecutor, SqlStatement } from "./executor.ts";
 import { tableNames } from "./identifiers.ts";
 import type { TableOptions } from "./identifiers.ts";
 import { byteLength } from "./json.ts";
-import { silentLogger } from "./logger.ts";
+import { silentLogger, soundLogger } from "./logger.ts";
 import type { Logger } from "./logger.ts";
+import { safely } from "./safely.ts";
 import { send } from "./send.ts";
 import type { Connection } from "./send.ts";
 
@@ -49,7 +50,7 @@ export class JobProducer<J extends JobContracts = UntypedJobs, Tx = never> {
   readonly #executor: SqlExecutor<Tx>;
   readonly #texts: EnqueueTexts;
   readonly #coalescing: CoalescingEnqueue | undefined;
-  readonly #listeners = new Set<() => void>();
+  readonly #listeners = new Set<() => unknown>();
 
   /** Constructing does nothing but check: it may stand at a module's top level. @throws InvalidInputError */
   constructor(executor: SqlExecutor<Tx>, options: ProducerOptions<J> = {}, inTransaction = false) {
@@ -60,7 +61,7 @@ export class JobProducer<J extends JobContracts = UntypedJobs, Tx = never> {
     this.connection = {
       executor,
       names,
-      logger: options.logger ?? silentLogger,
+      logger: soundLogger(options.logger ?? silentLogger),
       inTransaction,
       warned: { isolation: false },
     };
@@ -149,18 +150,17 @@ export class JobProducer<J extends JobContracts = UntypedJobs, Tx = never> {
   /** The job is committed by now: a listener's failure must not look like the enqueue's. */
   #tellListeners(): void {
     for (const listener of this.#listeners) {
-      try {
-        listener();
-      } catch (error) {
-        this.connection.logger.error("an onEnqueue listener threw", {
-          error: error instanceof Error ? error.name : typeof error,
-        });
-      }
+      void safely(listener, (error) => {
+        this.connection.logger.error("an onEnqueue listener threw", { error });
+      });
     }
   }
 
-  /** Calls `listener` after each enqueue through this object, which so wakes the workers of its own process. */
-  onEnqueue(listener: () => void): () => void {
+  /**
+   * Calls `listener` after each enqueue through this object, which so wakes the workers of its own process. What it throws,
+   * or rejects with, is logged and goes no further.
+   */
+  onEnqueue(listener: () => unknown): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }

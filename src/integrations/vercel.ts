@@ -1,5 +1,6 @@
 import type { JobContracts, UntypedJobs } from "../core/contract.ts";
 import { causesText } from "../core/error-text.ts";
+import { soundLogger } from "../core/logger.ts";
 import type { Logger } from "../core/logger.ts";
 import type { PgJobStore } from "../core/store.ts";
 import { drainOnce } from "../runners/drain-once.ts";
@@ -17,7 +18,7 @@ export interface DrainRouteOptions<J extends JobContracts = UntypedJobs, Tx = ne
    * Vercel's cron sends CRON_SECRET. Without one, or with a shorter one, every
    * request is answered 500.
    */
-  readonly secret: string | undefined | (() => string | undefined);
+  readonly secret: string | undefined | (() => string | undefined | Promise<string | undefined>);
   /** Gets what the answers keep to themselves. @default console, for the route's own errors; the drain's logger is silent */
   readonly logger?: Logger | undefined;
 }
@@ -44,15 +45,15 @@ export function drainRoute<J extends JobContracts = UntypedJobs, Tx = never>(
   options: DrainRouteOptions<J, Tx>,
 ): (request: Request) => Promise<Response> {
   const { store, secret, ...drain } = options;
-  const logger: Pick<Logger, "error"> = options.logger ?? console;
+  const logger = soundLogger(options.logger ?? console);
   return async (request) => {
-    const expected: unknown = typeof secret === "function" ? secret() : secret;
-    if (typeof expected !== "string" || expected.length < MIN_SECRET_LENGTH) {
-      logger.error(`drainRoute: no secret of at least ${MIN_SECRET_LENGTH} characters is set`);
-      return answer(500, { error: "Internal Server Error" });
-    }
-    if (!(await isSame(bearerOf(request), expected))) return answer(401, { error: "Unauthorized" });
     try {
+      const expected: unknown = await (typeof secret === "function" ? secret() : secret);
+      if (typeof expected !== "string" || expected.length < MIN_SECRET_LENGTH) {
+        logger.error(`drainRoute: no secret of at least ${MIN_SECRET_LENGTH} characters is set`);
+        return answer(500, { error: "Internal Server Error" });
+      }
+      if (!(await isSame(bearerOf(request), expected))) return answer(401, { error: "Unauthorized" });
       const report = await drainOnce({
         ...drain,
         store: typeof store === "function" ? await store() : store,

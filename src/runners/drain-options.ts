@@ -3,6 +3,7 @@ import { InvalidInputError } from "../core/errors.ts";
 import type { PruneOptions } from "../core/prune.ts";
 import { checkNumber, checkRunner } from "./runner-options.ts";
 import type { CheckedRunner, RunnerOptions } from "./runner-options.ts";
+import { soundBudget } from "./sound.ts";
 import { monotonicMs } from "./timers.ts";
 
 /** Options of {@link drainOnce}. */
@@ -103,7 +104,7 @@ export function checkDrain<J extends JobContracts, Tx>(options: DrainOptions<J, 
     ...runner,
     clock,
     budgetMs,
-    remaining: typeof budget === "function" ? budget : () => end - clock(),
+    remaining: typeof budget === "function" ? soundBudget(budget, runner.logger) : () => end - clock(),
     batchSize,
     maxJobs,
     maxStatements,

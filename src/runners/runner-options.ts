@@ -1,7 +1,7 @@
 import type { JobContracts, UntypedJobs } from "../core/contract.ts";
 import { InvalidInputError } from "../core/errors.ts";
 import { checkJobTypes, checkWorkerId } from "../core/lock-names.ts";
-import { silentLogger } from "../core/logger.ts";
+import { silentLogger, soundLogger } from "../core/logger.ts";
 import type { Logger } from "../core/logger.ts";
 import { backoffPolicy } from "../core/policies.ts";
 import type { BackoffPolicy } from "../core/policies.ts";
@@ -9,7 +9,7 @@ import type { PgJobStore } from "../core/store.ts";
 import type { Handlers } from "./handler.ts";
 import type { OnJobEvent } from "./job-event.ts";
 import type { AnyHandler, RunJobOptions } from "./run-job.ts";
-import { soundLogger, soundPolicy } from "./sound.ts";
+import { soundPolicy } from "./sound.ts";
 import { checkTimers } from "./timers.ts";
 
 /** Options that the worker and the drain share. */

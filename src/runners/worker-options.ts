@@ -1,10 +1,10 @@
 import type { JobContracts, UntypedJobs } from "../core/contract.ts";
-import { silentLogger } from "../core/logger.ts";
+import { silentLogger, soundLogger } from "../core/logger.ts";
 import { idlePollPolicy, loopErrorPolicy } from "../core/policies.ts";
 import type { IdlePollPolicy, LoopErrorPolicy } from "../core/policies.ts";
 import { checkNumber, checkRunner } from "./runner-options.ts";
 import type { CheckedRunner, RunnerOptions } from "./runner-options.ts";
-import { soundLogger, soundPolicy } from "./sound.ts";
+import { soundPolicy } from "./sound.ts";
 import { monotonicMs } from "./timers.ts";
 import { processEnvironment, workerEnvironment } from "./worker-environment.ts";
 import type { Environment } from "./worker-environment.ts";
