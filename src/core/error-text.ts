@@ -1,3 +1,5 @@
+import { ignored, safely } from "./safely.ts";
+
 /** Most bytes of `last_error`, in UTF-8. */
 export const MAX_ERROR_BYTES = 10_000;
 
@@ -31,7 +33,13 @@ export function errorText(
     error = cause;
   }
   const text = redactConnectionStrings(cut(parts.join("\n"), 2 * MAX_ERROR_BYTES));
-  return attempt(() => storable(redact(storable(text)))) ?? "the error could not be redacted";
+  return attempt(() => storable(textOnly(redact(storable(text))))) ?? "the error could not be redacted";
+}
+
+/** Of a `redact` that is asynchronous by mistake the rejection would end the process. */
+function textOnly(text: string): string {
+  void safely(() => text, ignored);
+  return text;
 }
 
 /** The messages of an error and of those behind it in one line, without passwords: for logs. */

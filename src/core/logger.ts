@@ -1,3 +1,5 @@
+import { ignored, safely } from "./safely.ts";
+
 /** What a line is about. Never a payload, a result or a password. */
 export type LogFields = Readonly<Record<string, string | number | boolean | null | undefined>>;
 
@@ -9,27 +11,25 @@ export interface Logger {
   error(message: string, fields?: LogFields): void;
 }
 
-const ignore = (): void => undefined;
-
 /** Says nothing: what `logger: false` means. */
 export const silentLogger: Logger = Object.freeze({
-  debug: ignore,
-  info: ignore,
-  warn: ignore,
-  error: ignore,
+  debug: ignored,
+  info: ignored,
+  warn: ignored,
+  error: ignored,
 });
 
 /** The default: one line of text on the console for whatever is not only of use to a debugger. */
 export const consoleLogger: Logger = Object.freeze({
-  debug: ignore,
+  debug: ignored,
   info: printed("info"),
   warn: printed("warn"),
   error: printed("error"),
 });
 
-/** The logger that an option means. */
+/** The logger that an option means; what it throws, or rejects with, ends there. */
 export function loggerOf(option: Logger | false | undefined, byDefault: Logger = consoleLogger): Logger {
-  return option === false ? silentLogger : (option ?? byDefault);
+  return option === false ? silentLogger : soundLogger(option ?? byDefault);
 }
 
 /** Whether lines of the level `debug` go anywhere: a worker would write two for each job. */
@@ -48,4 +48,17 @@ function printed(level: "info" | "warn" | "error"): Logger["info"] {
 
 function inLine(value: LogFields[string]): string {
   return typeof value === "string" && /[\s"=]/.test(value) ? JSON.stringify(value) : String(value);
+}
+
+/** The user's logger. What it throws, or rejects with, ends here: there is no place left to log it. */
+function soundLogger(logger: Logger): Logger {
+  // pqrun's own do not throw, and are told apart by what they are.
+  if (!logsDebug(logger)) return logger;
+  const own: Readonly<Record<keyof Logger, (message: string, fields?: LogFields) => unknown>> = logger;
+  const sound =
+    (level: keyof Logger): Logger["info"] =>
+    (message, fields) => {
+      void safely(() => own[level](message, fields), ignored);
+    };
+  return { debug: sound("debug"), info: sound("info"), warn: sound("warn"), error: sound("error") };
 }

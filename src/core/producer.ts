@@ -12,6 +12,7 @@ import type { TableOptions } from "./identifiers.ts";
 import { byteLength } from "./json.ts";
 import { loggerOf } from "./logger.ts";
 import type { Logger } from "./logger.ts";
+import { safely } from "./safely.ts";
 import { send } from "./send.ts";
 import type { Connection } from "./send.ts";
 
@@ -49,7 +50,7 @@ export class JobProducer<J extends JobContracts = UntypedJobs, Tx = never> {
   readonly #executor: SqlExecutor<Tx>;
   readonly #texts: EnqueueTexts;
   readonly #coalescing: CoalescingEnqueue | undefined;
-  readonly #listeners = new Set<(jobs: readonly CheckedJob[]) => void>();
+  readonly #listeners = new Set<(jobs: readonly CheckedJob[]) => unknown>();
 
   /** Constructing does nothing but check: it may stand at a module's top level. @throws InvalidInputError */
   constructor(executor: SqlExecutor<Tx>, options: ProducerOptions<J> = {}, inTransaction = false) {
@@ -149,22 +150,22 @@ export class JobProducer<J extends JobContracts = UntypedJobs, Tx = never> {
   /** The job is committed by now: a listener's failure must not look like the enqueue's. */
   #tellListeners(jobs: readonly CheckedJob[]): void {
     for (const listener of this.#listeners) {
-      try {
-        listener(jobs);
-      } catch (error) {
-        this.connection.logger.error("an onEnqueue listener threw", {
-          error: error instanceof Error ? error.name : typeof error,
-        });
-      }
+      void safely(
+        () => listener(jobs),
+        (error) => {
+          this.connection.logger.error("an onEnqueue listener threw", { error });
+        },
+      );
     }
   }
 
   /**
    * Calls `listener` after each enqueue through this object, which so wakes the workers of its own process, with what
-   * was enqueued: each job's type, and when it is due, in ISO 8601, or null for now.
+   * was enqueued: each job's type, and when it is due, in ISO 8601, or null for now. What it throws, or rejects with, is
+   * logged and goes no further.
    */
   onEnqueue(
-    listener: (jobs: readonly { readonly type: string; readonly runAfter: string | null }[]) => void,
+    listener: (jobs: readonly { readonly type: string; readonly runAfter: string | null }[]) => unknown,
   ): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);

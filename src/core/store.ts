@@ -39,7 +39,7 @@ import type { TurnRequest } from "./turn.ts";
 
 /** Options of a store. */
 export interface StoreOptions<J extends JobContracts = UntypedJobs> extends ProducerOptions<J> {
-  /** Reads a payload's JSON text before a handler gets it. @default JSON.parse, refusing integers beyond 2^53 */
+  /** Reads a payload's JSON text before a handler gets it; may be asynchronous. @default JSON.parse, refusing integers beyond 2^53 */
   readonly parse?: ((text: string) => unknown) | undefined;
 }
 

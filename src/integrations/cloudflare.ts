@@ -1,6 +1,8 @@
 import type { JobContracts, UntypedJobs } from "../core/contract.ts";
 import { causesText } from "../core/error-text.ts";
 import { InvalidInputError } from "../core/errors.ts";
+import { loggerOf } from "../core/logger.ts";
+import { safely } from "../core/safely.ts";
 import { drainOnce } from "../runners/drain-once.ts";
 import type { DrainOptions, DrainReport } from "../runners/drain-options.ts";
 import { processEnvironment } from "../runners/worker-environment.ts";
@@ -24,10 +26,10 @@ export interface DrainDefinition<J extends JobContracts = UntypedJobs, Tx = neve
 > {
   /** How long it may take, in milliseconds. @default 50,000 of a cron trigger, 25,000 after a response */
   readonly budgetMs?: number | undefined;
-  /** Closes the clients; called when the drain has ended. Over Neon's HTTP and Hyperdrive there is nothing to close. */
+  /** Closes the clients; called when the drain has ended, and waited for. What it throws is logged. Over Neon's HTTP and Hyperdrive there is nothing to close. */
   readonly close?: (() => unknown) | undefined;
-  /** Gets what the drain did. */
-  readonly onReport?: ((report: DrainReport) => void) | undefined;
+  /** Gets what the drain did, and is waited for. What it throws, or rejects with, is logged and fails no invocation. */
+  readonly onReport?: ((report: DrainReport) => unknown) | undefined;
 }
 
 /** Ends before the next one starts where the trigger fires each minute. */
@@ -87,25 +89,34 @@ export function drainAfter<J extends JobContracts = UntypedJobs, Tx = never>(
   if (budgetMs > MAX_AFTER_RESPONSE_MS) {
     throw new InvalidInputError("budgetMs", `at most ${MAX_AFTER_RESPONSE_MS} after a response`, budgetMs);
   }
-  ctx.waitUntil(drain(definition, budgetMs));
+  const draining = drain(definition, budgetMs);
+  // Cloudflare shows it; where a platform only waits, it must neither end the process nor pass unseen.
+  draining.catch((error: unknown) => {
+    loggerOf(definition.logger, definition.store.logger).error("drainAfter", { error: causesText(error) });
+  });
+  ctx.waitUntil(draining);
 }
 
 async function drain<J extends JobContracts, Tx>(
   { close, onReport, budgetMs, ...options }: DrainDefinition<J, Tx>,
   defaultBudgetMs: number,
 ): Promise<void> {
+  const logger = loggerOf(options.logger, options.store.logger);
+  const threw = (what: string) => (error: string) => {
+    logger.error(`${what} threw`, { error });
+  };
   try {
     const report = await drainOnce({ ...options, budgetMs: budgetMs ?? defaultBudgetMs }).catch(
       (error: unknown) => {
         throw new Error(`the drain failed: ${causesText(error)}`);
       },
     );
-    onReport?.(report);
+    await safely(() => onReport?.(report), threw("onReport"));
     if (report.stoppedBy === "error") {
       // Without the cause itself: Cloudflare would print it as it is.
       throw new Error(`the drain broke off: ${causesText(report.error)}`);
     }
   } finally {
-    await close?.();
+    await safely(() => close?.(), threw("close"));
   }
 }

@@ -18,7 +18,7 @@ export interface DrainRouteOptions<J extends JobContracts = UntypedJobs, Tx = ne
    * Vercel's cron sends CRON_SECRET. Without one, or with a shorter one, every
    * request is answered 500.
    */
-  readonly secret: string | undefined | (() => string | undefined);
+  readonly secret: string | undefined | (() => string | undefined | Promise<string | undefined>);
   /** Gets what the responses keep to themselves. @default the store's, where it is no function: the console */
   readonly logger?: Logger | false | undefined;
 }
@@ -47,13 +47,13 @@ export function drainRoute<J extends JobContracts = UntypedJobs, Tx = never>(
   const { store, secret, ...drain } = options;
   const logger = loggerOf(options.logger, typeof store === "function" ? undefined : store.logger);
   return async (request) => {
-    const expected: unknown = typeof secret === "function" ? secret() : secret;
-    if (typeof expected !== "string" || expected.length < MIN_SECRET_LENGTH) {
-      logger.error(`drainRoute: no secret of at least ${MIN_SECRET_LENGTH} characters is set`);
-      return answer(500, { error: "Internal Server Error" });
-    }
-    if (!(await isSame(bearerOf(request), expected))) return answer(401, { error: "Unauthorized" });
     try {
+      const expected: unknown = await (typeof secret === "function" ? secret() : secret);
+      if (typeof expected !== "string" || expected.length < MIN_SECRET_LENGTH) {
+        logger.error(`drainRoute: no secret of at least ${MIN_SECRET_LENGTH} characters is set`);
+        return answer(500, { error: "Internal Server Error" });
+      }
+      if (!(await isSame(bearerOf(request), expected))) return answer(401, { error: "Unauthorized" });
       const report = await drainOnce({
         ...drain,
         store: typeof store === "function" ? await store() : store,

@@ -4,7 +4,7 @@ import { loggerOf } from "../core/logger.ts";
 import type { PruneOptions } from "../core/prune.ts";
 import { checkNumber, checkRunner } from "./runner-options.ts";
 import type { CheckedRunner, RunnerOptions } from "./runner-options.ts";
-import { soundLogger } from "./sound.ts";
+import { soundBudget } from "./sound.ts";
 import { monotonicMs } from "./timers.ts";
 import { environmentStaleTimeout, processEnvironment } from "./worker-environment.ts";
 import type { Environment } from "./worker-environment.ts";
@@ -92,7 +92,7 @@ export interface CheckedDrain extends CheckedRunner {
 /** @throws InvalidInputError naming the option. */
 export function checkDrain<J extends JobContracts, Tx>(options: DrainOptions<J, Tx>): CheckedDrain {
   const clock = options.clock ?? monotonicMs;
-  const logger = soundLogger(loggerOf(options.logger, options.store.logger));
+  const logger = loggerOf(options.logger, options.store.logger);
   const staleTimeoutSeconds =
     environmentStaleTimeout(options.env ?? processEnvironment(), logger) ?? options.staleTimeoutSeconds;
   const runner = checkRunner({ ...options, staleTimeoutSeconds }, clock);
@@ -117,7 +117,7 @@ export function checkDrain<J extends JobContracts, Tx>(options: DrainOptions<J, 
     ...runner,
     clock,
     budgetMs,
-    remaining: typeof budget === "function" ? budget : () => end - clock(),
+    remaining: typeof budget === "function" ? soundBudget(budget, runner.logger) : () => end - clock(),
     batchSize,
     maxJobs,
     maxStatements,

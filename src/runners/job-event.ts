@@ -1,6 +1,7 @@
 import type { Fence } from "../core/job.ts";
 import { logsDebug } from "../core/logger.ts";
 import type { Logger } from "../core/logger.ts";
+import { safely } from "../core/safely.ts";
 import type { TurnAnswer } from "../core/turn-answer.ts";
 
 /** What can happen to a job in a runner. */
@@ -37,8 +38,11 @@ export interface JobEvent {
   readonly lastError?: string;
 }
 
-/** Is told of each event. What it throws is logged and goes no further. */
-export type OnJobEvent = (event: JobEvent) => void;
+/** Is told of each event, and not waited for. What it throws, or rejects with, is logged and goes no further. */
+export type OnJobEvent = (event: JobEvent) => unknown;
+
+/** Tells of an event. */
+export type TellsOfJobs = (event: JobEvent) => void;
 
 /** An event of a job that the runner held. */
 export function jobEvent(
@@ -54,16 +58,15 @@ export function jobEvent(
   return error === undefined ? told : { ...told, error };
 }
 
-/** Logs each event, of its error only the first line as it is stored, and tells the user's hook. */
-export function teller(onEvent: OnJobEvent | undefined, logger: Logger): OnJobEvent {
+/** Logs each event, of its error only the first line as it is stored, and calls the user's hook. */
+export function teller(onEvent: OnJobEvent | undefined, logger: Logger): TellsOfJobs {
   const debugs = logsDebug(logger);
+  const failed = (error: string): void => {
+    logger.error("onEvent threw", { error });
+  };
   return (event) => {
     if (debugs || isTrouble(event)) log(logger, event);
-    try {
-      onEvent?.(event);
-    } catch (error) {
-      logger.error("onEvent threw", { error: error instanceof Error ? error.name : typeof error });
-    }
+    if (onEvent !== undefined) void safely(() => onEvent(event), failed);
   };
 }
 
@@ -93,10 +96,10 @@ export type OutcomeCounts = Readonly<Record<Exclude<JobEventName, "started" | "u
 /** Counts events on their way to a hook. */
 export class EventCounts {
   /** Counts an event and tells it on. */
-  readonly tell: OnJobEvent;
+  readonly tell: TellsOfJobs;
   readonly #counts = new Map<JobEventName, number>();
 
-  constructor(next: OnJobEvent) {
+  constructor(next: TellsOfJobs) {
     this.tell = (event) => {
       this.#counts.set(event.event, this.#of(event.event) + 1);
       next(event);

@@ -2,7 +2,7 @@ import type { PickedUpJob } from "../core/job.ts";
 import type { AbortReason } from "./handler.ts";
 import { JobEnd } from "./job-end.ts";
 import { jobEvent } from "./job-event.ts";
-import type { OnJobEvent } from "./job-event.ts";
+import type { TellsOfJobs } from "./job-event.ts";
 import { Outbox } from "./outbox.ts";
 import { JobRun } from "./run-job.ts";
 import type { RunJobOptions, RunOwner } from "./run-job.ts";
@@ -13,7 +13,7 @@ import { afterEvents } from "./timers.ts";
 export interface JobSlotsOptions {
   readonly slots: number;
   readonly runJob: RunJobOptions;
-  readonly tell: OnJobEvent;
+  readonly tell: TellsOfJobs;
   /** Whether a buffered job may start now. */
   readonly mayStart: (job: PickedUpJob) => boolean;
   /** How many may start before the event loop has its turn, lest a turn that is to leave waits for a whole buffer. @default Infinity */

@@ -1,6 +1,6 @@
 import type { Fence } from "../core/job.ts";
 import type { Settlement, SettlementAnswer } from "../core/settlement.ts";
-import type { JobEventName, OnJobEvent } from "./job-event.ts";
+import type { JobEventName, TellsOfJobs } from "./job-event.ts";
 import { jobEvent } from "./job-event.ts";
 import type { JobEnd } from "./job-end.ts";
 import { refusalState } from "./refusal.ts";
@@ -15,7 +15,7 @@ type Settling = JobEnd<Settlement>;
 
 /** Ended jobs on their way to the database. What is taken comes back until it is answered. */
 export class Outbox {
-  readonly #tell: OnJobEvent;
+  readonly #tell: TellsOfJobs;
   /** In the order in which they ended. */
   #waiting: Settling[] = [];
   /** Those whose rows somebody else had locked. */
@@ -27,7 +27,7 @@ export class Outbox {
   readonly #stripped = new Set<Fence>();
   #leftToExpire = 0;
 
-  constructor(tell: OnJobEvent) {
+  constructor(tell: TellsOfJobs) {
     this.#tell = tell;
   }
 

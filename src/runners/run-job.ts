@@ -5,6 +5,7 @@ import type { PickedUpJob } from "../core/job.ts";
 import { RESULT_LIMITS, encodeJson } from "../core/json.ts";
 import type { Logger } from "../core/logger.ts";
 import type { BackoffPolicy } from "../core/policies.ts";
+import { isThenable } from "../core/safely.ts";
 import type { Settlement } from "../core/settlement.ts";
 import { issuesText } from "../core/standard-schema.ts";
 import type { PgJobStore } from "../core/store.ts";
@@ -149,6 +150,7 @@ async function runHandler(
     let payload: unknown;
     try {
       payload = store.parse(job.payloadText);
+      if (isThenable(payload)) payload = await payload;
     } catch (error) {
       return { kind: "refused", error };
     }

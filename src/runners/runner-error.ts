@@ -1,5 +1,6 @@
 import { causesText } from "../core/error-text.ts";
 import type { Logger } from "../core/logger.ts";
+import { safely } from "../core/safely.ts";
 import { TroubleLog } from "./trouble-log.ts";
 
 /** What a runner sends beside handlers' own work. */
@@ -16,7 +17,7 @@ export interface RunnerErrorEvent {
 }
 
 /** Is called with each failure of a runner's own statements. */
-export type OnRunnerError = (event: RunnerErrorEvent) => void;
+export type OnRunnerError = (event: RunnerErrorEvent) => unknown;
 
 const MESSAGES: Readonly<Record<RunnerOperation, string>> = {
   turn: "the database did not settle, reap or pick up; tried again",
@@ -60,10 +61,13 @@ export class RunnerErrors {
   }
 
   #emit(operation: RunnerOperation, error: unknown): void {
-    try {
-      this.#onError?.({ operation, error });
-    } catch (thrown) {
-      this.#logger.error("onError threw", { error: causesText(thrown) });
-    }
+    const onError = this.#onError;
+    if (onError === undefined) return;
+    void safely(
+      () => onError({ operation, error }),
+      (name) => {
+        this.#logger.error("onError threw", { error: name });
+      },
+    );
   }
 }

@@ -10,7 +10,7 @@ import type { Handlers } from "./handler.ts";
 import type { OnJobEvent } from "./job-event.ts";
 import type { AnyHandler, RunJobOptions } from "./run-job.ts";
 import type { OnRunnerError } from "./runner-error.ts";
-import { soundLogger, soundPolicy } from "./sound.ts";
+import { soundPolicy } from "./sound.ts";
 import { checkTimers } from "./timers.ts";
 
 /** Options that the worker and the drain share. */
@@ -65,7 +65,7 @@ export function checkRunner<J extends JobContracts, Tx>(
   checkJobTypes("handlers", [...handlers.keys()]);
   for (const [type, handler] of handlers) checkHandler(store, type, handler);
   const { concurrency = 10, staleTimeoutSeconds = 1_200 } = options;
-  const logger = soundLogger(loggerOf(options.logger, store.logger));
+  const logger = loggerOf(options.logger, store.logger);
   checkNumber("concurrency", concurrency, 1, 1_000, true);
   checkNumber("staleTimeoutSeconds", staleTimeoutSeconds, 1, 2_147_483);
   const { workerId, redact, onEvent, onError, reaper = true } = options;

@@ -1,6 +1,6 @@
 import { causesText } from "../core/error-text.ts";
-import { logsDebug } from "../core/logger.ts";
 import type { Logger } from "../core/logger.ts";
+import { ignored, safely } from "../core/safely.ts";
 
 /** Ten years: what is due later is a mistake. */
 const LONGEST_MS = 315_576_000_000;
@@ -27,6 +27,7 @@ export function soundPolicy(
       try {
         const delayMs: unknown = own.delayMs(step);
         if (typeof delayMs === "number" && delayMs >= 0 && delayMs <= longestMs) return delayMs;
+        void safely(() => delayMs, ignored);
         logger.error(`${name} answered no delay`, { step, answer: String(delayMs).slice(0, 40) });
       } catch (error) {
         logger.error(`${name} threw`, { step, error: causesText(error) });
@@ -36,18 +37,19 @@ export function soundPolicy(
   };
 }
 
-/** The user's logger; what it throws is nobody's: there is no place left to tell it. */
-export function soundLogger(logger: Logger): Logger {
-  // pqrun's own do not throw, and are told apart by what they are.
-  if (!logsDebug(logger)) return logger;
-  const sound =
-    (level: keyof Logger): Logger["info"] =>
-    (message, fields) => {
-      try {
-        logger[level](message, fields);
-      } catch {
-        // A job is not to fail for want of a line about it.
-      }
-    };
-  return { debug: sound("debug"), info: sound("info"), warn: sound("warn"), error: sound("error") };
+/** The user's own account of what is left: where it fails, nothing is, and the drain ends in order. */
+export function soundBudget(own: () => number, logger: Logger): () => number {
+  return () => {
+    let leftMs: unknown;
+    void safely(
+      () => {
+        leftMs = own();
+        return leftMs;
+      },
+      (error) => {
+        logger.error("budgetMs threw", { error });
+      },
+    );
+    return typeof leftMs === "number" && !Number.isNaN(leftMs) ? leftMs : 0;
+  };
 }

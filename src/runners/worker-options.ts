@@ -4,7 +4,7 @@ import { idlePollPolicy, loopErrorPolicy } from "../core/policies.ts";
 import type { IdlePollPolicy, LoopErrorPolicy } from "../core/policies.ts";
 import { checkNumber, checkRunner } from "./runner-options.ts";
 import type { CheckedRunner, RunnerOptions } from "./runner-options.ts";
-import { soundLogger, soundPolicy } from "./sound.ts";
+import { soundPolicy } from "./sound.ts";
 import { monotonicMs } from "./timers.ts";
 import { processEnvironment, workerEnvironment } from "./worker-environment.ts";
 import type { Environment } from "./worker-environment.ts";
@@ -72,7 +72,7 @@ export interface CheckedWorker extends CheckedRunner {
 export function checkWorker<J extends JobContracts, Tx>(options: WorkerOptions<J, Tx>): CheckedWorker {
   const said = workerEnvironment(
     options.env ?? processEnvironment(),
-    soundLogger(loggerOf(options.logger, options.store.logger)),
+    loggerOf(options.logger, options.store.logger),
   );
   const now = options.clock ?? monotonicMs;
   const runner = checkRunner({ ...options, ...said }, now);

@@ -1,6 +1,7 @@
-import { afterAll, beforeEach, expect, test } from "vitest";
+import { afterAll, beforeEach, expect, onTestFinished, test } from "vitest";
 
 import { pgExecutor } from "../../src/adapters/pg.ts";
+import { silentLogger } from "../../src/core/logger.ts";
 import { PgJobStore } from "../../src/core/store.ts";
 import { drainAfter, scheduledDrain, type WaitsUntil } from "../../src/integrations/cloudflare.ts";
 import type { DrainReport } from "../../src/runners/drain-options.ts";
@@ -92,4 +93,46 @@ test("a budget that Cloudflare would cut off after the response is refused", () 
   expect(() => {
     drainAfter(ctx, { store, handlers, budgetMs: 25_001 });
   }).toThrow("budgetMs: expected at most 25000 after a response; received 25001");
+});
+
+test("an onReport and a close that reject are logged, waited for, and fail no invocation", async () => {
+  const rejects = async (): Promise<never> => {
+    await Promise.resolve();
+    throw new TypeError("the user's own mistake");
+  };
+  await store.enqueue("a", {});
+  const errors: unknown[] = [];
+  const error = (message: string, fields: unknown): void => void errors.push([message, fields]);
+  const ctx = invocation();
+  const logger = { ...silentLogger, error };
+  const scheduled = scheduledDrain(() => ({ store, handlers, onReport: rejects, close: rejects, logger }));
+  await scheduled(trigger, {}, ctx);
+  expect(await ctx.ended()).toEqual([{ status: "fulfilled", value: undefined }]);
+  expect(errors).toEqual([
+    ["onReport threw", { error: "TypeError" }],
+    ["close threw", { error: "TypeError" }],
+  ]);
+});
+
+test("a drain that fails after a response is logged, and ends no process where nobody looks at it", async () => {
+  const unhandled: unknown[] = [];
+  const note = (reason: unknown): void => void unhandled.push(reason);
+  process.on("unhandledRejection", note);
+  onTestFinished(() => void process.off("unhandledRejection", note));
+  const failing = new PgJobStore({
+    ...pgExecutor(database.pool),
+    query: () => Promise.reject(new Error("lost postgres://u:hunter2@db/app")),
+  });
+  const logged = new Promise<unknown>((resolve) => {
+    const error = (_message: string, fields: unknown): void => {
+      resolve(fields);
+    };
+    drainAfter(
+      { waitUntil: () => undefined },
+      { store: failing, handlers, logger: { ...silentLogger, error } },
+    );
+  });
+  expect(JSON.stringify(await logged)).toContain("***@db/app");
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(unhandled).toEqual([]);
 });

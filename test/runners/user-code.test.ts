@@ -1,8 +1,9 @@
-import { expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 
 import { drainOnce } from "../../src/runners/drain-once.ts";
 import { deaf } from "../support/deaf.ts";
 import { jobRow } from "../support/job-rows.ts";
+import { pooledStore } from "../support/pooled-store.ts";
 import { testQueue } from "../support/queue.ts";
 import { startWorker } from "../support/test-worker.ts";
 import { Wire, connectionLost } from "../support/wire.ts";
@@ -16,6 +17,26 @@ const throwingPolicy = { delayMs: throws };
 const fails = (): never => {
   throw new Error("failed attempt");
 };
+
+/** What no listener of ours waits for ends a process by default; each test must leave none. */
+const unhandled: unknown[] = [];
+const note = (reason: unknown): void => void unhandled.push(reason);
+beforeAll(() => process.on("unhandledRejection", note));
+afterAll(() => process.off("unhandledRejection", note));
+afterEach(async () => {
+  // Node tells of them when the microtasks have run.
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(unhandled.splice(0)).toEqual([]);
+});
+
+const rejects = async (): Promise<never> => {
+  await Promise.resolve();
+  throw new TypeError("the user's own mistake, of later");
+};
+/** As a query builder is: a promise for `await` alone. */
+const rejectsAsThenable = (): PromiseLike<never> => ({
+  then: (_resolve, reject) => Promise.reject(new TypeError("a builder's")).then(undefined, reject),
+});
 
 /** Collects what is logged, level and message. */
 function collector(): {
@@ -93,4 +114,103 @@ test("a logger that throws costs no job its outcome", async () => {
   await using worker = startWorker(queue, { logger, env: { WORKER_CONCURRENCY: "nonsense" } });
   await worker.log.until("done");
   expect(await jobRow(queue, id)).toMatchObject({ status: "DONE" });
+});
+
+test.each([
+  ["throws", throws, "Error"],
+  ["rejects", rejects, "TypeError"],
+  ["answers a thenable that rejects", rejectsAsThenable, "TypeError"],
+])("an onEvent that %s is logged by its error's name, and changes nothing", async (_, onEvent, error) => {
+  const id = await queue.insert();
+  const errors: unknown[] = [];
+  const { logger } = collector();
+  const report = await drainOnce({
+    store: queue.store,
+    handlers: { a: () => "kept" },
+    budgetMs: 5_000,
+    onEvent,
+    logger: { ...logger, error: (message, fields) => void errors.push([message, fields]) },
+  });
+  expect(report).toMatchObject({ done: 1 });
+  await vi.waitFor(() => {
+    expect(errors).toEqual([
+      ["onEvent threw", { error }],
+      ["onEvent threw", { error }],
+    ]);
+  });
+  expect(await jobRow(queue, id)).toMatchObject({ status: "DONE", result: "kept" });
+});
+
+test("a logger that rejects costs no job its outcome, and no enqueue its answer", async () => {
+  const logger = { debug: rejects, info: rejects, warn: rejects, error: rejects };
+  const { store } = await queue.session({ logger });
+  store.onEnqueue(throws);
+  const { id } = await store.enqueue("a", {});
+  await using worker = startWorker(queue, { logger, env: { WORKER_CONCURRENCY: "nonsense" } });
+  await worker.log.until("done");
+  expect(await jobRow(queue, id)).toMatchObject({ status: "DONE" });
+});
+
+test.each([
+  ["throws", throws, "Error"],
+  ["rejects", rejects, "TypeError"],
+])("an onEnqueue listener that %s is logged, and the enqueue answers", async (_, listener, error) => {
+  const errors: unknown[] = [];
+  const { logger } = collector();
+  const { store } = await queue.session({
+    logger: { ...logger, error: (message, fields) => void errors.push([message, fields]) },
+  });
+  store.onEnqueue(listener);
+  const { id } = await store.enqueue("a", {});
+  expect(await jobRow(queue, id)).toMatchObject({ status: "READY" });
+  await vi.waitFor(() => {
+    expect(errors).toEqual([["an onEnqueue listener threw", { error }]]);
+  });
+});
+
+test("a backoff that answers a promise is no delay, and its rejection ends nothing", async () => {
+  const id = await queue.insert();
+  const { lines, logger } = collector();
+  const backoff = { delayMs: rejects as unknown as () => number };
+  await drainOnce({ store: queue.store, handlers: { a: fails }, budgetMs: 5_000, backoff, logger });
+  expect(lines).toContain("error: backoff answered no delay");
+  expect(await jobRow(queue, id)).toMatchObject({ status: "READY", attempts: 1 });
+});
+
+test("a redact that answers a promise hides the error, and its rejection ends nothing", async () => {
+  const id = await queue.insert();
+  const redact = rejects as unknown as (text: string) => string;
+  await drainOnce({ store: queue.store, handlers: { a: fails }, budgetMs: 5_000, redact });
+  expect(await jobRow(queue, id)).toMatchObject({ last_error: "the error could not be redacted" });
+});
+
+test("a parse may be asynchronous: the handler gets what it resolves with, and what it rejects with fails the job", async () => {
+  const [read, refused] = [await queue.insert(), await queue.insert({ payload: `'{"n": 1}'` })];
+  const payloads: unknown[] = [];
+  const { store } = await queue.session({
+    parse: async (text) => (text === "{}" ? await Promise.resolve({ read: true }) : await rejects()),
+  });
+  await drainOnce({ store, handlers: { a: ({ payload }) => void payloads.push(payload) }, budgetMs: 5_000 });
+  expect(payloads).toEqual([{ read: true }]);
+  expect(await jobRow(queue, read)).toMatchObject({ status: "DONE" });
+  expect(await jobRow(queue, refused)).toMatchObject({ status: "FAILED" });
+});
+
+test("a budgetMs that fails when it is asked again ends the drain in order", async () => {
+  const id = await queue.insert();
+  const { lines, logger } = collector();
+  let asked = 0;
+  const budgetMs = (): number => {
+    asked += 1;
+    return asked < 3 ? 5_000 : throws();
+  };
+  const report = await drainOnce({
+    store: pooledStore(queue),
+    handlers: { a: () => undefined },
+    budgetMs,
+    logger,
+  });
+  expect(report).toMatchObject({ stoppedBy: "budget" });
+  expect(lines).toContain("error: budgetMs threw");
+  expect(["READY", "DONE"]).toContain((await jobRow(queue, id))["status"]);
 });

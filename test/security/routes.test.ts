@@ -1,4 +1,4 @@
-import { afterAll, expect, test } from "vitest";
+import { afterAll, expect, onTestFinished, test } from "vitest";
 
 import { pgExecutor } from "../../src/adapters/pg.ts";
 import { PgJobStore } from "../../src/core/store.ts";
@@ -111,4 +111,21 @@ test("the right one's answer holds counts and states, and no text of a job's", a
     if (name === "stoppedBy") expect(["empty", "budget"]).toContain(value);
     else expect(value === null || ["number", "boolean"].includes(typeof value)).toBe(true);
   }
+});
+
+test("a secret or a logger that rejects answers 500, and ends nothing", async () => {
+  const unhandled: unknown[] = [];
+  const note = (reason: unknown): void => void unhandled.push(reason);
+  process.on("unhandledRejection", note);
+  onTestFinished(() => void process.off("unhandledRejection", note));
+  const rejects = async (): Promise<never> => {
+    await Promise.resolve();
+    throw new Error("no secret is to be had");
+  };
+  const logger = { debug: rejects, info: rejects, warn: rejects, error: rejects };
+  const drain = drainRoute({ store, handlers: {}, budgetMs: 5_000, secret: rejects, logger });
+  const call = request([["authorization", `Bearer ${SECRET}`]]);
+  expect(call && (await drain(call)).status).toBe(500);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(unhandled).toEqual([]);
 });
