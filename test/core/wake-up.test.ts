@@ -190,6 +190,17 @@ test("nobody is told of a job that is due after all guards have ended, or never:
   expect(typesOf(await heard())).toEqual([["a"], ["a"]]);
 });
 
+test("a worker of 0.1.0 takes a message for one that wakes: for no probe, and no reconnect", async () => {
+  const heard = await ear();
+  await raise();
+  await queue.insert();
+  await queue.rows("INSERT INTO jobs (job_type) VALUES ('a'), ('b')");
+  await queue.rows("UPDATE jobs SET run_after = run_after - interval '1 s'");
+  const messages = await heard();
+  expect(messages.length).toBeGreaterThan(2);
+  expect(messages.filter((message) => /^(?:probe:|pqrun:reconnected$)/.test(message))).toEqual([]);
+});
+
 test("who empties the table of those who wait has all of them look", async () => {
   const heard = await ear();
   await raise();
