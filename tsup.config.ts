@@ -17,6 +17,8 @@ export default defineConfig({
   removeNodeProtocol: false,
   esbuildPlugins: [squeezeSql, inlineMigrations],
   dts: {
+    // For `await using`: without it the declarations need that lib of their user's, or Node's types.
+    banner: '/// <reference lib="esnext.disposable" />',
     compilerOptions: {
       noEmit: false,
       allowImportingTsExtensions: true,
