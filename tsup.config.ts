@@ -1,6 +1,7 @@
 import { defineConfig } from "tsup";
 
 import { writtenEntries } from "./scripts/entries.ts";
+import { inlineMigrations } from "./scripts/inline-migrations.ts";
 import { squeezeSql } from "./scripts/squeeze-sql.ts";
 
 export default defineConfig({
@@ -14,8 +15,10 @@ export default defineConfig({
   // Drivers and Node's modules stay imports, spelt as they are: workerd wants `node:`.
   skipNodeModulesBundle: true,
   removeNodeProtocol: false,
-  esbuildPlugins: [squeezeSql],
+  esbuildPlugins: [squeezeSql, inlineMigrations],
   dts: {
+    // For `await using`: without it the declarations need that lib of their user's, or Node's types.
+    banner: '/// <reference lib="esnext.disposable" />',
     compilerOptions: {
       noEmit: false,
       allowImportingTsExtensions: true,

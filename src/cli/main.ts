@@ -1,31 +1,15 @@
 #!/usr/bin/env node
-import { constants } from "node:os";
+// Nothing is imported before the check: an import that an old Node can't resolve would end the process with that alone.
 
-import { runCli } from "./cli.ts";
-import { Interruption } from "./io.ts";
+/** What an odd line has since its minor version; earlier ones have nothing, later ones all. */
+const SINCE: Readonly<Record<number, number>> = { 20: 19, 21: 7 };
 
-const controller = new AbortController();
+const { node } = process.versions;
+const [major = 0, minor = 0] = node.split(".").map(Number);
 
-for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  const exitCode = 128 + constants.signals[signal];
-  process.on(signal, () => {
-    // The first one asks; the second no longer waits for the answer.
-    if (controller.signal.aborted) process.exit(exitCode);
-    controller.abort(new Interruption(signal, exitCode));
-  });
+if (major < 20 || minor < (SINCE[major] ?? 0)) {
+  process.stderr.write(`pqrun: Node 20.19 or later is needed, and this is Node ${node}\n`);
+  process.exitCode = 1;
+} else {
+  await import("./process.ts");
 }
-
-for (const output of [process.stdout, process.stderr]) {
-  output.on("error", (error: NodeJS.ErrnoException) => {
-    // Whoever read has had enough: `pqrun sql | head -1`.
-    if (error.code !== "EPIPE") throw error;
-    controller.abort(new Interruption("a closed pipe", 0));
-  });
-}
-
-process.exitCode = await runCli(process.argv.slice(2), {
-  stdout: process.stdout,
-  stderr: process.stderr,
-  env: process.env,
-  signal: controller.signal,
-});

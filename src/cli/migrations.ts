@@ -1,9 +1,6 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-
 import { InvalidInputError } from "../core/errors.ts";
 import { derivedName, quoteLiteral, quoteName, tableNames, type TableOptions } from "../core/identifiers.ts";
-import { packageRoot } from "./package-root.ts";
+import { migrationFiles } from "./migration-files.ts";
 
 /** Which indexes a table is to have. */
 export interface IndexOptions {
@@ -57,7 +54,6 @@ export interface QueueIndex {
 }
 
 const INDEX_MIGRATION = 2;
-const FILE = /^(\d{3})_\w+\.sql$/;
 /** A constant of a block's DECLARE section whose value is a literal. */
 const CONSTANT = /^( +(\w+) +CONSTANT +\w+ *:= *)('(?:[^']|'')*'|true|false);/gm;
 
@@ -189,12 +185,4 @@ function literal(value: string | boolean): string {
   if (typeof value === "boolean") return String(value);
   if (!value.includes("$")) return quoteLiteral(value);
   return `E'${value.replaceAll("\\", "\\\\").replaceAll("'", "''").replaceAll("$", "\\x24")}'`;
-}
-
-function migrationFiles(): readonly Migration[] {
-  const folder = join(packageRoot(), "sql");
-  return readdirSync(folder)
-    .filter((file) => FILE.test(file))
-    .sort()
-    .map((file) => ({ number: Number(file.slice(0, 3)), text: readFileSync(join(folder, file), "utf8") }));
 }

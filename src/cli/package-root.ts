@@ -11,9 +11,7 @@ export function packageRoot(from: string = import.meta.url): string {
   for (let folder = dirname(fileURLToPath(from)); ; folder = dirname(folder)) {
     if (packageName(join(folder, "package.json")) === "pqrun") return folder;
     if (folder === dirname(folder)) {
-      throw new Error(
-        "pqrun's sql folder is not beside its code: keep pqrun out of the bundle that migrates",
-      );
+      throw new Error("pqrun's package.json is not above its code: keep the CLI out of the bundle");
     }
   }
 }

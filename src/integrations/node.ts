@@ -9,15 +9,18 @@ export interface StartsAndStops {
   stop(options?: { readonly graceMs?: number }): Promise<void>;
 }
 
+/** A signal that asks a process to end. Named here, so that the declarations need none of Node's types. */
+export type EndSignal = "SIGTERM" | "SIGINT" | "SIGHUP" | "SIGQUIT" | "SIGBREAK" | "SIGUSR1" | "SIGUSR2";
+
 /** Options of {@link runUntilSignal}. */
 export interface SignalOptions {
   /** @default SIGTERM and SIGINT */
-  readonly signals?: readonly NodeJS.Signals[] | undefined;
+  readonly signals?: readonly EndSignal[] | undefined;
   /**
    * Called at the first signal, while the worker stops: closes the HTTP server,
    * for instance. It is waited for.
    */
-  readonly onSignal?: ((signal: NodeJS.Signals) => void | Promise<void>) | undefined;
+  readonly onSignal?: ((signal: EndSignal) => void | Promise<void>) | undefined;
 }
 
 /**
@@ -36,12 +39,12 @@ export interface SignalOptions {
 export async function runUntilSignal(
   worker: StartsAndStops,
   { signals = ["SIGTERM", "SIGINT"], onSignal }: SignalOptions = {},
-): Promise<NodeJS.Signals> {
+): Promise<EndSignal> {
   const unlisten = (): void => {
     for (const name of signals) process.off(name, listener);
   };
-  let first: ((signal: NodeJS.Signals) => void) | undefined;
-  const listener = (signal: NodeJS.Signals): void => {
+  let first: ((signal: EndSignal) => void) | undefined;
+  const listener = (signal: EndSignal): void => {
     if (first !== undefined) {
       first(signal);
       first = undefined;
@@ -52,7 +55,7 @@ export async function runUntilSignal(
     // Its failure is that of the first stop, which is waited for.
     worker.stop({ graceMs: 0 }).catch(() => undefined);
   };
-  const told = new Promise<NodeJS.Signals>((resolve) => {
+  const told = new Promise<EndSignal>((resolve) => {
     first = resolve;
   });
   for (const name of signals) process.on(name, listener);

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -26,6 +26,27 @@ afterAll(() => {
 test("its exit code is that of the command", async () => {
   expect((await run(process.execPath, [MAIN, "--version"])).code).toBe(0);
   expect((await run(process.execPath, [MAIN, "nonsense"])).code).toBe(2);
+});
+
+/** Makes a process take its Node for another: what an old one lacks is missing in the runtimes' tests alone. */
+const claiming = (version: string): string[] => [
+  "--import",
+  `data:text/javascript,Object.defineProperty(process, "versions", { value: { ...process.versions, node: "${version}" } })`,
+];
+
+test.for(["18.20.8", "20.18.3", "21.6.2"])(
+  "on Node %s it says which Node it needs, and imports nothing that it could die of",
+  async (version) => {
+    const { code, stdout, stderr } = await run(process.execPath, [...claiming(version), MAIN, "--help"]);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(stderr).toBe(`pqrun: Node 20.19 or later is needed, and this is Node ${version}\n`);
+    expect(readFileSync(MAIN, "utf8")).not.toMatch(/^(?:import|export)\b/m);
+  },
+);
+
+test.for(["20.19.0", "21.7.0", "22.0.0", "24.0.0"])("on Node %s it starts", async (version) => {
+  const { code } = await run(process.execPath, [...claiming(version), MAIN, "--help"]);
+  expect(code).toBe(0);
 });
 
 test("sql needs nothing but Node", async () => {

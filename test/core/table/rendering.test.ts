@@ -103,13 +103,13 @@ test("a later migration without the first is refused", async () => {
   });
 });
 
-test("the sql folder is found from anywhere inside the package, and its absence said clearly", () => {
+test("the package is found from anywhere inside it, and its absence said clearly", () => {
   const root = packageRoot();
   expect(packageRoot(pathToFileURL(join(root, "dist", "cli", "main.js")).href)).toBe(root);
   const elsewhere = mkdtempSync(join(tmpdir(), "bundle-"));
   try {
     expect(() => packageRoot(pathToFileURL(join(elsewhere, "bundle.js")).href)).toThrow(
-      /keep pqrun out of the bundle/,
+      /keep the CLI out of the bundle/,
     );
   } finally {
     rmSync(elsewhere, { recursive: true });
