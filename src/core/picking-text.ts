@@ -12,9 +12,6 @@ const MOST_CANDIDATES = 4_000;
  */
 const SMALL_BYTES = 256;
 
-/** Whether a payload is not small as it is stored, nor once decompressed: `#> '{}'` hands it out unpacked and untouched. */
-const LARGE = `pg_column_size(j.payload) > ${SMALL_BYTES} OR pg_column_size(j.payload #> '{}') > ${SMALL_BYTES}`;
-
 /** Before every id: int8's least value, written so that it is no literal out of range. */
 const LEAST_ID = "'-9223372036854775808'::int8";
 
@@ -60,7 +57,10 @@ candidates AS MATERIALIZED (
     SELECT foremost.* FROM (
       SELECT due.* FROM lane CROSS JOIN LATERAL (
         SELECT j.id, j.job_type, j.priority, j.run_after, j.attempts, j.max_attempts,
-               CASE WHEN ${LARGE} THEN j.payload END AS large,
+               -- As it is stored; and unpacked, which is all that an empty path does to it.
+               CASE WHEN pg_column_size(j.payload) > ${SMALL_BYTES}
+                      OR pg_column_size(jsonb_extract_path(j.payload, VARIADIC '{}')) > ${SMALL_BYTES}
+                    THEN j.payload END AS large,
                -- Reaped, not settled: lost again, or with one attempt left, it may be what its workers die of.
                j.attempts > 0 AND j.attempts >= least(2, j.max_attempts - 1) AND j.attempts < j.max_attempts
                  AND j.locked_by IS NULL AND j.last_error LIKE '${LEASE_LOST}%' AS alone
@@ -90,13 +90,13 @@ ranked AS MATERIALIZED (
          r.place < (SELECT n FROM wanted)
            -- A job that killed its worker must not take a buffer of neighbours with it, least of all their only attempt.
            AND (r.place <= $2::text::int4 OR r.attempts = 0 AND r.max_attempts > 1)
-           -- And one that may do so again takes no neighbours at all: the pick-up ends before it, or with it. So does
-           -- one before what is too much.
-           AND (r.place = 1 OR NOT r.from_the_end) AS chosen
+           -- And one that may do so again takes no neighbours at all: the pick-up ends before it, or with it.
+           AND (r.place = 1 OR NOT r.behind_one_alone)
+           AND (r.place = 1 OR NOT r.too_much) AS chosen
     FROM (
       SELECT c.id, c.job_type, c.priority, c.run_after, c.attempts, c.max_attempts, c.alone,
-             row_number() OVER best AS place,
-             bool_or(c.alone OR c.id IN (SELECT id FROM beyond)) OVER best AS from_the_end
+             row_number() OVER best AS place, bool_or(c.alone) OVER best AS behind_one_alone,
+             bool_or(c.id IN (SELECT id FROM beyond)) OVER best AS too_much
         FROM candidates c
       WINDOW best AS (ORDER BY c.priority DESC, c.run_after, c.id ROWS UNBOUNDED PRECEDING)
     ) r

@@ -55,6 +55,13 @@ export class Budget {
     return this.#statements + count <= this.#options.maxStatements;
   }
 
+  /** One more statement goes along with one that was sent, if it may. */
+  take(): boolean {
+    if (!this.affords(1)) return false;
+    this.#statements += 1;
+    return true;
+  }
+
   /** Calls `act` after `ms`; then at least so much has passed, whatever the clock says. */
   after(timers: Timers, ms: number, act: () => void): void {
     const thenMs = this.elapsedMs + ms;
@@ -64,12 +71,21 @@ export class Budget {
     });
   }
 
-  /** Sends one statement and waits for it at most `ms`. @throws UnknownOutcomeError where no answer came in time. */
-  async spend<T>(operation: string, ms: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  /**
+   * Sends one statement and waits for it at most `ms`, and no longer than until `cut` is aborted.
+   *
+   * @throws UnknownOutcomeError where no answer came in time.
+   */
+  async spend<T>(
+    operation: string,
+    ms: number,
+    work: (signal: AbortSignal) => Promise<T>,
+    cut?: AbortSignal,
+  ): Promise<T> {
     const sentMs = this.elapsedMs;
     this.#statements += 1;
-    const answer = await within(ms, work);
-    if (answer === TOO_LATE) this.#passedMs = Math.max(this.#passedMs, sentMs + ms);
+    const answer = await within(ms, work, cut);
+    if (answer === TOO_LATE && cut?.aborted !== true) this.#passedMs = Math.max(this.#passedMs, sentMs + ms);
     this.#slowestMs = Math.max(this.#slowestMs, this.elapsedMs - sentMs);
     if (answer === TOO_LATE)
       throw new UnknownOutcomeError(operation, new Error("no answer came within the budget"));

@@ -80,7 +80,7 @@ class Drain {
     try {
       await this.#work();
       await this.#windDown();
-      await this.#statements.prune();
+      this.#stoppedBy ??= await this.#statements.prune();
     } finally {
       this.#timers.clear();
       signal?.removeEventListener("abort", onAbort);

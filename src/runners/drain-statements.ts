@@ -127,16 +127,25 @@ export class DrainStatements {
     }
   }
 
-  /** Prunes, if that was asked for and there is time. */
-  async prune(): Promise<void> {
-    const { prune, store } = this.#options;
+  /** Prunes, if that was asked for and there is time; answers what cut that short, if anything did. */
+  async prune(): Promise<DrainEnd | undefined> {
+    const { prune, store, signal } = this.#options;
     const ms = this.#budget.beforeLastMs;
-    if (prune === undefined || this.error !== undefined || !this.#budget.affords(1) || ms <= 0) return;
+    const stopped = (): boolean => signal?.aborted === true;
+    if (prune === undefined || this.error !== undefined || stopped()) return undefined;
+    if (!this.#budget.affords(1) || ms <= 0) return undefined;
+    const another = (): boolean => this.#budget.take();
     try {
-      this.pruned = (await this.#budget.spend("prune", ms, () => store.prune(prune))).deleted;
+      const send = (late: AbortSignal): ReturnType<typeof store.prune> =>
+        store.prune(prune, { signal: late, another });
+      this.pruned = (await this.#budget.spend("prune", ms, send, signal)).deleted;
     } catch (error) {
+      if (stopped()) return "signal";
+      // All jobs are settled, and what was not deleted now is for the next drain.
+      if (isPqrunError(error, "unknown-outcome") && this.#budget.beforeLastMs <= 0) return "budget";
       this.error = error;
     }
+    return undefined;
   }
 
   /** @param limit what stopped the picking up, if anything did */

@@ -61,28 +61,37 @@ export function nextTick(): Promise<void> {
   });
 }
 
-/** What {@link within} answers where the work took longer. */
+/** What {@link within} answers where the work took longer, or was cut short. */
 export const TOO_LATE: unique symbol = Symbol("too late");
 
 /**
- * `work`, or {@link TOO_LATE} after `ms`: its signal is aborted then, and
+ * `work`, or {@link TOO_LATE} after `ms`, or once `cut` is aborted: its signal is aborted then, and
  * nobody waits for it any longer, whether or not its driver heeds the signal.
  */
 export async function within<T>(
   ms: number,
   work: (signal: AbortSignal) => Promise<T>,
+  cut?: AbortSignal,
 ): Promise<T | typeof TOO_LATE> {
   const controller = new AbortController();
   let timer: ReturnType<typeof setTimeout> | undefined;
+  let onCut = (): void => undefined;
   const late = new Promise<typeof TOO_LATE>((resolve) => {
+    const end = (reason: unknown): void => {
+      controller.abort(reason);
+      resolve(TOO_LATE);
+    };
+    onCut = () => {
+      end(cut?.reason);
+    };
     timer = setTimeout(
       () => {
-        controller.abort(new Error(`no answer within ${Math.round(ms)} ms`));
-        resolve(TOO_LATE);
+        end(new Error(`no answer within ${Math.round(ms)} ms`));
       },
       Math.min(Math.max(ms, 0), MAX_TIMER_MS),
     );
   });
+  cut?.addEventListener("abort", onCut);
   const working = work(controller.signal);
   // What it throws after it was given up on is nobody's any more.
   working.catch(() => undefined);
@@ -90,6 +99,7 @@ export async function within<T>(
     return await Promise.race([working, late]);
   } finally {
     if (timer !== undefined) clearTimeout(timer);
+    cut?.removeEventListener("abort", onCut);
   }
 }
 

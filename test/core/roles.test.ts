@@ -54,6 +54,23 @@ test("a worker runs, retries, cancels and prunes jobs, and can't touch the table
   await refused(client.query("ALTER TABLE jobs ADD COLUMN more int"));
 });
 
+test("a worker's prune is refused, as its DELETE is, where a table that it can't read holds a job", async () => {
+  await queue.rows("CREATE SCHEMA billing CREATE TABLE invoices (job_id bigint REFERENCES public.jobs)");
+  try {
+    const id = await queue.insert({ status: "'DONE'", finished_at: "now() - interval '1 hour'" });
+    await queue.rows("INSERT INTO billing.invoices VALUES ($1)", [id]);
+    const answered = async (): Promise<unknown> =>
+      (await storeOf("pqrun_worker")).prune({ olderThanSeconds: 0 }).then(({ deleted }) => deleted, sqlState);
+    expect(await answered()).toBe("23503");
+    await queue.rows("GRANT SELECT ON billing.invoices TO pqrun_worker");
+    expect(await answered()).toBe("23503");
+    await queue.rows("GRANT USAGE ON SCHEMA billing TO pqrun_worker");
+    expect(await answered()).toBe(0);
+  } finally {
+    await queue.rows("DROP SCHEMA billing CASCADE");
+  }
+});
+
 test("a viewer counts jobs, and sees no payload and no result", async () => {
   const { id } = await queue.store.enqueue("a", { secret: true });
   const store = await storeOf("pqrun_viewer");

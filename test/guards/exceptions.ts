@@ -65,7 +65,7 @@ export const EXCEPTIONS: readonly Exception[] = [
       "guides the planner: nobody may ask for as many, and without it a tenth of the backlog is expected",
   },
   {
-    part: "picking candidates.large",
+    part: "picking candidates",
     text: "pg_column_size(j.payload) > ${SMALL_BYTES}",
     becomes: "false",
     reason: "redundant: what is large as it is stored is so unpacked; it saves unpacking that",
@@ -100,6 +100,11 @@ export const EXCEPTIONS: readonly Exception[] = [
     becomes: "true",
     reason:
       "redundant: where all are done none is left out of done; it saves a search for each of a thousand",
+  },
+  {
+    part: "prune holders",
+    text: "f.conparentid = 0",
+    reason: "redundant: a partition's key holds what its parent's holds; it saves a search in each partition",
   },
   { part: "enqueue", text: "ORDER BY id", reason: IN_ORDER },
   { part: "enqueue", text: "ORDER BY i.id", reason: IN_ORDER },

@@ -330,3 +330,74 @@ test("a turn is not sent again without its reap where the last settlement needs 
   wire.sent.length = 0;
   expect(await drain(3)).toMatchObject({ done: 3, unsettled: 0, statements: 3 });
 });
+
+/** A store whose prunes wait for a lock, and the signals that they were sent with. */
+async function heldUpPrunes(then: () => void = nothing) {
+  const { client: locker } = await queue.session();
+  const signals: (AbortSignal | undefined)[] = [];
+  const store = pooledStore(queue, {
+    between: (executor) => ({
+      ...executor,
+      query: async (text, params, options) => {
+        if (!text.includes("pruned AS")) return await executor.query(text, params, options);
+        await locker.query("BEGIN; LOCK TABLE jobs");
+        signals.push(options?.signal);
+        const sent = executor.query(text, params, options);
+        then();
+        return await sent;
+      },
+    }),
+  });
+  return { store, signals, locker };
+}
+
+test("a prune is over with the budget, and that is no error", async () => {
+  await queue.insert();
+  const { store, signals } = await heldUpPrunes();
+  const report = await timed({
+    store,
+    handlers: { a: nothing },
+    prune: { olderThanSeconds: 0 },
+    budgetMs: 1_000,
+  });
+  expect(report.tookMs).toBeLessThan(1_000 + LEEWAY_MS);
+  expect(report).toMatchObject({ done: 1, pruned: 0, stoppedBy: "budget", more: false });
+  expect(report).not.toHaveProperty("error");
+  expect(signals.map((signal) => signal?.aborted)).toEqual([true]);
+});
+
+test("a shutdown's signal cuts a prune short, and keeps one from beginning", async () => {
+  const stop = new AbortController();
+  const { store, signals, locker } = await heldUpPrunes(() => {
+    stop.abort();
+  });
+  const options = {
+    handlers: { a: nothing },
+    prune: { olderThanSeconds: 0 },
+    signal: stop.signal,
+    budgetMs: 60_000,
+  };
+  const report = await timed({ ...options, store });
+  expect(report).toMatchObject({ stoppedBy: "signal", statements: 2 });
+  expect(report).not.toHaveProperty("error");
+  expect(signals.map((signal) => signal?.aborted)).toEqual([true]);
+  await locker.query("ROLLBACK");
+  expect(await timed(options)).toMatchObject({ stoppedBy: "signal", statements: 0 });
+});
+
+test("what a prune sends besides, since a foreign key holds a job, is counted too", async () => {
+  await queue.rows("CREATE TABLE invoices (job_id bigint REFERENCES jobs)");
+  try {
+    const id = await queue.insert({ status: "'DONE'", finished_at: "now() - interval '1 hour'" });
+    await queue.rows("INSERT INTO invoices VALUES ($1)", [id]);
+    const options = { handlers: { a: nothing }, prune: { olderThanSeconds: 0 }, budgetMs: 20_000 };
+    const counts = async (maxStatements: number): Promise<unknown> => {
+      const { statements, stoppedBy, error } = await timed({ ...options, maxStatements });
+      return [statements, stoppedBy, error === undefined];
+    };
+    expect(await counts(3)).toEqual([3, "error", false]);
+    expect(await counts(4)).toEqual([4, "empty", true]);
+  } finally {
+    await queue.rows("DROP TABLE invoices");
+  }
+});
