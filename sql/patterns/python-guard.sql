@@ -14,11 +14,10 @@
 --    it: 2^30 is taken from their priority until they are picked up.
 -- 5. A result that is no object, at which Python's pick-up raises too, is dropped from a job
 --    that becomes READY or RUNNING.
--- 6. What Python, or an UPDATE by hand, makes READY wakes the workers that wait for a NOTIFY.
 -- Ignored means that the UPDATE skips the row, and reports one row less. One Python worker is
 -- not kept from another. To remove it: DROP TRIGGER jobs_python_guard ON public.jobs;
--- DROP FUNCTION public.jobs_python_guard(); for another table, change the names throughout,
--- pqrun_jobs, the channel, included.
+-- DROP FUNCTION public.jobs_python_guard(); for another table, change the names throughout.
+-- What is made READY here wakes the workers that wait for it, as any UPDATE does (003_wake_up.sql).
 BEGIN;
 
 CREATE OR REPLACE FUNCTION public.jobs_python_guard() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -95,11 +94,6 @@ BEGIN
                   FOR UPDATE SKIP LOCKED));
       NEW.priority := NEW.priority - behind;
       NEW.lease_holder := lowered;
-    END IF;
-
-    IF NEW.status = 'READY' AND foreign_write
-       AND EXISTS (SELECT FROM public.jobs_waiting w WHERE w.until > pg_catalog.now()) THEN
-      PERFORM pg_catalog.pg_notify('pqrun_jobs', '');
     END IF;
   EXCEPTION WHEN OTHERS THEN
     NULL;

@@ -440,21 +440,23 @@ describe("what is made READY, with the guard,", () => {
   const waits = (until = "1 hour"): Promise<unknown> =>
     database.rows(`INSERT INTO jobs_waiting VALUES ('w', now() + interval '${until}')`);
 
+  const ofEmbed: unknown = expect.stringMatching(/^\[1, \[\["embed", \d+\]\]\]$/);
+
   test.for(["noHandler", "retry"] as const)("wakes who waits: Python's %s", async (write) => {
     await waits();
     await runningAtPythons();
-    expect(await heard(() => PYTHON[write](python))).toEqual([""]);
+    expect(await heard(() => PYTHON[write](python))).toEqual([ofEmbed]);
   });
 
   test("wakes who waits: Python's reap, and an UPDATE by hand", async () => {
     await waits();
     await leased("-1 second");
-    expect(await heard(() => PYTHON.reap(python))).toEqual([""]);
+    expect(await heard(() => PYTHON.reap(python))).toEqual([ofEmbed]);
     await database.rows("UPDATE jobs SET status = 'FAILED'");
-    expect(await heard(() => database.rows("UPDATE jobs SET status = 'READY'"))).toEqual([""]);
+    expect(await heard(() => database.rows("UPDATE jobs SET status = 'READY'"))).toEqual([ofEmbed]);
   });
 
-  test("notifies nobody while nobody waits, for another state, or in a settlement of pqrun's", async () => {
+  test("notifies nobody while nobody waits, or for another state", async () => {
     await runningAtPythons();
     expect(await heard(() => PYTHON.retry(python))).toEqual([]);
     await waits("-1 second");
@@ -463,8 +465,6 @@ describe("what is made READY, with the guard,", () => {
     await database.rows("TRUNCATE jobs, jobs_waiting RESTART IDENTITY");
     await waits();
     await leased("30 seconds");
-    const settle = PQRUN_DONE.replace("'DONE'", "'READY'");
-    expect(await heard(() => database.rows(settle))).toEqual([]);
     expect(await heard(() => PYTHON.cancel(python))).toEqual([]);
   });
 
