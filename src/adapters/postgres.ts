@@ -40,9 +40,9 @@ export interface PostgresOptions {
 
 /**
  * Speaks through postgres.js, however it is configured. `listen` opens a
- * connection of its own. An aborted statement is not waited for, but goes on
- * where it has been sent: the driver's `cancel` also hits what comes next on
- * that connection, and loses a connection that is just being opened.
+ * connection of its own. An aborted statement is cancelled on the server where
+ * it has been sent, and keeps its connection until that has answered. In a
+ * transaction it goes on.
  *
  * ```ts
  * const store = new PgJobStore(postgresExecutor(postgres(url)));
@@ -65,7 +65,7 @@ export function postgresExecutor(
     return (done as { readonly result: T }).result;
   };
   return withinRequest({
-    ...senderOf(leavingReadOnly(sql, postgresSender(sql, { read, prepare }))),
+    ...senderOf(leavingReadOnly(sql, postgresSender(sql, { read, prepare, cancels: true }))),
     batch: (statements) => transaction((tx) => inOrder(tx, statements)),
     transaction,
     with: through,

@@ -203,11 +203,9 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
   }
 
   /** Deletes finished jobs by age, at most `limit` of them. */
-  async prune(options: PruneOptions): Promise<Pruned> {
-    return readPruned(
-      await this.#send("prune", pruneStatement(pruneText(this.connection.names), options)),
-      options,
-    );
+  async prune(options: PruneOptions, { signal }: QueryOptions = {}): Promise<Pruned> {
+    const statement = pruneStatement(pruneText(this.connection.names), options);
+    return readPruned(await send(this.connection, "prune", statement, { signal }), options);
   }
 
   /** One job, or null. */

@@ -131,7 +131,9 @@ export class DrainStatements {
     const ms = this.#budget.beforeLastMs;
     if (prune === undefined || this.error !== undefined || !this.#budget.affords(1) || ms <= 0) return;
     try {
-      this.pruned = (await this.#budget.spend("prune", ms, () => store.prune(prune))).deleted;
+      this.pruned = (
+        await this.#budget.spend("prune", ms, (signal) => store.prune(prune, { signal }))
+      ).deleted;
     } catch (error) {
       this.error = error;
     }
