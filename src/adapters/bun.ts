@@ -7,7 +7,13 @@ import type { ListeningSession, SessionEvents } from "./shared-listen.ts";
 
 /** What pqrun calls of Bun's SQL inside a transaction of its owner's: the `sql` of `begin`, or a reserved one. */
 export interface BunTransaction {
-  unsafe(text: string, params: unknown[]): PromiseLike<unknown>;
+  unsafe(text: string, params: unknown[]): BunQuery;
+}
+
+/** What pqrun calls of one query of Bun's. */
+export interface BunQuery extends PromiseLike<unknown> {
+  /** Has the server end it, or takes it out of the queue. */
+  cancel?(): unknown;
 }
 
 /** What pqrun calls of Bun's SQL. */
@@ -22,7 +28,8 @@ export interface BunSql extends BunTransaction {
 
 /**
  * Speaks through Bun's SQL. `listen` opens a connection of its own. An aborted
- * statement is not waited for, but goes on.
+ * statement is cancelled on the server, and keeps its connection until that has
+ * answered; in a transaction it goes on.
  *
  * ```ts
  * const store = new PgJobStore(bunExecutor(new Bun.SQL(url)));
@@ -37,7 +44,7 @@ export function bunExecutor(sql: BunSql): SqlExecutor<BunTransaction> {
     return (done as { readonly result: T }).result;
   };
   return {
-    ...through(sql),
+    ...senderOf(cancelling(sql)),
     batch: (statements) => transaction((tx) => inOrder(tx, statements)),
     transaction,
     with: through,
@@ -46,14 +53,26 @@ export function bunExecutor(sql: BunSql): SqlExecutor<BunTransaction> {
   };
 }
 
+/** A statement of its own. In a transaction's session the request might meet the statement after it. */
+function cancelling(sql: BunSql): Send {
+  return (text, params, { signal }) => {
+    const query = sql.unsafe(text, [...params]);
+    const onAbort = (): void => void query.cancel?.();
+    signal?.addEventListener("abort", onAbort, { once: true });
+    return rowsOf(query).finally(() => signal?.removeEventListener("abort", onAbort));
+  };
+}
+
 const through = (session: BunTransaction): Sender => senderOf(sender(session));
 
 function sender(session: BunTransaction): Send {
-  return async (text, params) => {
-    const rows = (await session.unsafe(text, [...params])) as readonly SqlRow[];
-    if (rows.some((row) => Array.isArray(row))) severalStatements();
-    return [...rows];
-  };
+  return (text, params) => rowsOf(session.unsafe(text, [...params]));
+}
+
+async function rowsOf(query: BunQuery): Promise<readonly SqlRow[]> {
+  const rows = (await query) as readonly SqlRow[];
+  if (rows.some((row) => Array.isArray(row))) severalStatements();
+  return [...rows];
 }
 
 /** The driver opens its connection with the first subscription, anew where that was lost, and closes it with the last. */

@@ -39,7 +39,7 @@ export interface PgClient extends PgTransaction {
   readonly processID?: number | null;
   on(event: "notification", listener: (message: PgNotification) => void): unknown;
   on(event: "error", listener: (error: Error) => void): unknown;
-  on(event: "end", listener: () => void): unknown;
+  on(event: "end" | "drain", listener: () => void): unknown;
   removeListener(event: "notification", listener: (message: PgNotification) => void): unknown;
   removeListener(event: "error", listener: (error: Error) => void): unknown;
 }
@@ -55,8 +55,10 @@ export interface PgPoolClient extends PgClient {
 export interface PgPool {
   connect(): Promise<PgPoolClient>;
   readonly totalCount: number;
-  /** The most connections that it opens. */
-  readonly options?: { readonly max?: number | undefined };
+  /** How many wait for a connection. */
+  readonly waitingCount?: number;
+  /** The most connections that it opens, and how it opens one where that is not by host and port. */
+  readonly options?: { readonly max?: number | undefined; readonly stream?: unknown };
   /** Whether `end` was called. */
   readonly ending?: boolean;
 }

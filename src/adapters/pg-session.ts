@@ -2,9 +2,7 @@ import { EXECUTOR } from "../core/executor.ts";
 import type { QueryOptions, SqlExecutor, SqlRow } from "../core/executor.ts";
 import { endsSession, sqlState } from "../core/sql-state.ts";
 import { orAbort, refuseAborted } from "./abort.ts";
-import { lend } from "./pg-lend.ts";
-import type { LentClient } from "./pg-lend.ts";
-import type { PgPool, PgQuery, PgResult, PgTransaction, PgTypes } from "./pg-driver.ts";
+import type { PgQuery, PgResult, PgTransaction, PgTypes } from "./pg-driver.ts";
 import { isStale } from "./prepared-names.ts";
 import type { PreparedNames } from "./prepared-names.ts";
 import { severalStatements } from "./send.ts";
@@ -12,33 +10,48 @@ import { severalStatements } from "./send.ts";
 /** Text comes as text: its owner may have set a parser for that, too. */
 const AS_TEXT: PgTypes = { getTypeParser: () => String };
 
+/** What a session may do beside sending. */
+export interface PgSessionOptions {
+  /**
+   * Of the statements that the server is to keep. None in a transaction: a name that the server does not know would
+   * fail it as a whole.
+   */
+  readonly names?: PreparedNames | undefined;
+  /** Has the server end what the session runs. Resolves when the request for that is over, heeded or not. */
+  readonly cancel?: (() => Promise<void>) | undefined;
+}
+
 /** One connection: its queries go one after the other, since `pg`'s own queue of them is to go. */
 export class PgSession implements SqlExecutor {
   readonly [EXECUTOR] = true;
   readonly #client: PgTransaction;
-  readonly #names: PreparedNames | undefined;
+  readonly #options: PgSessionOptions;
   #last: Promise<unknown> = Promise.resolve();
+  /** The one that has been sent and not been answered. */
+  #atServer: QueryOptions | undefined;
 
-  /**
-   * @param names of the statements that the server is to keep. None in a transaction: a name that the server does not
-   * know would fail it as a whole.
-   */
-  constructor(client: PgTransaction, names?: PreparedNames) {
+  constructor(client: PgTransaction, options: PgSessionOptions = {}) {
     this.#client = client;
-    this.#names = names;
+    this.#options = options;
   }
 
   /** Whether the connection's state is unknown: it must not be used again. */
   broken = false;
+  /** Whether the connection has ended. */
+  lost = false;
+
+  /** Whether the server may still be at work on a statement of the session's. */
+  get isAtServer(): boolean {
+    return this.#atServer !== undefined;
+  }
 
   async query(
     text: string,
     params: readonly unknown[] = [],
     options: QueryOptions = {},
   ): Promise<readonly SqlRow[]> {
-    const { signal } = options;
-    const result = await orAbort(this.#answer(text, params, options), signal, () => {
-      this.broken = true;
+    const result = await orAbort(this.#answer(text, params, options), options.signal, () => {
+      if (this.#atServer === options) this.#abandon();
     });
     if ("rows" in result) return detached(result);
     return severalStatements();
@@ -46,39 +59,55 @@ export class PgSession implements SqlExecutor {
 
   /** Runs a statement that concerns the session alone. */
   async command(text: string): Promise<void> {
-    await this.#send({ text });
+    await this.#send({ text }, {});
+  }
+
+  /** The next statement waits for the request too, which would else hit it. */
+  #abandon(): void {
+    this.broken = true;
+    const { cancel } = this.#options;
+    if (cancel !== undefined) this.#last = Promise.all([this.#last, cancel()]);
   }
 
   async #answer(
     text: string,
     params: readonly unknown[],
-    { signal, own }: QueryOptions,
+    options: QueryOptions,
   ): ReturnType<PgTransaction["query"]> {
     const plain: PgQuery = { text, values: [...params], queryMode: "extended" };
     // An application's own SQL is of any number of texts, and its columns are read as its parsers say.
-    if (own !== true) return await this.#send(plain, signal);
+    if (options.own !== true) return await this.#send(plain, options);
     const query = { ...plain, types: AS_TEXT };
-    const names = this.#names;
-    if (names === undefined) return await this.#send(query, signal);
+    const { names } = this.#options;
+    if (names === undefined) return await this.#send(query, options);
     try {
-      return await this.#send(named(query, names.nameOf(this.#client, text)), signal);
+      return await this.#send(named(query, names.nameOf(this.#client, text)), options);
     } catch (error) {
       if (!isStale(error)) throw error;
     }
     // It was refused before it ran.
     names.forget(this.#client, text);
-    return await this.#send(named(query, names.nameOf(this.#client, text)), signal);
+    return await this.#send(named(query, names.nameOf(this.#client, text)), options);
   }
 
-  #send(query: PgQuery, signal?: AbortSignal): ReturnType<PgTransaction["query"]> {
+  #send(query: PgQuery, options: QueryOptions): ReturnType<PgTransaction["query"]> {
     const result = this.#last.then(() => {
-      refuseAborted(signal);
+      refuseAborted(options.signal);
+      this.#atServer = options;
       return this.#client.query(query);
     });
-    this.#last = result.catch((error: unknown) => {
-      // Not the server's word: the connection is lost, or (query_timeout) the query is still running.
-      this.broken ||= sqlState(error) === undefined || endsSession(error);
-    });
+    this.#last = result.then(
+      () => {
+        this.#atServer = undefined;
+      },
+      (error: unknown) => {
+        if (this.#atServer !== options) return;
+        // Not the server's word: the connection is lost, or (query_timeout) the query is still running.
+        const answered = sqlState(error) !== undefined;
+        if (answered) this.#atServer = undefined;
+        this.broken ||= !answered || endsSession(error);
+      },
+    );
     return result;
   }
 }
@@ -96,36 +125,4 @@ function detached(result: PgResult): readonly SqlRow[] {
   const { rows } = result;
   result.rows = [];
   return rows;
-}
-
-/** Has the pool lend a client to `work`, and destroys it afterwards where its state is unknown. */
-export async function withSession<T>(
-  pool: PgPool,
-  names: PreparedNames | undefined,
-  work: (session: PgSession) => Promise<T>,
-  signal?: AbortSignal,
-): Promise<T> {
-  refuseAborted(signal);
-  const lending = lend(pool);
-  const lent = await orAbort(lending, signal, () => void lending.then(giveBack, () => undefined));
-  const { client } = lent;
-  const session = new PgSession(client, names);
-  // The pool listens to idle clients only, and an error that nobody listens to ends the process.
-  const lost = (): void => {
-    session.broken = true;
-  };
-  client.on("error", lost);
-  try {
-    // It may have been given back already: the signal may fire between the lending and its being heard of.
-    refuseAborted(signal);
-    return await work(session);
-  } finally {
-    if (session.broken) lent.destroy();
-    else giveBack(lent);
-    client.removeListener("error", lost);
-  }
-}
-
-function giveBack(lent: LentClient): void {
-  lent.giveBack();
 }

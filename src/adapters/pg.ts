@@ -1,10 +1,12 @@
 import { EXECUTOR } from "../core/executor.ts";
 import type { SqlExecutor } from "../core/executor.ts";
-import { inOrder, inTransaction } from "./in-transaction.ts";
+import { inOrder } from "./in-transaction.ts";
 import { socketsOutliveRequests } from "./outlives-request.ts";
 import type { PgClient, PgPool, PgTransaction } from "./pg-driver.ts";
 import { listenOnClient, listenOnPool } from "./pg-listen.ts";
-import { PgSession, withSession } from "./pg-session.ts";
+import { cancelOnServer } from "./pg-cancel.ts";
+import { PgSession } from "./pg-session.ts";
+import { PgSessions } from "./pg-sessions.ts";
 import { PreparedNames } from "./prepared-names.ts";
 
 export type {
@@ -45,10 +47,16 @@ export interface PgOptions {
  * through one connected Client.
  *
  * Of a Pool, all that LISTEN keep one client between them for as long (there is no `listen` where the
- * pool has but one), and an aborted statement's connection is destroyed. Over a Client there is no `transaction`, since
- * anybody's statement would be part of it: its owner does BEGIN and uses
- * `store.with(client)`. A statement aborted there goes on running, and `listen`
- * is refused behind a pooler.
+ * pool has but one). Over a Client there is no `transaction`, since anybody's
+ * statement would be part of it: its owner does BEGIN and uses
+ * `store.with(client)`; and `listen` is refused behind a pooler.
+ *
+ * An aborted statement is cancelled on the server. Until that has answered it,
+ * its connection keeps its place in the pool, and is closed then; so however
+ * long the server is held up, the pool's `max` is the most sessions that it
+ * has. What waits behind one over a Client goes on once it is answered; a
+ * statement that the Client's owner sends in that very moment may be hit
+ * (57014).
  *
  * ```ts
  * const store = new PgJobStore(pgExecutor(new Pool({ connectionString })));
@@ -63,43 +71,31 @@ export function pgExecutor(driver: PgPool | PgClient, options: PgOptions = {}): 
   } as const;
   return withinRequest(
     "totalCount" in driver
-      ? { ...shared, ...ofPool(driver, names) }
+      ? { ...shared, ...ofPool(driver, names, shared.outlivesRequest) }
       : { ...shared, ...ofClient(driver, names) },
   );
 }
 
-function ofPool(pool: PgPool, names: PreparedNames | undefined): SqlExecutor {
-  const transaction = <T>(work: (tx: SqlExecutor) => Promise<T>): Promise<T> =>
-    withSession(pool, undefined, (session) => begin(session, work));
+function ofPool(pool: PgPool, names: PreparedNames | undefined, outlivesRequest: boolean): SqlExecutor {
+  const sessions = new PgSessions(pool, outlivesRequest);
   return {
     query: (text, params, options = {}) =>
-      withSession(pool, names, (session) => session.query(text, params, options), options.signal),
-    batch: (statements) => transaction((tx) => inOrder(tx, statements)),
-    transaction,
+      sessions.run((session) => session.query(text, params, options), {
+        names,
+        signal: options.signal,
+        text,
+      }),
+    batch: (statements) => sessions.transaction((tx) => inOrder(tx, statements)),
+    transaction: (work) => sessions.transaction(work),
     // Of a pool of one it would take the only connection, for good.
     ...(pool.options?.max === 1 ? {} : { listen: listenOnPool(pool) }),
   };
 }
 
 function ofClient(client: PgClient, names: PreparedNames | undefined): SqlExecutor {
-  const session = new PgSession(client, names);
+  const session = new PgSession(client, { names, cancel: () => cancelOnServer(client) });
   return {
     query: (text, params, options) => session.query(text, params, options),
     listen: listenOnClient(client, session),
   };
-}
-
-async function begin<T>(session: PgSession, work: (tx: SqlExecutor) => Promise<T>): Promise<T> {
-  await session.command("BEGIN");
-  let result: T;
-  try {
-    result = await inTransaction((text, params, options) => session.query(text, params, options), work);
-  } catch (error) {
-    await session.command("ROLLBACK").catch(() => {
-      session.broken = true;
-    });
-    throw error;
-  }
-  await session.command("COMMIT");
-  return result;
 }

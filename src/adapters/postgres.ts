@@ -1,31 +1,21 @@
-import type { SqlExecutor, SqlRow } from "../core/executor.ts";
-import { isReadOnly } from "../core/sql-state.ts";
+import type { SqlExecutor } from "../core/executor.ts";
 import { inOrder, inTransaction } from "./in-transaction.ts";
 import { socketsOutliveRequests } from "./outlives-request.ts";
+import type { PostgresClient, PostgresTransaction } from "./postgres-driver.ts";
 import { listenWithPostgres } from "./postgres-listen.ts";
-import type { PostgresListener } from "./postgres-listen.ts";
+import { textReader } from "./postgres-rows.ts";
+import { leavingReadOnly, postgresSender } from "./postgres-sender.ts";
 import { senderOf } from "./send.ts";
-import type { Send, Sender } from "./send.ts";
+import type { Sender } from "./send.ts";
 import { withinRequest } from "./within-request.ts";
 
-/** Rows as arrays, and what the columns are called; null where the statement has none. */
-export interface PostgresValues extends ReadonlyArray<readonly unknown[]> {
-  readonly columns?: readonly { readonly name: string }[] | null;
-}
-
-/** What pqrun calls of postgres.js inside a transaction of its owner's: the `sql` of `begin`, or a reserved one. */
-export interface PostgresTransaction {
-  unsafe(
-    text: string,
-    params: (string | null)[],
-    options: { readonly prepare: boolean; readonly simple: boolean; readonly onexecute: () => boolean },
-  ): { values(): Promise<PostgresValues> };
-}
-
-/** What pqrun calls of postgres.js. */
-export interface PostgresClient extends PostgresTransaction, PostgresListener {
-  begin<T>(work: (sql: PostgresTransaction) => Promise<T>): Promise<unknown>;
-}
+export type {
+  PostgresClient,
+  PostgresClientOptions,
+  PostgresQuery,
+  PostgresTransaction,
+  PostgresValues,
+} from "./postgres-driver.ts";
 
 /** Options of {@link postgresExecutor}. */
 export interface PostgresOptions {
@@ -49,90 +39,36 @@ export interface PostgresOptions {
 
 /**
  * Speaks through postgres.js, however it is configured. `listen` opens a
- * connection of its own. An aborted statement is not waited for, but goes on
- * where it has been sent: the driver's `cancel` also hits what comes next on
- * that connection, and loses a connection that is just being opened.
+ * connection of its own. An aborted statement is cancelled on the server where
+ * it has been sent, and keeps its connection until that has answered. In a
+ * transaction it goes on.
  *
  * ```ts
  * const store = new PgJobStore(postgresExecutor(postgres(url)));
  * ```
+ *
+ * @throws InvalidInputError for a client whose `transform.row`, or whose serializer of text, makes something else of it.
  */
 export function postgresExecutor(
   sql: PostgresClient,
   options: PostgresOptions = {},
 ): SqlExecutor<PostgresTransaction> {
   const { prepare = false, outlivesRequest = socketsOutliveRequests() } = options;
-  // A name that the server does not know would fail the transaction as a whole.
-  const through = (session: PostgresTransaction): Sender => senderOf(sender(session, false));
+  const read = textReader(sql);
+  const through = (session: PostgresTransaction): Sender => senderOf(postgresSender(session, { read }));
   const transaction = async <T>(work: (tx: SqlExecutor) => Promise<T>): Promise<T> => {
     // In an object, since `begin` looks into arrays.
-    const done = await sql.begin(async (tx) => ({ result: await inTransaction(sender(tx, false), work) }));
+    const done = await sql.begin(async (tx) => ({
+      result: await inTransaction(postgresSender(tx, { read }), work),
+    }));
     return (done as { readonly result: T }).result;
   };
   return withinRequest({
-    ...senderOf(leavingReadOnly(sql, sender(sql, prepare))),
+    ...senderOf(leavingReadOnly(sql, postgresSender(sql, { read, prepare, cancels: true }))),
     batch: (statements) => transaction((tx) => inOrder(tx, statements)),
     transaction,
     with: through,
     listen: listenWithPostgres(sql),
     outlivesRequest,
   });
-}
-
-/** A value that PostgreSQL takes for no parameter (22021). To have the driver itself refuse would break its queue. */
-const REFUSED = "\0";
-
-/**
- * Tells the driver that more must not be sent on this connection before the answer is there. What it sends on one that
- * is just breaking it forgets: neither answered nor rejected, that hangs for ever.
- */
-const notPipelined = (): boolean => false;
-
-function sender(session: PostgresTransaction, prepare: boolean): Send {
-  return async (text, params, { signal, own = false }) => {
-    // An application's own SQL may have whatever parameters the driver takes.
-    const args = [...params] as (string | null)[];
-    // The driver reads them when it sends. What still waits for a connection must not be carried out when one is
-    // there again, long after its caller has given it up.
-    const onAbort = (): void => void args.fill(REFUSED);
-    signal?.addEventListener("abort", onAbort, { once: true });
-    try {
-      // As values, which `transform` leaves alone; not simple, or one text could hold several statements.
-      const options = { prepare: prepare && own, simple: false, onexecute: notPipelined };
-      const values = await session.unsafe(text, args, options).values();
-      const names = values.columns?.map(({ name }) => name) ?? [];
-      // Where a connection was lost in mid-answer, the driver goes on counting rows in the next one's first answer, so
-      // that holes come before its rows: `flatMap` leaves them out, `map` would keep them.
-      return values.flatMap((row) => [toRow(names, row)]);
-    } finally {
-      signal?.removeEventListener("abort", onAbort);
-    }
-  };
-}
-
-/**
- * Ends a session that is read-only: after a failover it would be lent again for good. The driver lends whichever it
- * likes, so the statement looks where it is.
- */
-const LEAVE_READ_ONLY = `SELECT pg_catalog.pg_terminate_backend(pg_catalog.pg_backend_pid())
-  WHERE pg_catalog.current_setting('transaction_read_only') = 'on'`;
-
-function leavingReadOnly(sql: PostgresClient, send: Send): Send {
-  return async (text, params, options) => {
-    try {
-      return await send(text, params, options);
-    } catch (error) {
-      // What comes of it is told by the next statement.
-      if (isReadOnly(error))
-        sql
-          .unsafe(LEAVE_READ_ONLY, [], { prepare: false, simple: false, onexecute: notPipelined })
-          .values()
-          .catch(() => undefined);
-      throw error;
-    }
-  };
-}
-
-function toRow(names: readonly string[], row: readonly unknown[]): SqlRow {
-  return Object.fromEntries(row.map((value, index) => [names[index] ?? String(index), value]));
 }

@@ -23,7 +23,6 @@ async function open(): Promise<Subject<PgTransaction>> {
 const lacks: Partial<Record<Capability, string>> = {
   batch: "somebody else's statement would be in it too: its owner does BEGIN and uses with(client)",
   transaction: "somebody else's statement would be in it too: its owner does BEGIN and uses with(client)",
-  recovery: "an aborted statement goes on, and the next waits for it",
   reconnect: "a client has one connection",
 };
 

@@ -89,6 +89,25 @@ function aborts<Tx>(promise: Promises<Tx>): void {
     equal(valuesOf(await soon(executor.query("SELECT 'usable' AS a"), "the next statement")), [["usable"]]);
   });
 
+  promise("an aborted statement ends on the server", ["abort", "cancel", "rival"], async (bench) => {
+    const controller = new AbortController();
+    const sleeping = rejected(
+      bench.executor.query("SELECT pg_sleep(60)::text AS pqrun_aborted", [], { signal: controller.signal }),
+    );
+    const running = async (): Promise<boolean> => {
+      const text = `SELECT 'there' AS a FROM pg_stat_activity
+        WHERE datname = current_database() AND state = 'active' AND query LIKE 'SELECT pg_sleep%pqrun_aborted'`;
+      return (await bench.sql(text)).length > 0;
+    };
+    const until = async (wanted: boolean): Promise<void> => {
+      while ((await running()) !== wanted) await new Promise((resolve) => setTimeout(resolve, 10));
+    };
+    await soon(until(true), "the statement at the server");
+    controller.abort(new Error("enough"));
+    await soon(sleeping, "the rejection");
+    await soon(until(false), "its end there");
+  });
+
   promise("a signal that fires after the answer changes nothing", [], async ({ executor }) => {
     const controller = new AbortController();
     const { signal } = controller;

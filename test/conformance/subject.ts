@@ -26,6 +26,7 @@ export interface Subject<Tx = never> {
  * - `rival`: there is only one session;
  * - `abort`: a statement that has begun can't be walked away from;
  * - `recovery`: after an aborted statement the executor is of no use until that has ended;
+ * - `cancel`: an aborted statement goes on at the server;
  * - `reconnect`: LISTEN ends with its session;
  * - `extended`: a text without parameters goes by the simple protocol, which takes several statements.
  */
@@ -38,6 +39,7 @@ export const CAPABILITIES = [
   "rival",
   "abort",
   "recovery",
+  "cancel",
   "reconnect",
   "extended",
 ] as const;

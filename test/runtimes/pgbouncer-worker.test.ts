@@ -9,6 +9,7 @@ import type { SqlExecutor } from "../../src/core/executor.ts";
 import { PgJobStore } from "../../src/core/store.ts";
 import { drainOnce } from "../../src/runners/drain-once.ts";
 import { Worker } from "../../src/runners/worker.ts";
+import { Overtime } from "../faults/half-open/overtime.ts";
 import { conformanceDatabase } from "../support/conformance-database.ts";
 import { pgbouncerProgram, testWithout } from "./debian-packages.ts";
 import { pgbouncerVersion, startPgBouncer } from "./pgbouncer.ts";
@@ -69,6 +70,37 @@ async function throughOneSession(pgbouncer: string): Promise<void> {
           await expect.poll(() => worker.counts.done, WAIT).toBe(count);
         }
         expect(await database.rival.query("SELECT worker FROM public.jobs_waiting")).toEqual([]);
+      });
+    }
+
+    for (const [title, open] of Object.entries(drivers)) {
+      test(`under a long lock of the table, Workers over ${title} have no session beside the pooler's`, async () => {
+        await database.empty();
+        const locker = new Client({ connectionString: database.url });
+        await locker.connect();
+        onTestFinished(() => locker.end());
+        await locker.query("BEGIN; LOCK TABLE public.jobs IN ACCESS EXCLUSIVE MODE");
+        const overtime = new Overtime();
+        const store = new PgJobStore(overtime.between(await open()));
+        const options = { leaseMs: 1_000, loopError: { delayMs: () => 20 }, idlePoll: { delayMs: () => 50 } };
+        const workers = [0, 1, 2].map(() =>
+          new Worker({ store, handlers: { a: () => undefined }, env: {}, ...options }).start(),
+        );
+        onTestFinished(async () => {
+          await Promise.all(workers.map((worker) => worker.stop({ graceMs: 0 })));
+        });
+        let most = 0;
+        while (overtime.ms.length < 20) {
+          const waiting = await database.rival.query(
+            `SELECT count(*)::text AS n FROM pg_stat_activity
+              WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+          );
+          most = Math.max(most, Number(waiting[0]?.["n"]));
+        }
+        expect(most).toBe(1);
+        await locker.query("ROLLBACK");
+        await database.rival.query("INSERT INTO public.jobs (job_type) VALUES ('a')");
+        await expect.poll(() => workers.reduce((sum, { counts }) => sum + counts.done, 0), WAIT).toBe(1);
       });
     }
 

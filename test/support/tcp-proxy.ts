@@ -27,6 +27,8 @@ export interface TcpProxy extends AsyncDisposable {
   resetAll(): number;
   /** Connections stay open, and nothing passes either way; new ones are accepted and get nothing. */
   blackhole(ms?: number): void;
+  /** Of the connections that are open nothing passes any more, either way; new ones are as ever. Answers of how many. */
+  silence(): number;
   /** What the client sends passes, what the server answers is swallowed. */
   dropReplies(ms?: number): void;
   /** Everything passes so much later, for `forMs` from now. */
@@ -120,6 +122,10 @@ export async function openTcpProxy(
     resetAll,
     blackhole: (ms) => {
       swallow({ toServer: true, toClient: true }, ms);
+    },
+    silence: () => {
+      for (const link of links) link.swallow({ toServer: true, toClient: true });
+      return links.size;
     },
     dropReplies: (ms) => {
       swallow({ toServer: false, toClient: true }, ms);
