@@ -55,7 +55,7 @@ export interface PickupOptions {
   readonly leaseMs?: number | undefined;
 }
 
-/** How often a settlement is tried whose row somebody else has locked. */
+/** How often a settlement is tried whose row somebody else has locked, and a pick-up that finds nothing else. */
 const BUSY_TRIES = 10;
 
 /**
@@ -139,7 +139,10 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
     return readFoundPickUp(await send(this.connection, "findPickUp", statement, { ...options, reads: true }));
   }
 
-  /** Picks up jobs for a loop of the caller's own, which then settles each with `markDone` or `markError`. */
+  /**
+   * Picks up jobs for a loop of the caller's own, which then settles each with `markDone` or `markError`. None means
+   * that none is due, or that others had all that is due locked at each of ten looks.
+   */
   async pickup({
     types,
     limit = 1,
@@ -151,11 +154,14 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
     }
     checkJobTypes("types", types);
     checkWorkerId(workerId);
-    const lockedBy = `${workerId}:${crypto.randomUUID()}`;
     // What a transaction takes counts with its COMMIT alone, and that comes from a caller who is there.
     const withinMs = this.connection.inTransaction ? undefined : leaseMs / 2;
-    const { jobs } = await this.turn({ pickUp: { types, slots: limit, lockedBy, leaseMs, withinMs } });
-    return jobs;
+    for (let tries = 1; ; tries += 1) {
+      const lockedBy = `${workerId}:${crypto.randomUUID()}`;
+      const pickUp = { types, slots: limit, lockedBy, leaseMs, withinMs };
+      const { jobs, contended } = await this.turn({ pickUp });
+      if (jobs.length > 0 || !contended || tries === BUSY_TRIES) return jobs;
+    }
   }
 
   /** Settles a picked-up job as DONE. @throws LeaseLostError where another attempt has it. */

@@ -12,6 +12,8 @@ import { Timers, Waiter, nextTick } from "./wait.ts";
 
 /** How long an ended job waits for others to share its statement, in milliseconds. */
 const SETTLE_WITHIN_MS = 100;
+/** How soon to look again at what somebody else had locked, in milliseconds: each once, until a look finds something. */
+const CONTENDED_MS = [5, 25, 100, 250] as const;
 /** A lease outlives its drain by this: an evicted isolate's jobs are soon due again. */
 const LEASE_MARGIN_MS = 10_000;
 
@@ -51,6 +53,10 @@ class Drain {
   /** How many statements had been sent when the last such wait began. */
   #flushAfter = 0;
   #timeUp = false;
+  /** How many looks in a row have found nothing but what somebody else had locked. */
+  #contendedLooks = 0;
+  /** Whether it will look again at that. */
+  #looksSoon = false;
 
   constructor(options: CheckedDrain) {
     this.#options = options;
@@ -95,13 +101,18 @@ class Drain {
       const request = this.#request();
       if (request !== undefined) {
         await this.#turn(request);
-      } else if (this.#mustWindDown() || this.#slots.running === 0) {
+      } else if (this.#mustWindDown() || !this.#waits) {
         return;
       } else {
         await this.#waiter.wait(Infinity);
         await nextTick();
       }
     }
+  }
+
+  /** Whether there is something to wait for: the end of a job, or of what somebody else has locked. */
+  get #waits(): boolean {
+    return this.#slots.running > 0 || (this.#looksSoon && this.#stoppedBy === undefined);
   }
 
   /** The next turn, or undefined where there is reason to wait. */
@@ -200,7 +211,21 @@ class Drain {
     if (!(await this.#statements.turn(request, this.#budget.beforeLastMs))) this.#stoppedBy = "error";
     // A job that ended meanwhile may have enqueued what this turn's snapshot did not show.
     else this.#look ||= this.#statements.more;
+    if (request.pickUp.slots > 0) this.#lookSoonIfContended();
     if (this.#budget.leftMs <= 0) this.#timeUp = true;
+  }
+
+  /** An overlapping pick-up locks more than it takes, and has then let go what it left. */
+  #lookSoonIfContended(): void {
+    const contended = this.#statements.answer?.contended === true;
+    const ms = contended ? CONTENDED_MS[this.#contendedLooks] : undefined;
+    this.#contendedLooks = contended ? this.#contendedLooks + 1 : 0;
+    if (ms === undefined) return;
+    this.#looksSoon = true;
+    this.#after(ms, () => {
+      this.#looksSoon = false;
+      this.#look = true;
+    });
   }
 
   /** Gives back what did not start, aborts what runs, and settles all that ends while there is time. */

@@ -39,7 +39,7 @@ export interface DrainOptions<J extends JobContracts = UntypedJobs, Tx = never> 
   readonly clock?: (() => number) | undefined;
 }
 
-/** Why a drain ended: nothing was due; a limit was reached; its signal fired; a statement failed. */
+/** Why a drain ended: nothing was due that nobody else had locked; a limit was reached; its signal fired; a statement failed. */
 export const DRAIN_ENDS = ["empty", "budget", "maxJobs", "maxStatements", "signal", "error"] as const;
 
 /** One of {@link DRAIN_ENDS}. */
@@ -64,7 +64,7 @@ export interface DrainReport {
   readonly unsettled: number;
   readonly pruned: number;
   readonly stoppedBy: DrainEnd;
-  /** Whether jobs are due now. */
+  /** Whether jobs are due now, those included that somebody else had locked when the drain last looked. */
   readonly more: boolean;
   /** Milliseconds until the next job is due; null where none is planned, or more are due now. */
   readonly nextDueInMs: number | null;

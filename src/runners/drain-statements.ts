@@ -89,6 +89,11 @@ export class DrainStatements {
     return this.answer !== undefined && (this.answer.more || this.reaps);
   }
 
+  /** Whether something is due, were it locked by somebody else. */
+  get #due(): boolean {
+    return this.more || this.answer?.contended === true;
+  }
+
   /** Settles all that has ended; what is `busy` is tried again while there is time. */
   async settleRest(): Promise<void> {
     const { outbox } = this.#slots;
@@ -150,7 +155,8 @@ export class DrainStatements {
 
   /** @param limit what stopped the picking up, if anything did */
   report(limit: DrainEnd | undefined): DrainReport {
-    const { answer, more, pruned, error } = this;
+    const { answer, pruned, error } = this;
+    const more = this.#due;
     const atLimit = limit === "maxJobs" || limit === "maxStatements";
     // A limit that was reached with the last job kept nothing from running.
     const stoppedBy = answer !== undefined && !more && atLimit ? "empty" : (limit ?? "empty");

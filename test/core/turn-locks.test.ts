@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 
 import type { Fence } from "../../src/core/job.ts";
 import type { Settlement } from "../../src/core/settlement.ts";
-import { pickUpOf, pickUpOne, testQueue } from "../support/queue.ts";
+import { pickUpOf, pickUpOne, testQueue, type TestStore } from "../support/queue.ts";
 
 const queue = await testQueue();
 const { store } = queue;
@@ -138,4 +138,56 @@ test("settling one job waits for nobody: it is tried again, then says that nothi
   const settling = whileLocked(job.id, () => store.markDone(job));
   await expect(settling).rejects.toThrow(/is locked by another transaction: nothing was written/);
   expect(await store.markDone(job)).toMatchObject({ verdict: "settled" });
+});
+
+/** A session whose turns are counted, and which lets a rival go after so many. */
+async function counting(
+  letGoAfter: number,
+  letGo: () => Promise<unknown>,
+): Promise<{ readonly own: TestStore; readonly turns: () => number }> {
+  let turns = 0;
+  const { store: own } = await queue.session({
+    between: (executor) => ({
+      ...executor,
+      query: async (text, params, options) => {
+        turns += 1;
+        const rows = await executor.query(text, params, options);
+        if (turns === letGoAfter) await letGo();
+        return rows;
+      },
+    }),
+  });
+  return { own, turns: () => turns };
+}
+
+test("pickup looks again where a rival's pick-up has locked more than it takes", async () => {
+  const [, left] = [await queue.insert(), await queue.insert()];
+  const { client, store: rival } = await queue.session();
+  await client.query("BEGIN");
+  expect(await rival.pickup({ types: ["a"] })).toHaveLength(1);
+  const { own, turns } = await counting(3, () => client.query("COMMIT"));
+  expect(await own.pickup({ types: ["a"] })).toMatchObject([{ id: left }]);
+  expect(turns()).toBe(4);
+});
+
+test("pickup gives up a job that stays locked after ten looks", async () => {
+  const id = await queue.insert();
+  const { own, turns } = await counting(0, () => Promise.resolve());
+  expect(await whileLocked(id, () => own.pickup({ types: ["a"] }))).toEqual([]);
+  expect(turns()).toBe(10);
+});
+
+test("pickup that a lock on the table has held up for half of its lease looks again, and has a whole one", async () => {
+  const id = await queue.insert();
+  const [lock, own] = [await queue.session(), await queue.session()];
+  await lock.client.query("BEGIN; LOCK TABLE jobs IN SHARE MODE");
+  const picking = own.store.pickup({ types: ["a"], leaseMs: 200 });
+  await queue.blocked(own.pid);
+  await lock.client.query("SELECT pg_sleep(0.1)");
+  const [{ before } = {}] = (await lock.client.query("SELECT clock_timestamp()::text AS before"))
+    .rows as Record<string, string>[];
+  await lock.client.query("COMMIT");
+  expect(await picking).toMatchObject([{ id }]);
+  const [row] = await queue.rows("SELECT locked_at >= $1::timestamptz AS later FROM jobs", [before]);
+  expect(row).toEqual({ later: true });
 });
