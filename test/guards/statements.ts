@@ -49,7 +49,11 @@ export const STATEMENTS: readonly Statement[] = [
   { name: "cancel", file: "src/core/cancel.ts", tests: core("turn-settle", "zombies") },
   { name: "retry", file: "src/core/retry.ts", tests: core("wake-up", "zombies") },
   { name: "prune", file: "src/core/prune.ts", tests: core("operations", "turn-locks", "plans") },
-  { name: "enqueue", file: "src/core/enqueue.ts", tests: core("enqueue", "enqueue-races", "plans") },
+  {
+    name: "enqueue",
+    file: "src/core/enqueue-text.ts",
+    tests: core("enqueue", "enqueue-races", "enqueue-skipped", "table/odd-ids", "plans"),
+  },
   { name: "get", file: "src/core/get.ts", tests: core("turn-settle") },
   { name: "list", file: "src/core/list.ts", tests: core("operations") },
   { name: "stats", file: "src/core/stats.ts", tests: core("operations") },
