@@ -2,8 +2,10 @@ import { CoalescingEnqueue } from "./coalesce.ts";
 import type { InputOf, JobContract, JobContracts, JobName, UntypedJobs } from "./contract.ts";
 import { checkJob, checkLimits, checkSchema } from "./enqueue-options.ts";
 import type { EnqueueOptions, PayloadLimits } from "./enqueue-options.ts";
-import { enqueueDedupedText, enqueueStatement, enqueueText, readEnqueued } from "./enqueue.ts";
-import type { CheckedJob, EnqueueTexts, Enqueued } from "./enqueue.ts";
+import { enqueueTexts } from "./enqueue-text.ts";
+import type { EnqueueTexts } from "./enqueue-text.ts";
+import { enqueueStatement, readEnqueued } from "./enqueue.ts";
+import type { CheckedJob, Enqueued } from "./enqueue.ts";
 import { DedupeConflictError, InvalidInputError, UnknownOutcomeError } from "./errors.ts";
 import { isExecutor } from "./executor.ts";
 import type { SqlExecutor, SqlStatement } from "./executor.ts";
@@ -51,6 +53,8 @@ export class JobProducer<J extends JobContracts = UntypedJobs, Tx = never> {
   readonly #texts: EnqueueTexts;
   readonly #coalescing: CoalescingEnqueue | undefined;
   readonly #listeners = new Set<(jobs: readonly CheckedJob[]) => unknown>();
+  /** Whether the table has turned out to make its ids itself: there is no sequence that they can be drawn from. */
+  #byDefault = false;
 
   /** Constructing does nothing but check: it may stand at a module's top level. @throws InvalidInputError */
   constructor(executor: SqlExecutor<Tx>, options: ProducerOptions<J> = {}, inTransaction = false) {
@@ -65,7 +69,7 @@ export class JobProducer<J extends JobContracts = UntypedJobs, Tx = never> {
       inTransaction,
       warned: { isolation: false },
     };
-    this.#texts = { plain: enqueueText(names), deduped: enqueueDedupedText(names) };
+    this.#texts = enqueueTexts(names);
     if (executor.outlivesRequest === true && !inTransaction) {
       this.#coalescing = new CoalescingEnqueue((jobs) => this.#write(jobs));
     }
@@ -139,7 +143,7 @@ export class JobProducer<J extends JobContracts = UntypedJobs, Tx = never> {
     options: EnqueueOptions = {},
   ): Promise<SqlStatement> {
     const job = await this.#checked(type, payload, options);
-    return enqueueStatement(this.#texts, [job]);
+    return enqueueStatement(this.#texts, [job], false);
   }
 
   /** A producer that enqueues inside the caller's transaction: an executor of `transaction`, or the driver's own. */
@@ -200,10 +204,21 @@ export class JobProducer<J extends JobContracts = UntypedJobs, Tx = never> {
 
   /** One statement; null for a job whose key a rival's job had, which was committed meanwhile. */
   async #write(jobs: readonly CheckedJob[]): Promise<readonly (Enqueued | null)[]> {
-    const statement = enqueueStatement(this.#texts, jobs);
-    const answers = readEnqueued(await send(this.connection, "enqueue", statement));
+    let answers = await this.#send(jobs);
+    if (answers === null) {
+      this.#byDefault = true;
+      answers = (await this.#send(jobs)) ?? [];
+    }
+    if (answers.length < jobs.length) throw new Error("enqueue: a trigger of the table skipped the job");
     this.#tellListeners(jobs);
     return answers;
+  }
+
+  /** Null where nothing was written, since the table makes its ids itself. */
+  async #send(jobs: readonly CheckedJob[]): Promise<readonly (Enqueued | null)[] | null> {
+    return readEnqueued(
+      await send(this.connection, "enqueue", enqueueStatement(this.#texts, jobs, this.#byDefault)),
+    );
   }
 
   async #askAgain(
@@ -217,7 +232,7 @@ export class JobProducer<J extends JobContracts = UntypedJobs, Tx = never> {
       if (asks === MAX_ASKS) {
         throw new DedupeConflictError(
           open[0]?.dedupeKey ?? "",
-          `enqueue: jobs with the dedupe key came and went ${MAX_ASKS} times while it was asked for; the job was not written`,
+          `enqueue: jobs with the dedupe key came and went ${MAX_ASKS} times while it was asked for, or a trigger skips the job; it was not written`,
         );
       }
       const again = [...(await this.#write(open))];

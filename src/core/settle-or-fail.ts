@@ -7,7 +7,7 @@ import { layers } from "./sql-state.ts";
 /** The mark by which the failure of {@link settleOrFailText} is known. */
 const LOST = "pqrun: lease lost";
 /** Not the mark alone: query builders tell the statement's text in every error of theirs. */
-const LOST_JOB = new RegExp(`${LOST}, job \\d`);
+const LOST_JOB = new RegExp(`${LOST}, job -?\\d`);
 
 /**
  * `$1` id, `$2` attempts, `$3` locked_by, `$4` result or null, `$5` duration in ms.

@@ -223,7 +223,7 @@ const CALLS: Record<string, readonly [(store: TestStore) => unknown, string]> = 
   "get, of no id": [(own) => own.get("x"), "id"],
   "get, of a number": [(own) => own.get(5 as never), "id"],
   "get, beyond int8": [(own) => own.get("9223372036854775808"), "id"],
-  "cancel, of no id": [(own) => own.cancel("-1"), "id"],
+  "cancel, of no id": [(own) => own.cancel("1-"), "id"],
   "retry, of no id": [(own) => own.retry(""), "id"],
   "list, of a foreign state": [(own) => own.list({ statuses: ["GONE" as never] }), "statuses"],
   "list, of too many": [(own) => own.list({ limit: 1_001 }), "limit"],

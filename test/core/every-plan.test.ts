@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 
 import { cancelStatement, cancelText } from "../../src/core/cancel.ts";
-import { enqueueDedupedText, enqueueStatement, enqueueText } from "../../src/core/enqueue.ts";
+import { enqueueTexts } from "../../src/core/enqueue-text.ts";
+import { enqueueStatement } from "../../src/core/enqueue.ts";
 import type { SqlStatement } from "../../src/core/executor.ts";
 import { extendStatement, extendText } from "../../src/core/extend.ts";
 import { findPickUpStatement, findPickUpText } from "../../src/core/find-pick-up.ts";
@@ -80,14 +81,11 @@ const STATEMENTS: Readonly<Record<string, SqlStatement>> = {
   extend: extendStatement(extendText(names), fences, 30_000),
   findPickUp: findPickUpStatement(findPickUpText(names), ["w", "v"]),
   settleStatement: settleOrFailStatement(settleOrFailText(names), fence, null, 1),
-  "enqueue without keys": enqueueStatement(
-    { plain: enqueueText(names), deduped: enqueueDedupedText(names) },
-    jobs(false),
-  ),
-  "enqueue with keys, half of them active": enqueueStatement(
-    { plain: enqueueText(names), deduped: enqueueDedupedText(names) },
-    jobs(true),
-  ),
+  "enqueue without keys": enqueueStatement(enqueueTexts(names), jobs(false), false),
+  "enqueue with keys, half of them active": enqueueStatement(enqueueTexts(names), jobs(true), false),
+  "enqueue with keys, ids by default": enqueueStatement(enqueueTexts(names), jobs(true), true),
+  "enqueue of one": enqueueStatement(enqueueTexts(names), jobs(false).slice(0, 1), true),
+  "enqueue of one with an active key": enqueueStatement(enqueueTexts(names), jobs(true).slice(50, 51), true),
   get: getStatement(getText(names), "77"),
   list: listStatement(listText(names), { limit: 100 }),
   "list of a state": listStatement(listText(names), { statuses: ["DONE"], types: ["a"], limit: 100 }),

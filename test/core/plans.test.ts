@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 
-import { enqueueDedupedText, enqueueStatement, enqueueText } from "../../src/core/enqueue.ts";
+import { enqueueTexts } from "../../src/core/enqueue-text.ts";
+import { enqueueStatement } from "../../src/core/enqueue.ts";
 import { extendStatement, extendText } from "../../src/core/extend.ts";
 import type { SqlStatement } from "../../src/core/executor.ts";
 import { tableNames } from "../../src/core/identifiers.ts";
@@ -154,18 +155,22 @@ test("a pick-up reads no payload behind the one that is too much, however many i
 
 test("the work of an enqueue of 10,000 jobs grows with their number, new or there already", async () => {
   await queue.rows("DELETE FROM pg_statistic WHERE starelid = 'jobs'::regclass");
-  const texts = { plain: enqueueText(names), deduped: enqueueDedupedText(names) };
-  for (const keyed of [false, true]) {
+  const texts = enqueueTexts(names);
+  for (const [keyed, byDefault] of [
+    [false, false],
+    [true, false],
+    [true, true],
+  ] as const) {
     const jobs = Array.from({ length: 10_000 }, (_, n) => ({
       type: "a",
       payloadText: `{"n":${n}}`,
-      dedupeKey: keyed ? `k${n}` : null,
+      dedupeKey: keyed ? `k${n} ${String(byDefault)}` : null,
       priority: 0,
       runAfter: null,
       maxAttempts: 5,
       timeoutSeconds: null,
     }));
-    const statement = enqueueStatement(texts, jobs);
+    const statement = enqueueStatement(texts, jobs, byDefault);
     expect(mostRows(await planOf(client, statement))).toBeLessThan(100_000);
     await client.query(statement.text, [...statement.params]);
     expect(mostRows(await planOf(client, statement))).toBeLessThan(100_000);

@@ -56,7 +56,11 @@ export const STATEMENTS: readonly Statement[] = [
   { name: "retry", file: "src/core/retry.ts", tests: core("wake-up", "zombies", "references") },
   { name: "prune", file: "src/core/prune.ts", tests: core("prune", "operations", "turn-locks", "plans") },
   { name: "prune holders", file: "src/core/prune-holders.ts", tests: core("prune") },
-  { name: "enqueue", file: "src/core/enqueue.ts", tests: core("enqueue", "enqueue-races", "plans") },
+  {
+    name: "enqueue",
+    file: "src/core/enqueue-text.ts",
+    tests: core("enqueue", "enqueue-races", "enqueue-skipped", "table/odd-ids", "plans"),
+  },
   { name: "get", file: "src/core/get.ts", tests: core("turn-settle") },
   { name: "list", file: "src/core/list.ts", tests: core("operations") },
   { name: "stats", file: "src/core/stats.ts", tests: core("operations") },

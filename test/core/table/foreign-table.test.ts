@@ -39,6 +39,17 @@ const FOREIGN = [
     says: /payload is text, not jsonb/,
   },
   {
+    what: "a copy of the table without its defaults",
+    setUp: `${PYTHON_DDL}; CREATE TABLE copy (LIKE jobs INCLUDING INDEXES); DROP TABLE jobs; ALTER TABLE copy RENAME TO jobs`,
+    says: /public\.jobs is not a job queue: its id has no default; nothing was changed/,
+  },
+  {
+    what: "a copy of the table without its indexes",
+    setUp: `${PYTHON_DDL}; ALTER SEQUENCE jobs_id_seq OWNED BY NONE; CREATE TABLE copy (LIKE jobs INCLUDING DEFAULTS);
+      DROP TABLE jobs; ALTER TABLE copy RENAME TO jobs`,
+    says: /public\.jobs is not a job queue: its id has no unique index; nothing was changed/,
+  },
+  {
     what: "an enum job_status of the application's own",
     setUp: "CREATE TYPE job_status AS ENUM ('open', 'DONE', 'FAILED')",
     says: /the type public\.job_status has no READY, RUNNING, CANCELLED; nothing was changed/,
