@@ -25,8 +25,10 @@ export interface WorkerOptions<J extends JobContracts = UntypedJobs, Tx = never>
   /** Length of a lease, in milliseconds, 1,000 to 3,600,000; extended at every third of it. @default 30,000 */
   readonly leaseMs?: number | undefined;
   /**
-   * How often an idle worker that hears NOTIFY looks all the same, in seconds;
-   * Infinity lets a serverless database sleep.
+   * How often an idle worker that hears NOTIFY looks all the same, in seconds, 1 to 86,400.
+   * Infinity lets a serverless database sleep: it looks once in 23 hours, and a session that the server has ended in
+   * order is not opened again before there is something to do, so that after a sleep only the worker's own process
+   * wakes it.
    *
    * @default 60
    */

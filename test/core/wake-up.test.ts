@@ -1,4 +1,6 @@
-import { expect, test } from "vitest";
+import { readFileSync } from "node:fs";
+
+import { expect, onTestFinished, test } from "vitest";
 
 import { readWakeMessage } from "../../src/core/wake-message.ts";
 import type { QueueSession } from "../support/queue.ts";
@@ -287,6 +289,17 @@ test.for(Object.entries(MADE_DUE))("%s wakes who waits, and nobody else", async 
   expect(await heard()).toEqual([]);
   await raise("w2", 60_000, ["a"]);
   await client.query(update);
+  expect(typesOf(await heard())).toEqual([["a"]]);
+});
+
+test("what the Python guard puts back wakes who waits", async () => {
+  await queue.rows(readFileSync(new URL("../../sql/patterns/python-guard.sql", import.meta.url), "utf8"));
+  onTestFinished(() => queue.rows("DROP TRIGGER jobs_python_guard ON jobs").then(() => undefined));
+  const heard = await ear();
+  await queue.insert({ status: "'RUNNING'", locked_by: "'py'", locked_at: "now()", attempts: "1" });
+  await raise();
+  await queue.rows("UPDATE jobs SET status = 'FAILED', last_error = 'No handler registered for job_type=a'");
+  expect(await queue.rows("SELECT status FROM jobs")).toEqual([{ status: "READY" }]);
   expect(typesOf(await heard())).toEqual([["a"]]);
 });
 
