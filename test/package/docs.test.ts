@@ -16,7 +16,7 @@ const DENO = `declare const Deno: {
 
 test.each(pages)(
   "each piece of TypeScript in %s compiles under the strictest settings",
-  { timeout: 60_000 },
+  { timeout: 120_000 },
   (page) => {
     expect(problemsIn(blocksOf(`docs/${page}`, "ts"), DENO)).toBe("");
   },
