@@ -13,8 +13,9 @@ export default defineConfig({
     // Vitest leaves one core free, which on two leaves one; most tests wait for PostgreSQL or for a lease.
     maxWorkers: Math.max(2, availableParallelism() - 1),
     globalSetup: ["test/support/global-setup.ts"],
-    // PGlite takes seconds to start on a busy machine; a hung wait still ends.
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // Beside other load anything may take long, and what is late proves nothing; a hung wait still ends.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    expect: { poll: { timeout: 100_000 } },
   },
 });

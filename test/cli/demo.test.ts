@@ -99,7 +99,7 @@ test("without --once it serves the example until Ctrl-C, and then ends gracefull
   const body = JSON.stringify({ text: "It still works." });
   const { id } = (await (await fetch(`${url}/summaries`, { method: "POST", body })).json()) as { id: string };
   const status = async (): Promise<unknown> => (await fetch(`${url}/jobs/${id}`)).json();
-  await expect.poll(status, { timeout: 20_000 }).toMatchObject({ status: "DONE" });
+  await expect.poll(status).toMatchObject({ status: "DONE" });
   child.kill("SIGINT");
   expect(await once(child, "close")).toEqual([0, null]);
 });

@@ -23,7 +23,7 @@ export async function rejected(work: Promise<unknown>, promise = "a rejection"):
 }
 
 /** What `work` resolves with. Fails instead of waiting for ever. */
-export async function soon<T>(work: Promise<T>, promise: string, ms = 20_000): Promise<T> {
+export async function soon<T>(work: Promise<T>, promise: string, ms = 60_000): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`${promise}: not within ${ms} ms`)), ms);

@@ -132,7 +132,7 @@ test("a rival's open transaction keeps waiting only who asks for its key", async
   expect(await enqueued).toMatchObject({ created: true });
 });
 
-test("batches with the same keys in opposing orders never deadlock", { timeout: 60_000 }, async () => {
+test("batches with the same keys in opposing orders never deadlock", { timeout: 120_000 }, async () => {
   const errors: unknown[] = [];
   const sessions = await Promise.all(
     Array.from({ length: 4 }, () => queue.session({ between: notingErrors(errors) })),

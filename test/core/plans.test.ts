@@ -51,7 +51,7 @@ describe.each(Object.entries(STATISTICS))("on a table %s", (_, { before, after }
     ["that are not due", "SELECT 'a', n % 3, 'READY'::job_status, now() + interval '1 day'"],
     ["of types that it doesn't handle", "SELECT 'other' || n % 5, n % 3, 'READY'::job_status, now()"],
     ["that are finished", "SELECT 'a', n % 3, 'DONE'::job_status, now()"],
-  ] as const)("a turn looks past 50,000 jobs %s", { timeout: 60_000 }, async ([, select]) => {
+  ] as const)("a turn looks past 50,000 jobs %s", { timeout: 120_000 }, async ([, select]) => {
     await queue.rows(
       `INSERT INTO jobs (job_type, priority, status, run_after) ${select} FROM generate_series(1, 50000) n`,
     );

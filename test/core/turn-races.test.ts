@@ -72,7 +72,7 @@ const jobsOf = (count: number): Promise<unknown> =>
 
 test(
   "8 workers share 2,000 jobs: each is picked up once, and each is DONE",
-  { timeout: 60_000 },
+  { timeout: 120_000 },
   async () => {
     await jobsOf(2_000);
     const sessions = await Promise.all(Array.from({ length: 8 }, () => queue.session()));
@@ -102,7 +102,7 @@ test(
 
 test(
   "8 reapers against settlers: no terminal row changes, and no job is settled twice",
-  { timeout: 60_000 },
+  { timeout: 120_000 },
   async () => {
     // Leases end almost at once, so that each job is reaped or settled by whoever comes first.
     await jobsOf(300);
@@ -157,7 +157,7 @@ test(
 
 test(
   "batches in opposing orders never deadlock: settle, extend, release and reap",
-  { timeout: 60_000 },
+  { timeout: 120_000 },
   async () => {
     await jobsOf(100);
     const refused: unknown[] = [];

@@ -80,7 +80,7 @@ function listening({ stdout }: Example["child"]): Promise<void> {
 
 async function done(api: Example, id: unknown): Promise<Record<string, unknown>> {
   const body = async (): Promise<unknown> => (await api.get(`/jobs/${String(id)}`)).body;
-  await expect.poll(body, { timeout: 20_000 }).toMatchObject({ status: "DONE" });
+  await expect.poll(body, { timeout: 100_000 }).toMatchObject({ status: "DONE" });
   return (await api.get(`/jobs/${String(id)}`)).body;
 }
 
@@ -137,7 +137,7 @@ test("SIGTERM in the middle of the work loses no job and counts no attempt in va
   ]);
   await using worker = await example({ API_ENABLED: "false" });
   const left = (): Promise<unknown> => database.rows("SELECT id FROM jobs WHERE status <> 'DONE'");
-  await expect.poll(left, { timeout: 20_000, interval: 200 }).toEqual([]);
+  await expect.poll(left, { timeout: 100_000, interval: 200 }).toEqual([]);
   const twice = "SELECT id FROM jobs WHERE attempts <> 1";
   expect(await database.rows(twice)).toEqual([]);
   expect(await database.rows("SELECT count(*)::int AS n FROM jobs WHERE job_type = 'embed'")).toEqual([
@@ -169,7 +169,7 @@ test("no path leads out of the folder: the job FAILED, and the answer doesn't sa
   const id = String(posted.body["id"]);
   const body = async (): Promise<unknown> => (await api.get(`/jobs/${id}`)).body;
   await expect
-    .poll(body, { timeout: 20_000 })
+    .poll(body, { timeout: 100_000 })
     .toEqual({ id, type: "summarize", status: "FAILED", attempts: 1, result: null });
   const [row] = await database.rows("SELECT last_error FROM jobs WHERE id = $1", [id]);
   expect(row?.["last_error"]).toContain("not a Markdown file of the folder");

@@ -13,7 +13,7 @@ import { migratedServer } from "../support/killed-server.ts";
 import { withClient } from "../support/postgres.ts";
 
 const CONNECTIONS = 10;
-const WAIT = { timeout: 15_000, interval: 20 };
+const WAIT = { timeout: 100_000, interval: 20 };
 const HOG = "hog";
 
 const server = await migratedServer({

@@ -11,7 +11,7 @@ const KEYS = Array.from({ length: 20 }, (_, n) => `key ${n}`);
 
 test(
   `18: settle, extend, release, enqueue with keys, cancel, retry, prune and reap in opposing orders: no deadlock in ${ROUNDS} rounds`,
-  { timeout: 120_000 },
+  { timeout: 240_000 },
   async () => {
     await queue.rows(
       "INSERT INTO jobs (job_type, max_attempts) SELECT 'a', 100000 FROM generate_series(1, 60)",

@@ -15,7 +15,7 @@ import { migratedServer } from "../support/killed-server.ts";
 import { withClient } from "../support/postgres.ts";
 import { canMount, smallDisk } from "../support/small-disk.ts";
 
-const WAIT = { timeout: 20_000, interval: 50 };
+const WAIT = { timeout: 100_000, interval: 50 };
 const RESULT = 200_000;
 const LONG = "x".repeat(8_000);
 

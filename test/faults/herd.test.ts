@@ -64,7 +64,7 @@ test("16: 50 idle workers that one NOTIFY wakes share what is due without an err
     }).start();
   });
   const guards = (): Promise<unknown[]> => queue.rows("SELECT 1 FROM jobs_waiting WHERE until > now()");
-  await expect.poll(guards, { timeout: 20_000 }).toHaveLength(50);
+  await expect.poll(guards).toHaveLength(50);
   await Promise.all(wires.map(untilIdle));
   await insertJobs(queue, 500);
   await seen.promise;

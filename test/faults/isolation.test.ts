@@ -10,7 +10,7 @@ import { jobsByStatus } from "../support/job-rows.ts";
 import { testPool } from "../support/pool.ts";
 import { testQueue, type TestStore } from "../support/queue.ts";
 
-const WAIT = { timeout: 25_000, interval: 20 };
+const WAIT = { timeout: 100_000, interval: 20 };
 const [WORKERS, DRAINS, PRODUCERS, JOBS] = [4, 2, 4, 1_000];
 
 const queue = await testQueue();

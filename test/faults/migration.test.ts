@@ -13,7 +13,7 @@ const MIGRATORS = 20;
 
 test(
   "20 migrators upgrade Python's table under its producers and workers, and pqrun's join: no error, nothing lost",
-  { timeout: 60_000 },
+  { timeout: 120_000 },
   async () => {
     await using database = await tableDatabase({ max: 12 });
     await database.rows(`${PYTHON_DDL};${PYTHON_ROWS}`);

@@ -51,7 +51,7 @@ test.for([
   ["with the guard", GUARD],
 ] as const)(
   "workers and drains of pqrun beside Python's, of which some die: nothing is lost, and each job ends once, %s",
-  { timeout: 60_000 },
+  { timeout: 120_000 },
   async ([, guard]) => {
     if (guard !== "") await queue.rows(guard);
     await enqueueAll();

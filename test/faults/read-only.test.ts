@@ -7,7 +7,7 @@ import { FAULT_DRIVERS, faultClients } from "../support/fault-clients.ts";
 import { jobsByStatus } from "../support/job-rows.ts";
 import { testQueue } from "../support/queue.ts";
 
-const WAIT = { timeout: 20_000, interval: 20 };
+const WAIT = { timeout: 100_000, interval: 20 };
 
 const queue = await testQueue();
 

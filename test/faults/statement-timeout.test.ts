@@ -10,7 +10,7 @@ import { testPool } from "../support/pool.ts";
 import { testQueue, type TestStore } from "../support/queue.ts";
 
 const TIMEOUT_MS = 50;
-const WAIT = { timeout: 25_000, interval: 50 };
+const WAIT = { timeout: 100_000, interval: 50 };
 
 const queue = await testQueue();
 

@@ -20,7 +20,7 @@ const BUNDLED = { module: ts.ModuleKind.ESNext, moduleResolution: ts.ModuleResol
 
 test.each(pages)(
   "each piece of TypeScript in %s compiles under the strictest settings",
-  { timeout: 60_000 },
+  { timeout: 120_000 },
   (page) => {
     expect(problemsIn(blocksOf(`docs/${page}`, "ts"), DENO, BUNDLED)).toBe("");
   },

@@ -47,7 +47,7 @@ function stringsIn(file: string): string[] {
   return found;
 }
 
-test.each(pages)("each test that %s links to is there under that name", { timeout: 60_000 }, (page) => {
+test.each(pages)("each test that %s links to is there under that name", { timeout: 120_000 }, (page) => {
   const links = testsIn(textOf(page));
   expect(links.length).toBeGreaterThan(30);
   const strings = new Map(links.map(({ file }) => [file, ""]));

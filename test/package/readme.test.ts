@@ -11,7 +11,7 @@ const queue = await testQueue();
 
 test(
   "each piece of TypeScript in the README compiles under the strictest settings",
-  { timeout: 60_000 },
+  { timeout: 120_000 },
   () => {
     const code = blocksOf("README.md", "ts");
     expect(code.length).toBeGreaterThanOrEqual(4);

@@ -91,7 +91,7 @@ test("an idlePoll that throws is logged, and fails no turn", async () => {
     () => {
       expect(lines).toContain("error: idlePoll threw");
     },
-    { timeout: 10_000 },
+    { timeout: 100_000 },
   );
   expect(lines).not.toContain("warn: the database did not settle, reap or pick up; tried again");
 });

@@ -4,18 +4,15 @@ import type { Listening } from "../../src/core/executor.ts";
 import { DEAF } from "../support/deaf.ts";
 import { Gate, heedsItsSignal, ignoresItsSignal } from "../support/handlers.ts";
 import { insertJobs, jobRow, jobsByStatus } from "../support/job-rows.ts";
+import { timed as timedOf } from "../support/machine-time.ts";
 import { testQueue } from "../support/queue.ts";
 import { startWorker, testWorker } from "../support/test-worker.ts";
 import { Wire, connectionLost, untilIdle } from "../support/wire.ts";
 
 const queue = await testQueue();
 
-/** How long a promise takes, in milliseconds. */
-const timed = async (work: Promise<unknown>): Promise<number> => {
-  const startedAt = performance.now();
-  await work;
-  return performance.now() - startedAt;
-};
+/** How long a stop takes, in milliseconds of the time that the machine gives. */
+const timed = async (stop: () => Promise<unknown>): Promise<number> => (await timedOf(queue, stop)).tookMs;
 
 /** Runs `work`; answers how many timers of the runners' own are left after it. */
 async function timersLeftBy(work: () => Promise<void>): Promise<number> {
@@ -105,7 +102,7 @@ test("a handler that ignores its abort keeps its lease, and the stop ends all th
     handlers: { a: ignoresItsSignal },
   });
   await log.until("started");
-  expect(await timed(worker.stop({ graceMs: 0 }))).toBeLessThan(1_250);
+  expect(await timed(() => worker.stop({ graceMs: 0 }))).toBeLessThan(1_250);
   const row = await jobRow(queue, id);
   expect(row).toMatchObject({ status: "RUNNING", attempts: 1 });
   expect(row["lease_expires_at"]).toBeInstanceOf(Date);
@@ -136,7 +133,7 @@ test("a second stop with no grace aborts at once", async () => {
   const { worker, log } = startWorker(queue, { handlers: { a: heedsItsSignal } });
   await log.until("started");
   const first = worker.stop({ graceMs: 60_000 });
-  expect(await timed(worker.stop({ graceMs: 0 }))).toBeLessThan(1_000);
+  expect(await timed(() => worker.stop({ graceMs: 0 }))).toBeLessThan(1_000);
   await first;
   expect(worker.counts).toMatchObject({ released: 1 });
 });
@@ -190,7 +187,7 @@ test("a settlement that fails during a stop is tried again", async () => {
       : send();
   gate.open();
   const stopping = worker.stop({ graceMs: 2_000 });
-  expect(await timed(stopping)).toBeLessThan(1_500);
+  expect(await timed(() => stopping)).toBeLessThan(1_500);
   expect(await jobRow(queue, id)).toMatchObject({ status: "DONE" });
 });
 
@@ -206,7 +203,7 @@ test("a database that answers no more does not keep a stop beyond its timeout", 
   await log.until("started");
   wire.step = () => new Promise(() => undefined);
   gate.open();
-  expect(await timed(worker.stop())).toBeLessThan(1_250);
+  expect(await timed(() => worker.stop())).toBeLessThan(1_250);
 });
 
 test("a LISTEN that never comes to be does not keep it either", async () => {
@@ -215,7 +212,7 @@ test("a LISTEN that never comes to be does not keep it either", async () => {
     between: (executor) => ({ ...executor, listen: () => new Promise(() => undefined) }),
   });
   await wire.answered(({ kind }) => kind === "turn");
-  expect(await timed(worker.stop())).toBeLessThan(1_250);
+  expect(await timed(() => worker.stop())).toBeLessThan(1_250);
 });
 
 test("a LISTEN that comes to be after the stop is ended", async () => {

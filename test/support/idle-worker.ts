@@ -7,7 +7,7 @@ import { noting } from "./between.ts";
 import { faultClients, type FAULT_DRIVERS } from "./fault-clients.ts";
 import { withClient } from "./postgres.ts";
 
-const SOON = { timeout: 15_000, interval: 20 };
+const SOON = { timeout: 100_000, interval: 20 };
 
 /** A worker that finds nothing by polling while a test lasts. */
 export function startIdleWorker(

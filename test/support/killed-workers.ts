@@ -4,6 +4,7 @@ import { Worker } from "../../src/runners/worker.ts";
 import { EventLog } from "./event-log.ts";
 import { faultyProcess, type FaultyOptions, type FaultyProcess } from "./faulty-process.ts";
 import { insertJobs } from "./job-rows.ts";
+import { MachineTime } from "./machine-time.ts";
 import { pooledStore } from "./pooled-store.ts";
 import type { TestQueue, TestStore } from "./queue.ts";
 
@@ -17,8 +18,11 @@ export interface Recovery {
   readonly phase: Phase;
   /** The dead worker's type; no other worker had it. */
   readonly type: string;
-  /** How long after the kill the last of its jobs was done by another; null where none had to run again. */
-  readonly afterMs: number | null;
+  /**
+   * How long after the end of its last lease the last of its jobs was done by another, by the database's clock, less
+   * what the machine had no time for; null where none had to run again.
+   */
+  readonly afterLeaseMs: number | null;
   readonly ranAgain: number;
 }
 
@@ -80,13 +84,26 @@ async function killWorker(
   // What is extended may be killed at any moment between two extensions.
   if (phase === "handling" || phase === "buffered") await wait(Math.random() * ((leaseMs ?? 30_000) / 3));
   victim.kill("SIGKILL");
-  const killedAt = performance.now();
   await victim.ended;
+  const machine = new MachineTime(queue);
+  const leaseEnd = await latest(queue, "lease_expires_at", type);
   await gate.query("SELECT pg_advisory_unlock_all()");
   while ((await countOf(queue, type, ["READY", "RUNNING"])) > 0) await wait(50);
-  const afterMs = performance.now() - killedAt;
   const ranAgain = log.of("done").length;
-  return { phase, type, afterMs: ranAgain === 0 ? null : afterMs, ranAgain };
+  const { lostMs } = machine;
+  await machine.stop();
+  if (ranAgain === 0) return { phase, type, afterLeaseMs: null, ranAgain };
+  const afterLeaseMs = (await latest(queue, "finished_at", type)) - leaseEnd - lostMs;
+  return { phase, type, afterLeaseMs, ranAgain };
+}
+
+/** The latest of those times, in epoch milliseconds of the database's. */
+async function latest(queue: TestQueue, column: string, type: string): Promise<number> {
+  const [row] = await queue.rows(
+    `SELECT (extract(epoch FROM max(${column})) * 1000)::float8 AS ms FROM jobs WHERE job_type = $1`,
+    [type],
+  );
+  return Number(row?.["ms"]);
 }
 
 function standBy(

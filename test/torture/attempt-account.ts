@@ -72,7 +72,11 @@ export class AttemptAccount {
         end.at,
         ({ why, until }) => why !== LOCK || until > pickUp.at,
       );
-      return explained ? [] : [`${holder} was counted, and did not start`];
+      return explained
+        ? []
+        : [
+            `${holder} was counted at ${pickUp.at}, did not start, and was ${end.newStatus} ${end.at - pickUp.at} ms later`,
+          ];
     });
   }
 

@@ -161,10 +161,13 @@ export class Chaos {
       case "alterColumn":
         await this.tables.alter();
         return;
-      case "forgetStatements":
-        this.#ledger.write({ k: "forgot", p: slot.label, t: Date.now() });
-        slot.tell(oneOf(random, ["DISCARD ALL", "DEALLOCATE ALL"]));
+      case "forgetStatements": {
+        const naming = this.#slots.filter(({ member }) => member.prepare);
+        const forgetful = naming[at % naming.length] ?? slot;
+        this.#ledger.write({ k: "forgot", p: forgetful.label, t: Date.now() });
+        forgetful.tell(oneOf(random, ["DISCARD ALL", "DEALLOCATE ALL"]));
         return;
+      }
       case "silenceListen":
         runner.wire.silence();
         return;

@@ -55,6 +55,9 @@ export class Slot {
   child: ChildProcess | undefined;
   name = "";
   respawns = 0;
+  /** Once a process of it is up: on a busy machine that takes its time. */
+  readonly ready: Promise<void>;
+  #isReady: () => void = () => undefined;
   #generation = 0;
   #open = true;
   #quiet = false;
@@ -67,6 +70,7 @@ export class Slot {
     this.#origin = origin;
     this.proxy = proxy;
     this.wire = wire;
+    this.ready = new Promise((resolve) => (this.#isReady = resolve));
     const random = randomOf(origin.seed);
     const plain = origin.without.includes("settings") || random() < 0.5;
     this.#settings = plain ? [] : allSettings(random);
@@ -117,6 +121,7 @@ export class Slot {
     };
     const child = startProcess(task);
     this.child = child;
+    child.once("message", this.#isReady);
     if (role === "producer") return child;
     child.once("exit", () => {
       if (!this.#open) return;

@@ -27,6 +27,7 @@ if (task.role === "stand-in") {
     if (order === "enqueue no more") quiet.abort();
     else void database.forget(order);
   });
+  process.send?.("ready");
   if (task.role === "producer") await runProducer(task, database, ledger).then(() => process.exit());
   watchPulse();
   if (task.role === "worker") runWorkers(task, database, ledger, quiet.signal);

@@ -54,11 +54,13 @@ export async function torture(server: KillableServer, options: TortureOptions) {
   }, PROGRESS_MS);
   try {
     for (const slot of slots) slot.start();
+    await Promise.all(slots.map(({ ready }) => ready));
     const seconds = Math.max(1, (faults * FAULT_EVERY_MS) / 1_000);
     const produced = producers.map(async (slot, index) => {
       const share = Math.floor((jobs + index) / producers.length);
       await once(slot.start({ jobs: share, rate: share / seconds }), "exit");
     });
+    await Promise.all(producers.map(({ ready }) => ready));
     const random = randomOf(seed + 1_000);
     for (let fault = 0; fault < faults; fault += 1) {
       await pause(FAULT_EVERY_MS * (0.2 + 1.6 * random()));

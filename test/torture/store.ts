@@ -24,7 +24,8 @@ export function databaseOf({ driver, url, neonEndpoint, pool: max, workers, prep
       const pool = testPool(url, { max, ...limit });
       return {
         executor: pgExecutor(pool, { prepare }),
-        forget: (how) => onAll(max, () => pool.query(how)),
+        // Not more than are idle: to others it would open sessions that know nothing anyhow.
+        forget: (how) => onAll(Math.max(1, pool.idleCount), () => pool.query(how)),
       };
     }
     case "postgres": {

@@ -26,7 +26,7 @@ const TURN_MS = LEASE_MS / 2;
 const LENGTHS_MS = [
   [100, 1_000],
   [TURN_MS, LEASE_MS],
-  [LEASE_MS, 2.4 * LEASE_MS],
+  [LEASE_MS, 4 * LEASE_MS],
 ] as const;
 /** Between two locks, so that an attempt that begins after one is not explained by the next. */
 const APART_MS = LEASE_MS + 1_500;

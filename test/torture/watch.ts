@@ -91,12 +91,22 @@ export class Watch {
   readonly #count = new BackendCount();
   readonly #slots: readonly Slot[];
   readonly #ledger: LedgerWriter;
-  readonly #looking: Promise<void>;
+  readonly #looking: Promise<unknown>;
 
   constructor(url: string, slots: readonly Slot[], ledger: LedgerWriter) {
     this.#slots = slots;
     this.#ledger = ledger;
-    this.#looking = this.#look(url);
+    // Apart, since the table may be locked.
+    this.#looking = Promise.all([
+      this.#again(url, async (client) => {
+        await this.#pulse(client);
+        this.#backends((await client.query<Backend>(BACKENDS)).rows);
+      }),
+      this.#again(url, async (client) => {
+        const { rows } = await client.query<{ due: boolean }>(IS_DUE);
+        this.#due(rows[0]?.due === true);
+      }),
+    ]);
   }
 
   /** @returns when something was due all the time */
@@ -107,16 +117,12 @@ export class Watch {
     return this.#stretches;
   }
 
-  async #look(url: string): Promise<void> {
+  async #again(url: string, look: (client: Client) => Promise<void>): Promise<void> {
     while (!this.#stopped) {
       try {
         await withClient(url, async (client) => {
           while (!this.#stopped) {
-            await this.#pulse(client);
-            const { rows } = await client.query<Backend>(BACKENDS);
-            this.#backends(rows);
-            const answer = await client.query<{ due: boolean }>(IS_DUE);
-            this.#due(answer.rows[0]?.due === true);
+            await look(client);
             await pause(LOOK_MS);
           }
         });

@@ -11,7 +11,7 @@ import type { Operation, State } from "./operations.ts";
 import type { Table } from "./table.ts";
 
 /** Longest wait for anything: a hang fails. */
-const LIMIT_MS = 10_000;
+const LIMIT_MS = 60_000;
 
 /** What was seen. */
 export interface Seen {
