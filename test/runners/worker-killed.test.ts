@@ -35,7 +35,9 @@ async function workerProcess(count: number): Promise<() => Promise<unknown>> {
 
 /** The latest of those times, in epoch milliseconds of the database's. */
 async function latest(column: string): Promise<number> {
-  const [row] = await queue.rows(`SELECT (extract(epoch FROM max(${column})) * 1000)::float8 AS ms FROM jobs`);
+  const [row] = await queue.rows(
+    `SELECT (extract(epoch FROM max(${column})) * 1000)::float8 AS ms FROM jobs`,
+  );
   return Number(row?.["ms"]);
 }
 

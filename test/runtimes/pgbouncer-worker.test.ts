@@ -90,7 +90,7 @@ async function throughOneSession(pgbouncer: string): Promise<void> {
           await Promise.all(workers.map((worker) => worker.stop({ graceMs: 0 })));
         });
         let most = 0;
-        while (overtime.ms.length < 20) {
+        while (overtime.aborted - overtime.late < 20) {
           const waiting = await database.rival.query(
             `SELECT count(*)::text AS n FROM pg_stat_activity
               WHERE datname = current_database() AND wait_event_type = 'Lock'`,

@@ -23,9 +23,11 @@ export class FakeListen {
   };
 }
 
-/** Keeps the warnings, and what is good news. */
+/** Keeps the warnings, and what is good news; not that a worker has started. */
 export function saying(): { readonly said: string[]; readonly logger: Logger } {
   const said: string[] = [];
-  const note = (message: string): void => void said.push(message);
+  const note = (message: string): void => {
+    if (message !== "worker started") said.push(message);
+  };
   return { said, logger: { debug: () => undefined, info: note, warn: note, error: note } };
 }
