@@ -145,13 +145,15 @@ BEGIN
     -- The triggers run with the rights of whoever writes.
     EXECUTE 'GRANT SELECT ON ' || waiting || ' TO PUBLIC';
     guard := to_regclass(waiting);
-  ELSE
+  ELSIF NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = guard AND a.attname = 'types' AND NOT a.attisdropped) THEN
     -- A worker that doesn't say which types it waits for waits for all.
-    EXECUTE 'ALTER TABLE ' || waiting || ' ADD COLUMN IF NOT EXISTS types text[]';
+    EXECUTE 'ALTER TABLE ' || waiting || ' ADD COLUMN types text[]';
     -- A killed worker of 0.1.0 may have left a row that stands for ten years.
     EXECUTE 'UPDATE ' || waiting || ' SET until = now() + interval ''1 day'' WHERE until > now() + interval ''1 day''';
   END IF;
-  EXECUTE format('CREATE INDEX IF NOT EXISTS %I ON %s (until)', until_name, waiting);
+  IF to_regclass(format('%I.%I', schema_name, until_name)) IS NULL THEN
+    EXECUTE format('CREATE INDEX %I ON %s (until)', until_name, waiting);
+  END IF;
 
   -- A role that may update jobs may run a worker, which keeps a row here: so the grants that the Python package documents
   -- go on being enough. Looked at in each run, since roles are granted later too.

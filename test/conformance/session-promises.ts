@@ -14,7 +14,7 @@ export function sessionPromises<Tx>(promise: Promises<Tx>): void {
 
   promise("a column whose type changes under it is read on", [], async (bench) => {
     const retype = (type: string): Promise<unknown> =>
-      bench.sql(`ALTER TABLE ${bench.names.jobs} ALTER COLUMN job_type TYPE ${type}`);
+      bench.sql(`ALTER TABLE ${bench.names.jobs} ALTER COLUMN locked_by TYPE ${type}`);
     await runOne(bench);
     try {
       await retype("varchar(300)");

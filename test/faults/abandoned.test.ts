@@ -99,7 +99,7 @@ for (const [name, open] of Object.entries(DRIVERS)) {
     const late = new PgJobStore({
       ...executor,
       query: async (text, params, options) => {
-        if (text.includes("finished_at <")) {
+        if (text.includes("pruned AS")) {
           prunes += 1;
           await using again = await locked("ACCESS EXCLUSIVE");
           const pruned = executor.query(text, params, options);
@@ -120,7 +120,7 @@ for (const [name, open] of Object.entries(DRIVERS)) {
       prune: { olderThanSeconds: 0 },
       handlers: { a: () => undefined },
     });
-    expect(report).toMatchObject({ stoppedBy: "error", pruned: 0 });
+    expect(report).toMatchObject({ stoppedBy: "budget", pruned: 0 });
     expect(prunes).toBe(1);
   });
 }

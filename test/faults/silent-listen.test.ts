@@ -120,11 +120,14 @@ test("safetyPollSeconds: Infinity: a database that has gone to sleep is not woke
     await takes(2_500)({ signal: new AbortController().signal });
     expect([wire.sent.length - sent, proxy.size, network.listening]).toEqual([0, 0, sleeps]);
 
+    wire.sent.length = 0;
     worker.wake();
     await expect.poll(() => network.listening, SOON).toBe(sleeps + 1);
     await expect.poll(() => proxy.size, SOON).toBe(1);
     await queue.insert();
     await expect.poll(() => worker.counts.done, SOON).toBe(sleeps);
+    // It looks until all transactions of the server that were open have ended: other tests', too.
+    await untilIdle(wire);
     await expect.poll(() => proxy.size, SOON).toBe(1);
   }
 });

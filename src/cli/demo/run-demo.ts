@@ -52,7 +52,7 @@ export async function runDemo(io: CliIo, options: DemoOptions): Promise<number> 
   screen.fact("database", database.driver);
   const { table } = await migrate(database.executor, options.table, { signal: io.signal });
   screen.fact("table", `${tableTitle(options.table)}, ${table}`);
-  const store: Store = new PgJobStore(database.executor, { jobs, ...options.table });
+  const store: Store = new PgJobStore(database.executor, { jobs, logger: false, ...options.table });
   await using server = await serve(createApp(store).fetch, options.port);
   screen.fact("API", `${server.url}, the Hono example`);
 
