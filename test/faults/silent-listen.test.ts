@@ -126,8 +126,12 @@ test("safetyPollSeconds: Infinity: a database that has gone to sleep is not woke
     await expect.poll(() => proxy.size, SOON).toBe(1);
     await queue.insert();
     await expect.poll(() => worker.counts.done, SOON).toBe(sleeps);
-    // It looks until all transactions of the server that were open have ended: other tests', too.
+    // It looks until all transactions of the server that were open have ended, other tests' too, and once at all lanes.
     await untilIdle(wire);
+    for (let sent = -1; sent !== wire.sent.length;) {
+      sent = wire.sent.length;
+      await takes(1_500)({ signal: new AbortController().signal });
+    }
     await expect.poll(() => proxy.size, SOON).toBe(1);
   }
 });
