@@ -12,9 +12,9 @@ export class Overtime {
   readonly between = (executor: SqlExecutor): SqlExecutor => ({
     ...executor,
     query: async (text, params, options = {}) => {
-      let aborted = false;
+      const statement = { aborted: false };
       options.signal?.addEventListener("abort", () => {
-        aborted = true;
+        statement.aborted = true;
         this.aborted += 1;
         this.late += 1;
       });
@@ -23,7 +23,7 @@ export class Overtime {
         return await executor.query(text, params, options);
       } finally {
         this.open -= 1;
-        if (aborted) this.late -= 1;
+        if (statement.aborted) this.late -= 1;
       }
     },
   });
