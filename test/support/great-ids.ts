@@ -42,6 +42,10 @@ export async function greatIdsThrough(executor: SqlExecutor): Promise<void> {
       { id: second, verdict: "settled", status: "FAILED" },
     ]);
     expect(await store.extend([extended], 0)).toMatchObject([{ id: third, verdict: "extended" }]);
+    await executor.query(
+      "UPDATE public.jobs SET lease_expires_at = now() - interval '1 second' WHERE id = $1::text::bigint",
+      [third],
+    );
     expect(await store.turn({ reap: { staleTimeoutSeconds: 1 }, running: [third] })).toMatchObject({
       reaped: [],
     });
