@@ -41,7 +41,7 @@ export async function drainBudgets<Tx>(
 ): Promise<BudgetDrain[]> {
   const subject = await driver(place).open();
   try {
-    const store = new PgJobStore(subject.executor);
+    const store = new PgJobStore(subject.executor, { logger: false });
     const random = randomOf(seed);
     const ends: BudgetDrain[] = [];
     for (let n = 0; n < drains; n += 1) ends.push(await oneDrain(store, `seed-${seed}-${n}`, random));
