@@ -1,12 +1,12 @@
 import type { Plugin } from "esbuild";
 
-import { migrationFiles } from "../src/cli/migration-files.ts";
+import { migrationFiles } from "../src/migrate/migration-files.ts";
 
 /** Puts the texts of `sql/`'s numbered files in the place of the module that reads them. */
 export const inlineMigrations: Plugin = {
   name: "inline-migrations",
   setup(build) {
-    build.onLoad({ filter: /[\\/]src[\\/]cli[\\/]migration-files\.ts$/ }, () => ({
+    build.onLoad({ filter: /[\\/]src[\\/]migrate[\\/]migration-files\.ts$/ }, () => ({
       contents: inlinedMigrations(),
       loader: "js",
     }));

@@ -11,7 +11,7 @@ import ts from "typescript";
 export const squeezeSql: Plugin = {
   name: "squeeze-sql",
   setup(build) {
-    build.onLoad({ filter: /[\\/]src[\\/]core[\\/][^\\/]+\.ts$/ }, ({ path }) => ({
+    build.onLoad({ filter: /[\\/]src[\\/]core[\\/].+\.ts$/ }, ({ path }) => ({
       contents: squeezed(readFileSync(path, "utf8")),
       loader: "ts",
     }));

@@ -2,8 +2,8 @@
 // guarded statement, one at a time, and shows that a test then fails. The files stay as they are: it may be interrupted.
 import { parseArgs } from "node:util";
 
-import { migrate } from "../src/cli/migrate.ts";
-import { pgExecutor } from "../src/adapters/pg.ts";
+import { migrate } from "../src/migrate/migrate.ts";
+import { pgExecutor } from "../src/adapters/pg/pg.ts";
 import { refusal } from "../test/guards/accepted.ts";
 import { EXCEPTIONS, type Exception } from "../test/guards/exceptions.ts";
 import { KillerOrder } from "../test/guards/killer-order.ts";

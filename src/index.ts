@@ -11,9 +11,9 @@ export type {
   ResultOf,
   UntypedJobs,
 } from "./core/contract.ts";
-export type { Cancelled } from "./core/cancel.ts";
-export type { EnqueueOptions, PayloadLimits } from "./core/enqueue-options.ts";
-export type { Enqueued } from "./core/enqueue.ts";
+export type { Cancelled } from "./core/operations/cancel.ts";
+export type { EnqueueOptions, PayloadLimits } from "./core/enqueue/check-job.ts";
+export type { Enqueued } from "./core/enqueue/enqueue.ts";
 export {
   DedupeConflictError,
   InvalidInputError,
@@ -35,39 +35,39 @@ export type {
   SqlRow,
   SqlStatement,
 } from "./core/executor.ts";
-export type { ExtendAnswer, ExtendVerdict } from "./core/extend.ts";
-export { tableNames } from "./core/identifiers.ts";
-export type { TableNames, TableOptions } from "./core/identifiers.ts";
+export type { ExtendAnswer, ExtendVerdict } from "./core/operations/extend.ts";
+export { tableNames } from "./core/sql/table-names.ts";
+export type { TableNames, TableOptions } from "./core/sql/table-names.ts";
 export { JOB_STATUSES } from "./core/job.ts";
 export type { Fence, Job, JobStatus, PickedUpJob } from "./core/job.ts";
-export type { ListOptions } from "./core/list.ts";
+export type { ListOptions } from "./core/operations/list.ts";
 export { consoleLogger, silentLogger } from "./core/logger.ts";
 export type { LogFields, Logger } from "./core/logger.ts";
-export { backoffPolicy, idlePollPolicy, loopErrorPolicy } from "./core/policies.ts";
+export { backoffPolicy, idlePollPolicy, loopErrorPolicy } from "./core/delay-policies.ts";
 export type {
   BackoffOptions,
   BackoffPolicy,
   IdlePollPolicy,
   LoopErrorOptions,
   LoopErrorPolicy,
-} from "./core/policies.ts";
+} from "./core/delay-policies.ts";
 export type { JobToEnqueue, ProducerOptions } from "./core/producer.ts";
-export type { PruneOptions, Pruned } from "./core/prune.ts";
-export type { Retried } from "./core/retry.ts";
-export type { Due, Outcome, Settlement, SettlementAnswer, Verdict } from "./core/settlement.ts";
-export { sqlState } from "./core/sql-state.ts";
-export type { StandardIssue, StandardResult, StandardSchema } from "./core/standard-schema.ts";
-export type { Stats } from "./core/stats.ts";
+export type { PruneOptions, Pruned } from "./core/operations/prune.ts";
+export type { Retried } from "./core/operations/retry.ts";
+export type { Due, Outcome, Settlement, SettlementAnswer, Verdict } from "./core/turn/settlement.ts";
+export { sqlState } from "./core/sql/sql-state.ts";
+export type { StandardIssue, StandardResult, StandardSchema } from "./core/values/standard-schema.ts";
+export type { Stats } from "./core/operations/stats.ts";
 export { PgJobStore } from "./core/store.ts";
 export type { PickupOptions, StoreOptions } from "./core/store.ts";
-export type { ReapedJob, TurnAnswer } from "./core/turn-answer.ts";
-export type { PickUp, Reap, TurnRequest } from "./core/turn.ts";
-export { drainOnce } from "./runners/drain-once.ts";
-export type { DrainEnd, DrainOptions, DrainReport } from "./runners/drain-options.ts";
-export type { AbortReason, Handler, Handlers, JobContext } from "./runners/handler.ts";
-export type { JobEvent, JobEventName, OnJobEvent, OutcomeCounts } from "./runners/job-event.ts";
+export type { ReapedJob, TurnAnswer } from "./core/turn/turn-answer.ts";
+export type { PickUp, Reap, TurnRequest } from "./core/turn/turn-request.ts";
+export { drainOnce } from "./runners/drain/drain-once.ts";
+export type { DrainEnd, DrainOptions, DrainReport } from "./runners/drain/drain-options.ts";
+export type { AbortReason, Handler, Handlers, JobContext } from "./runners/job/handler.ts";
+export type { JobEvent, JobEventName, OnJobEvent, OutcomeCounts } from "./runners/job/job-event.ts";
 export type { OnRunnerError, RunnerErrorEvent, RunnerOperation } from "./runners/runner-error.ts";
 export type { RunnerOptions } from "./runners/runner-options.ts";
 export type { Environment } from "./runners/worker-environment.ts";
-export type { WorkerOptions } from "./runners/worker-options.ts";
-export { Worker } from "./runners/worker.ts";
+export type { WorkerOptions } from "./runners/worker/worker-options.ts";
+export { Worker } from "./runners/worker/worker.ts";

@@ -1,8 +1,8 @@
 /** `pqrun/producer`: the enqueue half alone, for an edge route that runs no job. */
 export { defineJob } from "./core/contract.ts";
 export type { InputOf, JobContract, JobContracts, JobDefaults, OutputOf, ResultOf } from "./core/contract.ts";
-export type { EnqueueOptions } from "./core/enqueue-options.ts";
-export type { Enqueued } from "./core/enqueue.ts";
+export type { EnqueueOptions } from "./core/enqueue/check-job.ts";
+export type { Enqueued } from "./core/enqueue/enqueue.ts";
 export {
   DedupeConflictError,
   InvalidInputError,

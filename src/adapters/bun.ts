@@ -1,9 +1,9 @@
 import type { SqlExecutor, SqlRow } from "../core/executor.ts";
-import { inOrder, inTransaction } from "./in-transaction.ts";
-import { senderOf, severalStatements } from "./send.ts";
-import type { Send, Sender } from "./send.ts";
-import { sharedListen } from "./shared-listen.ts";
-import type { ListeningSession, SessionEvents } from "./shared-listen.ts";
+import { inOrder, inTransaction } from "./shared/in-transaction.ts";
+import { senderOf, severalStatements } from "./shared/executor-over.ts";
+import type { Send, Sender } from "./shared/executor-over.ts";
+import { sharedListen } from "./shared/shared-listen.ts";
+import type { ListeningSession, SessionEvents } from "./shared/shared-listen.ts";
 
 /** What pqrun calls of Bun's SQL inside a transaction of its owner's: the `sql` of `begin`, or a reserved one. */
 export interface BunTransaction {

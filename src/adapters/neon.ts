@@ -1,6 +1,6 @@
 import { EXECUTOR } from "../core/executor.ts";
 import type { SqlExecutor, SqlRow, SqlStatement } from "../core/executor.ts";
-import { orAbort, refuseAborted } from "./abort.ts";
+import { orAbort, refuseAborted } from "./shared/abort.ts";
 
 /** What pqrun calls of the function that `neon()` of `@neondatabase/serverless` returns. */
 export interface NeonHttp<Q> {

@@ -1,8 +1,8 @@
 import type { SqlExecutor, SqlRow } from "../core/executor.ts";
-import { inOrder, inTransaction } from "./in-transaction.ts";
-import { senderOf } from "./send.ts";
-import type { Send, Sender } from "./send.ts";
-import { sharedListen, statementSession } from "./shared-listen.ts";
+import { inOrder, inTransaction } from "./shared/in-transaction.ts";
+import { senderOf } from "./shared/executor-over.ts";
+import type { Send, Sender } from "./shared/executor-over.ts";
+import { sharedListen, statementSession } from "./shared/shared-listen.ts";
 
 /** What pqrun calls of PGlite inside a transaction of its owner's. */
 export interface PgliteTransaction {

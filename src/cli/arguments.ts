@@ -1,7 +1,7 @@
 import { parseArgs, type ParseArgsOptionsConfig } from "node:util";
 
-import type { TableOptions } from "../core/identifiers.ts";
-import { UsageError } from "./io.ts";
+import type { TableOptions } from "../core/sql/table-names.ts";
+import { UsageError } from "./command.ts";
 
 /** The options of every command that has to do with a table. */
 export const TABLE_OPTIONS = {

@@ -3,13 +3,13 @@ import { join } from "node:path";
 
 import { isPqrunError } from "../core/errors.ts";
 import { refuseConnectionStrings } from "./arguments.ts";
-import { demoCommand } from "./demo-command.ts";
-import { failureText } from "./failure-text.ts";
-import { EXIT, Interruption, UsageError, type CliIo, type Command } from "./io.ts";
-import { migrateCommand } from "./migrate-command.ts";
-import { packageRoot } from "./package-root.ts";
-import { sqlCommand } from "./sql-command.ts";
-import { statsCommand } from "./stats-command.ts";
+import { demoCommand } from "./commands/demo.ts";
+import { failureText } from "./terminal/failure-text.ts";
+import { EXIT, Interruption, UsageError, type CliIo, type Command } from "./command.ts";
+import { migrateCommand } from "./commands/migrate.ts";
+import { packageRoot } from "../migrate/package-root.ts";
+import { sqlCommand } from "./commands/sql.ts";
+import { statsCommand } from "./commands/stats.ts";
 
 const COMMANDS: readonly Command[] = [sqlCommand, migrateCommand, statsCommand, demoCommand];
 

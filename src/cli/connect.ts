@@ -1,5 +1,5 @@
-import { pgExecutor, type PgPool } from "../adapters/pg.ts";
-import { postgresExecutor } from "../adapters/postgres.ts";
+import { pgExecutor, type PgPool } from "../adapters/pg/pg.ts";
+import { postgresExecutor } from "../adapters/postgres/postgres.ts";
 import type { SqlExecutor } from "../core/executor.ts";
 
 /** A database that a command opened, and closes. */

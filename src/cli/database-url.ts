@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { parseEnv } from "node:util";
 
 import type { Environment } from "../runners/worker-environment.ts";
-import { UsageError, type CliIo } from "./io.ts";
+import { UsageError, type CliIo } from "./command.ts";
 
 /** The option by which a command takes its connection from a file. */
 export const DATABASE_OPTIONS = { "env-file": { type: "string" } } as const;

@@ -1,7 +1,7 @@
 import { constants } from "node:os";
 
 import { runCli } from "./cli.ts";
-import { Interruption } from "./io.ts";
+import { Interruption } from "./command.ts";
 
 const controller = new AbortController();
 

@@ -1,5 +1,5 @@
 import { InvalidInputError } from "./errors.ts";
-import type { StandardSchema } from "./standard-schema.ts";
+import type { StandardSchema } from "./values/standard-schema.ts";
 
 /** What a contract says of every job of its type, unless an enqueue says otherwise. */
 export interface JobDefaults {

@@ -1,22 +1,22 @@
-import { CoalescingEnqueue } from "./coalesce.ts";
+import { CoalescingEnqueue } from "./enqueue/coalescing-enqueue.ts";
 import type { InputOf, JobContract, JobContracts, JobName, UntypedJobs } from "./contract.ts";
-import { checkJob, checkLimits, checkSchema } from "./enqueue-options.ts";
-import type { EnqueueOptions, PayloadLimits } from "./enqueue-options.ts";
-import { enqueueTexts } from "./enqueue-text.ts";
-import type { EnqueueTexts } from "./enqueue-text.ts";
-import { enqueueStatement, readEnqueued } from "./enqueue.ts";
-import type { CheckedJob, Enqueued } from "./enqueue.ts";
+import { checkJob, checkLimits, checkSchema } from "./enqueue/check-job.ts";
+import type { EnqueueOptions, PayloadLimits } from "./enqueue/check-job.ts";
+import { enqueueTexts } from "./enqueue/enqueue-text.ts";
+import type { EnqueueTexts } from "./enqueue/enqueue-text.ts";
+import { enqueueStatement, readEnqueued } from "./enqueue/enqueue.ts";
+import type { CheckedJob, Enqueued } from "./enqueue/enqueue.ts";
 import { DedupeConflictError, InvalidInputError, UnknownOutcomeError } from "./errors.ts";
 import { isExecutor } from "./executor.ts";
 import type { SqlExecutor, SqlStatement } from "./executor.ts";
-import { tableNames } from "./identifiers.ts";
-import type { TableOptions } from "./identifiers.ts";
-import { byteLength } from "./json.ts";
+import { tableNames } from "./sql/table-names.ts";
+import type { TableOptions } from "./sql/table-names.ts";
+import { byteLength } from "./values/json.ts";
 import { loggerOf } from "./logger.ts";
 import type { Logger } from "./logger.ts";
 import { safely } from "./safely.ts";
-import { send } from "./send.ts";
-import type { Connection } from "./send.ts";
+import { send } from "./sql/run-statement.ts";
+import type { Connection } from "./sql/run-statement.ts";
 
 /** Options of a producer, and so of a store. */
 export interface ProducerOptions<J extends JobContracts = UntypedJobs> extends TableOptions, PayloadLimits {

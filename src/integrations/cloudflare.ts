@@ -1,10 +1,10 @@
 import type { JobContracts, UntypedJobs } from "../core/contract.ts";
-import { causesText } from "../core/error-text.ts";
+import { causesText } from "../core/values/error-text.ts";
 import { InvalidInputError } from "../core/errors.ts";
 import { loggerOf } from "../core/logger.ts";
 import { safely } from "../core/safely.ts";
-import { drainOnce } from "../runners/drain-once.ts";
-import type { DrainOptions, DrainReport } from "../runners/drain-options.ts";
+import { drainOnce } from "../runners/drain/drain-once.ts";
+import type { DrainOptions, DrainReport } from "../runners/drain/drain-options.ts";
 import { processEnvironment } from "../runners/worker-environment.ts";
 import type { Environment } from "../runners/worker-environment.ts";
 

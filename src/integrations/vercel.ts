@@ -1,10 +1,10 @@
 import type { JobContracts, UntypedJobs } from "../core/contract.ts";
-import { causesText } from "../core/error-text.ts";
+import { causesText } from "../core/values/error-text.ts";
 import { loggerOf } from "../core/logger.ts";
 import type { Logger } from "../core/logger.ts";
 import type { PgJobStore } from "../core/store.ts";
-import { drainOnce } from "../runners/drain-once.ts";
-import type { DrainOptions, DrainReport } from "../runners/drain-options.ts";
+import { drainOnce } from "../runners/drain/drain-once.ts";
+import type { DrainOptions, DrainReport } from "../runners/drain/drain-options.ts";
 
 /** Options of {@link drainRoute}: those of `drainOnce`, and who may call. */
 export interface DrainRouteOptions<J extends JobContracts = UntypedJobs, Tx = never> extends Omit<

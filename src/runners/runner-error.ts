@@ -1,4 +1,4 @@
-import { causesText } from "../core/error-text.ts";
+import { causesText } from "../core/values/error-text.ts";
 import type { Logger } from "../core/logger.ts";
 import { safely } from "../core/safely.ts";
 import { TroubleLog } from "./trouble-log.ts";

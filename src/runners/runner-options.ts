@@ -1,16 +1,16 @@
 import type { JobContracts, UntypedJobs } from "../core/contract.ts";
 import { InvalidInputError } from "../core/errors.ts";
-import { checkJobTypes, checkWorkerId } from "../core/lock-names.ts";
+import { checkJobTypes, checkWorkerId } from "../core/values/check-names.ts";
 import { loggerOf } from "../core/logger.ts";
 import type { Logger } from "../core/logger.ts";
-import { backoffPolicy } from "../core/policies.ts";
-import type { BackoffPolicy } from "../core/policies.ts";
+import { backoffPolicy } from "../core/delay-policies.ts";
+import type { BackoffPolicy } from "../core/delay-policies.ts";
 import type { PgJobStore } from "../core/store.ts";
-import type { Handlers } from "./handler.ts";
-import type { OnJobEvent } from "./job-event.ts";
-import type { AnyHandler, RunJobOptions } from "./run-job.ts";
+import type { Handlers } from "./job/handler.ts";
+import type { OnJobEvent } from "./job/job-event.ts";
+import type { AnyHandler, RunJobOptions } from "./job/run-job.ts";
 import type { OnRunnerError } from "./runner-error.ts";
-import { soundPolicy } from "./sound.ts";
+import { soundPolicy } from "./safe-callbacks.ts";
 import { checkTimers } from "./timers.ts";
 
 /** Options that the worker and the drain share. */

@@ -1,4 +1,4 @@
-import { causesText } from "../core/error-text.ts";
+import { causesText } from "../core/values/error-text.ts";
 import type { Logger } from "../core/logger.ts";
 
 /** How long after one line the next may come while the trouble lasts, in seconds; the last repeats. */

@@ -1,5 +1,5 @@
-import { sqlState } from "../core/sql-state.ts";
-import type { TurnRequest } from "../core/turn.ts";
+import { sqlState } from "../core/sql/sql-state.ts";
+import type { TurnRequest } from "../core/turn/turn-request.ts";
 
 interface Room {
   readonly slots: number;

@@ -4,7 +4,7 @@ import { afterAll, describe, expect, test } from "vitest";
 
 import { neonExecutor } from "../../src/adapters/neon.ts";
 import { PgJobStore } from "../../src/core/store.ts";
-import { drainOnce } from "../../src/runners/drain-once.ts";
+import { drainOnce } from "../../src/runners/drain/drain-once.ts";
 import { conformanceDatabase } from "../support/conformance-database.ts";
 import { neonStandIn } from "../support/neon-stand-in.ts";
 

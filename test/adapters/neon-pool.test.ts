@@ -2,7 +2,7 @@ import { neonConfig, Pool } from "@neondatabase/serverless";
 import { executorSuite, queueSuite, runnerSuite, type Capability, type Subject } from "pqrun/conformance";
 import { afterAll, describe, test } from "vitest";
 
-import { pgExecutor, type PgTransaction } from "../../src/adapters/pg.ts";
+import { pgExecutor, type PgTransaction } from "../../src/adapters/pg/pg.ts";
 import { conformanceDatabase } from "../support/conformance-database.ts";
 import { neonStandIn } from "../support/neon-stand-in.ts";
 import { inPgTransaction } from "../runtimes/cells/in-pg-transaction.ts";

@@ -2,9 +2,9 @@ import { EventEmitter } from "node:events";
 
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 
-import { AbandonedSessions } from "../../src/adapters/pg-abandoned.ts";
-import type { PgPool, PgPoolClient } from "../../src/adapters/pg-driver.ts";
-import { LentClient } from "../../src/adapters/pg-lend.ts";
+import { AbandonedSessions } from "../../src/adapters/pg/pg-abandoned.ts";
+import type { PgPool, PgPoolClient } from "../../src/adapters/pg/pg-driver.ts";
+import { LentClient } from "../../src/adapters/pg/checked-out-client.ts";
 
 /** A client whose server says nothing, and which can't cancel: it has no connection. */
 class SilentClient extends EventEmitter {

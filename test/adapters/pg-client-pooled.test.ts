@@ -2,7 +2,7 @@
 import { Client } from "pg";
 import { expect, test } from "vitest";
 
-import { pgExecutor } from "../../src/adapters/pg.ts";
+import { pgExecutor } from "../../src/adapters/pg/pg.ts";
 import { freshDatabase } from "../support/postgres.ts";
 
 const nothing = (): void => undefined;

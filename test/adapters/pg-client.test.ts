@@ -2,7 +2,7 @@ import { Client } from "pg";
 import { executorSuite, queueSuite, runnerSuite, type Capability, type Subject } from "pqrun/conformance";
 import { describe, test } from "vitest";
 
-import { pgExecutor, type PgTransaction } from "../../src/adapters/pg.ts";
+import { pgExecutor, type PgTransaction } from "../../src/adapters/pg/pg.ts";
 import { conformanceDatabase } from "../support/conformance-database.ts";
 import { inPgTransaction } from "../runtimes/cells/in-pg-transaction.ts";
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
-import { pgExecutor } from "../../src/adapters/pg.ts";
-import type { PgPool } from "../../src/adapters/pg-driver.ts";
+import { pgExecutor } from "../../src/adapters/pg/pg.ts";
+import type { PgPool } from "../../src/adapters/pg/pg-driver.ts";
 import { testPool } from "../support/pool.ts";
 import { freshDatabase } from "../support/postgres.ts";
 

@@ -1,7 +1,7 @@
 import { executorSuite, queueSuite, runnerSuite, type Subject } from "pqrun/conformance";
 import { describe, test } from "vitest";
 
-import { pgExecutor, type PgTransaction } from "../../src/adapters/pg.ts";
+import { pgExecutor, type PgTransaction } from "../../src/adapters/pg/pg.ts";
 import { conformanceDatabase } from "../support/conformance-database.ts";
 import { inPgTransaction } from "../runtimes/cells/in-pg-transaction.ts";
 import { testPool } from "../support/pool.ts";

@@ -3,7 +3,7 @@ import { executorSuite, queueSuite, runnerSuite, type Capability, type Subject }
 import { afterAll, describe, test } from "vitest";
 
 import { pgliteExecutor, type PgliteTransaction } from "../../src/adapters/pglite.ts";
-import { migrate } from "../../src/cli/migrate.ts";
+import { migrate } from "../../src/migrate/migrate.ts";
 
 const pglite = await PGlite.create();
 const executor = pgliteExecutor(pglite);

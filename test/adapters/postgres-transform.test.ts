@@ -2,7 +2,7 @@ import postgres from "postgres";
 import { queueSuite, runnerSuite, type Subject } from "pqrun/conformance";
 import { describe, expect, onTestFinished, test } from "vitest";
 
-import { postgresExecutor, type PostgresTransaction } from "../../src/adapters/postgres.ts";
+import { postgresExecutor, type PostgresTransaction } from "../../src/adapters/postgres/postgres.ts";
 import { PgJobStore } from "../../src/core/store.ts";
 import { conformanceDatabase } from "../support/conformance-database.ts";
 

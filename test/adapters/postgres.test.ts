@@ -2,7 +2,7 @@ import postgres from "postgres";
 import { executorSuite, queueSuite, runnerSuite, type Subject } from "pqrun/conformance";
 import { describe, test } from "vitest";
 
-import { postgresExecutor, type PostgresTransaction } from "../../src/adapters/postgres.ts";
+import { postgresExecutor, type PostgresTransaction } from "../../src/adapters/postgres/postgres.ts";
 import { conformanceDatabase } from "../support/conformance-database.ts";
 
 const database = await conformanceDatabase();

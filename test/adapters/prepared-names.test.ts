@@ -1,9 +1,9 @@
 import postgres from "postgres";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 
-import { pgExecutor } from "../../src/adapters/pg.ts";
-import { postgresExecutor } from "../../src/adapters/postgres.ts";
-import { sqlState } from "../../src/core/sql-state.ts";
+import { pgExecutor } from "../../src/adapters/pg/pg.ts";
+import { postgresExecutor } from "../../src/adapters/postgres/postgres.ts";
+import { sqlState } from "../../src/core/sql/sql-state.ts";
 import { PgJobStore } from "../../src/core/store.ts";
 import type { SqlExecutor } from "../../src/core/executor.ts";
 import { testPool } from "../support/pool.ts";

@@ -4,9 +4,9 @@ import { Client, type Pool } from "pg";
 import postgres from "postgres";
 import { afterAll, beforeEach, expect, onTestFinished, test } from "vitest";
 
-import { pgExecutor } from "../../src/adapters/pg.ts";
+import { pgExecutor } from "../../src/adapters/pg/pg.ts";
 import { pgliteExecutor } from "../../src/adapters/pglite.ts";
-import { postgresExecutor } from "../../src/adapters/postgres.ts";
+import { postgresExecutor } from "../../src/adapters/postgres/postgres.ts";
 import type { Listening, SqlExecutor } from "../../src/core/executor.ts";
 import { freshDatabase, withClient } from "../support/postgres.ts";
 import { testPool } from "../support/pool.ts";

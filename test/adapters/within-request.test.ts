@@ -1,6 +1,6 @@
 import { afterEach, expect, test, vi } from "vitest";
 
-import { withinRequest } from "../../src/adapters/within-request.ts";
+import { withinRequest } from "../../src/adapters/shared/request-timeout.ts";
 import type { QueryOptions, SqlExecutor } from "../../src/core/executor.ts";
 
 vi.useFakeTimers();

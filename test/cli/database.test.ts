@@ -1,6 +1,6 @@
 import { beforeAll, afterAll, expect, test } from "vitest";
 
-import { statsText } from "../../src/cli/stats-command.ts";
+import { statsText } from "../../src/cli/commands/stats.ts";
 import { tableDatabase, type TableDatabase } from "../support/table-database.ts";
 import { cli } from "./run-cli.ts";
 

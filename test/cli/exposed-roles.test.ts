@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 
-import { pgExecutor } from "../../src/adapters/pg.ts";
-import { exposedRoles } from "../../src/cli/exposed-roles.ts";
-import { migrate } from "../../src/cli/migrate.ts";
+import { pgExecutor } from "../../src/adapters/pg/pg.ts";
+import { exposedRoles } from "../../src/migrate/exposed-roles.ts";
+import { migrate } from "../../src/migrate/migrate.ts";
 import { testQueue } from "../support/queue.ts";
 
 const queue = await testQueue();

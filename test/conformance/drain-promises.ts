@@ -1,6 +1,6 @@
 import { NonRetriableError, RetryAfterError, SnoozeError } from "../../src/core/errors.ts";
 import { PgJobStore } from "../../src/core/store.ts";
-import { drainOnce } from "../../src/runners/drain-once.ts";
+import { drainOnce } from "../../src/runners/drain/drain-once.ts";
 import { equal, ok } from "./assert.ts";
 import { marksOf } from "./marks.ts";
 import { queueOf } from "./queue.ts";

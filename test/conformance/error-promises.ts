@@ -1,4 +1,4 @@
-import { sqlState } from "../../src/core/sql-state.ts";
+import { sqlState } from "../../src/core/sql/sql-state.ts";
 import { equal, ok, rejected, soon } from "./assert.ts";
 import { marksOf } from "./marks.ts";
 import { valuesOf } from "./rows.ts";

@@ -1,5 +1,5 @@
 import { isExecutor } from "../../src/core/executor.ts";
-import { sqlState } from "../../src/core/sql-state.ts";
+import { sqlState } from "../../src/core/sql/sql-state.ts";
 import { equal, ok, rejected } from "./assert.ts";
 import { errorPromises } from "./error-promises.ts";
 import { listenPromises } from "./listen-promises.ts";

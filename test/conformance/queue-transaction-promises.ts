@@ -1,5 +1,5 @@
 import { isPqrunError } from "../../src/core/errors.ts";
-import { sqlState } from "../../src/core/sql-state.ts";
+import { sqlState } from "../../src/core/sql/sql-state.ts";
 import { equal, ok, rejected } from "./assert.ts";
 import { marksOf } from "./marks.ts";
 import { queueOf, staleFences } from "./queue.ts";

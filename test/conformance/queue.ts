@@ -1,7 +1,7 @@
 import type { UntypedJobs } from "../../src/core/contract.ts";
-import type { EnqueueOptions } from "../../src/core/enqueue-options.ts";
+import type { EnqueueOptions } from "../../src/core/enqueue/check-job.ts";
 import type { Fence, Job, PickedUpJob } from "../../src/core/job.ts";
-import type { Settlement, SettlementAnswer } from "../../src/core/settlement.ts";
+import type { Settlement, SettlementAnswer } from "../../src/core/turn/settlement.ts";
 import { PgJobStore } from "../../src/core/store.ts";
 import { fail } from "./assert.ts";
 import { cellsOf } from "./rows.ts";

@@ -1,6 +1,6 @@
 import { isPqrunError } from "../../src/core/errors.ts";
 import type { PickedUpJob } from "../../src/core/job.ts";
-import type { Settlement } from "../../src/core/settlement.ts";
+import type { Settlement } from "../../src/core/turn/settlement.ts";
 import { equal, fail, ok, rejected } from "./assert.ts";
 import { queueOf, staleFences } from "./queue.ts";
 import type { Promises } from "./subject.ts";

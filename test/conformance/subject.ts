@@ -1,6 +1,6 @@
 import type { SqlExecutor, SqlRow } from "../../src/core/executor.ts";
-import { tableNames } from "../../src/core/identifiers.ts";
-import type { TableNames, TableOptions } from "../../src/core/identifiers.ts";
+import { tableNames } from "../../src/core/sql/table-names.ts";
+import type { TableNames, TableOptions } from "../../src/core/sql/table-names.ts";
 import { ok } from "./assert.ts";
 
 /** Registers one test: the `test` of any runner. */

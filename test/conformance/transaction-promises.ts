@@ -1,5 +1,5 @@
 import type { SqlExecutor, SqlStatement } from "../../src/core/executor.ts";
-import { sqlState } from "../../src/core/sql-state.ts";
+import { sqlState } from "../../src/core/sql/sql-state.ts";
 import { equal, ok, rejected } from "./assert.ts";
 import { marksOf } from "./marks.ts";
 import { valuesOf } from "./rows.ts";

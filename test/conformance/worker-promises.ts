@@ -1,7 +1,7 @@
 import type { SqlExecutor } from "../../src/core/executor.ts";
 import { PgJobStore } from "../../src/core/store.ts";
-import type { JobEvent } from "../../src/runners/job-event.ts";
-import { Worker } from "../../src/runners/worker.ts";
+import type { JobEvent } from "../../src/runners/job/job-event.ts";
+import { Worker } from "../../src/runners/worker/worker.ts";
 import { deferred, equal, soon } from "./assert.ts";
 import { queueOf } from "./queue.ts";
 import type { Bench, Promises } from "./subject.ts";

@@ -1,7 +1,7 @@
 import { isPqrunError } from "../../src/core/errors.ts";
 import type { PickedUpJob } from "../../src/core/job.ts";
-import { OUTCOMES } from "../../src/core/settlement.ts";
-import type { Outcome, Settlement } from "../../src/core/settlement.ts";
+import { OUTCOMES } from "../../src/core/turn/settlement.ts";
+import type { Outcome, Settlement } from "../../src/core/turn/settlement.ts";
 import { equal, fail } from "./assert.ts";
 import type { Capability } from "./subject.ts";
 import type { Pen } from "./zombie-pen.ts";

@@ -1,5 +1,5 @@
 import type { UntypedJobs } from "../../src/core/contract.ts";
-import type { TableNames } from "../../src/core/identifiers.ts";
+import type { TableNames } from "../../src/core/sql/table-names.ts";
 import type { PickedUpJob } from "../../src/core/job.ts";
 import { PgJobStore } from "../../src/core/store.ts";
 import { equal, fail } from "./assert.ts";

@@ -1,5 +1,5 @@
 import type { PickedUpJob } from "../../src/core/job.ts";
-import type { Settlement } from "../../src/core/settlement.ts";
+import type { Settlement } from "../../src/core/turn/settlement.ts";
 import { equal, fail } from "./assert.ts";
 import type { Pen } from "./zombie-pen.ts";
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { arrayLiteral, type Element } from "../../src/core/array-literal.ts";
+import { arrayLiteral, type Element } from "../../src/core/sql/array-literal.ts";
 import { arrayOf } from "../support/array-text.ts";
 import { testQueue } from "../support/queue.ts";
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { tableNames } from "../../src/core/identifiers.ts";
+import { tableNames } from "../../src/core/sql/table-names.ts";
 import { JobProducer } from "../../src/core/producer.ts";
 import { PgJobStore } from "../../src/core/store.ts";
 import type { SqlStatement } from "../../src/core/executor.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { pgExecutor } from "../../src/adapters/pg.ts";
+import { pgExecutor } from "../../src/adapters/pg/pg.ts";
 import type { SqlStatement } from "../../src/core/executor.ts";
 import { arrayOf } from "../support/array-text.ts";
 import { around, noting } from "../support/between.ts";

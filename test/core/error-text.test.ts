@@ -6,7 +6,7 @@ import {
   errorText,
   MAX_ERROR_BYTES,
   redactConnectionStrings,
-} from "../../src/core/error-text.ts";
+} from "../../src/core/values/error-text.ts";
 
 test.for([
   ["undefined", undefined, "thrown: undefined"],

@@ -1,20 +1,20 @@
 import { expect, test } from "vitest";
 
-import { cancelStatement, cancelText } from "../../src/core/cancel.ts";
-import { enqueueTexts } from "../../src/core/enqueue-text.ts";
-import { enqueueStatement } from "../../src/core/enqueue.ts";
+import { cancelStatement, cancelText } from "../../src/core/operations/cancel.ts";
+import { enqueueTexts } from "../../src/core/enqueue/enqueue-text.ts";
+import { enqueueStatement } from "../../src/core/enqueue/enqueue.ts";
 import type { SqlStatement } from "../../src/core/executor.ts";
-import { extendStatement, extendText } from "../../src/core/extend.ts";
-import { findPickUpStatement, findPickUpText } from "../../src/core/find-pick-up.ts";
-import { getStatement, getText } from "../../src/core/get.ts";
-import { tableNames } from "../../src/core/identifiers.ts";
-import { listStatement, listText } from "../../src/core/list.ts";
-import { pruneStatement, pruneText } from "../../src/core/prune.ts";
-import { retryStatement, retryText } from "../../src/core/retry.ts";
-import { settleOrFailStatement, settleOrFailText } from "../../src/core/settle-or-fail.ts";
-import type { Settlement } from "../../src/core/settlement.ts";
-import { turnText } from "../../src/core/turn-text.ts";
-import { turnStatement } from "../../src/core/turn.ts";
+import { extendStatement, extendText } from "../../src/core/operations/extend.ts";
+import { findPickUpStatement, findPickUpText } from "../../src/core/operations/find-pickup.ts";
+import { getStatement, getText } from "../../src/core/operations/get.ts";
+import { tableNames } from "../../src/core/sql/table-names.ts";
+import { listStatement, listText } from "../../src/core/operations/list.ts";
+import { pruneStatement, pruneText } from "../../src/core/operations/prune.ts";
+import { retryStatement, retryText } from "../../src/core/operations/retry.ts";
+import { settleOrFailStatement, settleOrFailText } from "../../src/core/operations/settle-in-transaction.ts";
+import type { Settlement } from "../../src/core/turn/settlement.ts";
+import { turnText } from "../../src/core/turn/turn-text.ts";
+import { turnStatement } from "../../src/core/turn/turn-request.ts";
 import { pagesOf, planOf } from "../support/plan.ts";
 import { pickUpOf, testQueue } from "../support/queue.ts";
 

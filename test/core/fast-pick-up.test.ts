@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
 import { pickUpOf, pickUpOne, testQueue } from "../support/queue.ts";
-import type { TurnRequest } from "../../src/core/turn.ts";
+import type { TurnRequest } from "../../src/core/turn/turn-request.ts";
 
 const queue = await testQueue();
 

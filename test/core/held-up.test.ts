@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
 
-import { pgExecutor } from "../../src/adapters/pg.ts";
+import { pgExecutor } from "../../src/adapters/pg/pg.ts";
 import type { Fence } from "../../src/core/job.ts";
-import type { Settlement } from "../../src/core/settlement.ts";
+import type { Settlement } from "../../src/core/turn/settlement.ts";
 import { PgJobStore } from "../../src/core/store.ts";
-import type { TurnRequest } from "../../src/core/turn.ts";
+import type { TurnRequest } from "../../src/core/turn/turn-request.ts";
 import { pickUpOf, pickUpOne, testQueue, type QueueSession, type TestStore } from "../support/queue.ts";
 
 const queue = await testQueue();

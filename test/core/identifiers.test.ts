@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 
-import { derivedName, quoteLiteral, quoteName, tableNames } from "../../src/core/identifiers.ts";
+import { derivedName, quoteLiteral, quoteName, tableNames } from "../../src/core/sql/table-names.ts";
 import { testQueue } from "../support/queue.ts";
 
 const queue = await testQueue();

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 
-import { PAYLOAD_LIMITS, RESULT_LIMITS, encodeJson, encodePayload } from "../../src/core/json.ts";
+import { PAYLOAD_LIMITS, RESULT_LIMITS, encodeJson, encodePayload } from "../../src/core/values/json.ts";
 import { pickUpOf, pickUpOne, testQueue } from "../support/queue.ts";
 
 const queue = await testQueue();

@@ -1,9 +1,9 @@
 import type { Client } from "pg";
 import { expect, test } from "vitest";
 
-import { pgExecutor } from "../../src/adapters/pg.ts";
-import type { Settlement } from "../../src/core/settlement.ts";
-import { sizedText } from "../../src/core/sized-text.ts";
+import { pgExecutor } from "../../src/adapters/pg/pg.ts";
+import type { Settlement } from "../../src/core/turn/settlement.ts";
+import { sizedText } from "../../src/core/turn/text-for-table-size.ts";
 import { PgJobStore } from "../../src/core/store.ts";
 import { serverMajor } from "../support/postgres.ts";
 import { pickUpOf, testQueue } from "../support/queue.ts";

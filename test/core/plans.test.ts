@@ -1,13 +1,13 @@
 import { beforeEach, describe, expect, test } from "vitest";
 
-import { enqueueTexts } from "../../src/core/enqueue-text.ts";
-import { enqueueStatement } from "../../src/core/enqueue.ts";
-import { extendStatement, extendText } from "../../src/core/extend.ts";
+import { enqueueTexts } from "../../src/core/enqueue/enqueue-text.ts";
+import { enqueueStatement } from "../../src/core/enqueue/enqueue.ts";
+import { extendStatement, extendText } from "../../src/core/operations/extend.ts";
 import type { SqlStatement } from "../../src/core/executor.ts";
-import { tableNames } from "../../src/core/identifiers.ts";
-import type { Settlement } from "../../src/core/settlement.ts";
-import { turnText } from "../../src/core/turn-text.ts";
-import { turnStatement, type TurnRequest } from "../../src/core/turn.ts";
+import { tableNames } from "../../src/core/sql/table-names.ts";
+import type { Settlement } from "../../src/core/turn/settlement.ts";
+import { turnText } from "../../src/core/turn/turn-text.ts";
+import { turnStatement, type TurnRequest } from "../../src/core/turn/turn-request.ts";
 import { estimatedCost, pagesOf, planOf, type PlanStep } from "../support/plan.ts";
 import { pickUpOf, testQueue } from "../support/queue.ts";
 

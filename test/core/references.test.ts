@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 
 import type { Fence } from "../../src/core/job.ts";
-import type { Settlement } from "../../src/core/settlement.ts";
+import type { Settlement } from "../../src/core/turn/settlement.ts";
 import { startWorker } from "../support/test-worker.ts";
 import { Wire } from "../support/wire.ts";
 import { pickUpOf, pickUpOne, testQueue } from "../support/queue.ts";

@@ -2,10 +2,10 @@ import { readFileSync } from "node:fs";
 
 import { expect, test } from "vitest";
 
-import { pgExecutor } from "../../src/adapters/pg.ts";
-import { migrate } from "../../src/cli/migrate.ts";
-import { sqlState } from "../../src/core/sql-state.ts";
-import { drainOnce } from "../../src/runners/drain-once.ts";
+import { pgExecutor } from "../../src/adapters/pg/pg.ts";
+import { migrate } from "../../src/migrate/migrate.ts";
+import { sqlState } from "../../src/core/sql/sql-state.ts";
+import { drainOnce } from "../../src/runners/drain/drain-once.ts";
 import { heedsItsSignal } from "../support/handlers.ts";
 import { pooledStore } from "../support/pooled-store.ts";
 import { testQueue, type TestQueue, type TestStore } from "../support/queue.ts";

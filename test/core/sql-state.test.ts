@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { endsSession, isConflict, isOutage, provesRollback, sqlState } from "../../src/core/sql-state.ts";
+import { endsSession, isConflict, isOutage, provesRollback, sqlState } from "../../src/core/sql/sql-state.ts";
 
 const coded = (code: string, message = "no"): Error => Object.assign(new Error(message), { code });
 

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 
-import { tableNames } from "../../src/core/identifiers.ts";
-import { turnText } from "../../src/core/turn-text.ts";
-import { turnStatement } from "../../src/core/turn.ts";
+import { tableNames } from "../../src/core/sql/table-names.ts";
+import { turnText } from "../../src/core/turn/turn-text.ts";
+import { turnStatement } from "../../src/core/turn/turn-request.ts";
 import { planOf } from "../support/plan.ts";
 import { pickUpOf, testQueue } from "../support/queue.ts";
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
 import type { Fence } from "../../src/core/job.ts";
-import type { Settlement } from "../../src/core/settlement.ts";
+import type { Settlement } from "../../src/core/turn/settlement.ts";
 import { pickUpOf, pickUpOne, testQueue, type TestStore } from "../support/queue.ts";
 
 const queue = await testQueue();

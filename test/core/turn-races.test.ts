@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 
 import type { PickedUpJob } from "../../src/core/job.ts";
-import type { Settlement } from "../../src/core/settlement.ts";
-import type { TurnRequest } from "../../src/core/turn.ts";
+import type { Settlement } from "../../src/core/turn/settlement.ts";
+import type { TurnRequest } from "../../src/core/turn/turn-request.ts";
 import { whilePaused } from "../support/pause.ts";
 import { pickUpOf, pickUpOne, testQueue } from "../support/queue.ts";
 

@@ -1,7 +1,7 @@
 import { Client, Pool } from "pg";
 import { expect, test } from "vitest";
 
-import { pgExecutor } from "../../src/adapters/pg.ts";
+import { pgExecutor } from "../../src/adapters/pg/pg.ts";
 import { PgJobStore } from "../../src/core/store.ts";
 import { pickUpOf, pickUpOne, testQueue, type QueueSession } from "../support/queue.ts";
 import { freePort } from "../support/server-process.ts";

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 
-import { parsePayload } from "../../src/core/parse-payload.ts";
-import { findUnsafeInteger } from "../../src/core/unsafe-integer.ts";
+import { parsePayload } from "../../src/core/values/parse-payload.ts";
+import { findUnsafeInteger } from "../../src/core/values/unsafe-integer.ts";
 
 /** The digits of the number that JSON.parse makes of an integer, by the shortest text that names it. */
 function parsed(token: string): bigint | undefined {

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 
 import { expect, onTestFinished, test } from "vitest";
 
-import { readWakeMessage } from "../../src/core/wake-message.ts";
+import { readWakeMessage } from "../../src/core/values/wake-message.ts";
 import type { QueueSession } from "../support/queue.ts";
 import { pickUpOf, pickUpOne, testQueue } from "../support/queue.ts";
 

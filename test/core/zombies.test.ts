@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, test } from "vitest";
 
-import { pgExecutor } from "../../src/adapters/pg.ts";
-import { tableNames } from "../../src/core/identifiers.ts";
+import { pgExecutor } from "../../src/adapters/pg/pg.ts";
+import { tableNames } from "../../src/core/sql/table-names.ts";
 import { ZOMBIE_CALLS } from "../conformance/zombie-calls.ts";
 import { penOf } from "../conformance/zombie-pen.ts";
 import { SUCCESSORS } from "../conformance/zombie-successors.ts";

@@ -3,12 +3,12 @@ import { setTimeout as pause } from "node:timers/promises";
 import postgres from "postgres";
 import { expect, onTestFinished, test } from "vitest";
 
-import { pgExecutor } from "../../src/adapters/pg.ts";
-import { postgresExecutor } from "../../src/adapters/postgres.ts";
+import { pgExecutor } from "../../src/adapters/pg/pg.ts";
+import { postgresExecutor } from "../../src/adapters/postgres/postgres.ts";
 import type { SqlExecutor } from "../../src/core/executor.ts";
 import { PgJobStore } from "../../src/core/store.ts";
-import { drainOnce } from "../../src/runners/drain-once.ts";
-import { Worker } from "../../src/runners/worker.ts";
+import { drainOnce } from "../../src/runners/drain/drain-once.ts";
+import { Worker } from "../../src/runners/worker/worker.ts";
 import { CancelRequests, type CancelFate } from "../support/cancel-requests.ts";
 import { EventLog } from "../support/event-log.ts";
 import { insertJobs } from "../support/job-rows.ts";

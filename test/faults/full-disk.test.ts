@@ -6,9 +6,9 @@ import { expect, test } from "vitest";
 
 import { isPqrunError } from "../../src/core/errors.ts";
 import { silentLogger } from "../../src/core/logger.ts";
-import { sqlState } from "../../src/core/sql-state.ts";
+import { sqlState } from "../../src/core/sql/sql-state.ts";
 import { PgJobStore } from "../../src/core/store.ts";
-import { Worker } from "../../src/runners/worker.ts";
+import { Worker } from "../../src/runners/worker/worker.ts";
 import { FAULT_DRIVERS, faultClients } from "../support/fault-clients.ts";
 import { Gate } from "../support/handlers.ts";
 import { migratedServer } from "../support/killed-server.ts";

@@ -1,8 +1,8 @@
 import { beforeAll, expect, onTestFinished, test } from "vitest";
 
 import { PgJobStore } from "../../src/core/store.ts";
-import { drainOnce } from "../../src/runners/drain-once.ts";
-import { Worker } from "../../src/runners/worker.ts";
+import { drainOnce } from "../../src/runners/drain/drain-once.ts";
+import { Worker } from "../../src/runners/worker/worker.ts";
 import { EventLog } from "../support/event-log.ts";
 import { Gate, heedsItsSignal } from "../support/handlers.ts";
 import { jobRow, jobsByStatus } from "../support/job-rows.ts";

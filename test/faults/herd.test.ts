@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
-import { drainOnce } from "../../src/runners/drain-once.ts";
-import { Worker } from "../../src/runners/worker.ts";
+import { drainOnce } from "../../src/runners/drain/drain-once.ts";
+import { Worker } from "../../src/runners/worker/worker.ts";
 import { insertJobs, jobsByStatus } from "../support/job-rows.ts";
 import { pooledStore } from "../support/pooled-store.ts";
 import { testQueue } from "../support/queue.ts";

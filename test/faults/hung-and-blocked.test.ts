@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { drainOnce } from "../../src/runners/drain-once.ts";
+import { drainOnce } from "../../src/runners/drain/drain-once.ts";
 import { faultyProcess } from "../support/faulty-process.ts";
 import { ignoresItsSignal } from "../support/handlers.ts";
 import { insertJobs, jobRow } from "../support/job-rows.ts";

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 
-import { pgExecutor } from "../../src/adapters/pg.ts";
-import { migrate } from "../../src/cli/migrate.ts";
+import { pgExecutor } from "../../src/adapters/pg/pg.ts";
+import { migrate } from "../../src/migrate/migrate.ts";
 import { PgJobStore } from "../../src/core/store.ts";
-import { Worker } from "../../src/runners/worker.ts";
+import { Worker } from "../../src/runners/worker/worker.ts";
 import { PythonWorker } from "../support/python-worker.ts";
 import { tableDatabase } from "../support/table-database.ts";
 import { PYTHON_DDL, PYTHON_ROWS } from "../support/table-python.ts";

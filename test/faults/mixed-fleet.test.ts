@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 
 import { afterEach, expect, test } from "vitest";
 
-import { drainOnce } from "../../src/runners/drain-once.ts";
+import { drainOnce } from "../../src/runners/drain/drain-once.ts";
 import { jobsByStatus } from "../support/job-rows.ts";
 import { pythonNoHandler } from "../support/python-statements.ts";
 import { PythonWorker } from "../support/python-worker.ts";

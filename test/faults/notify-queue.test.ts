@@ -1,11 +1,11 @@
 import { Client } from "pg";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 
-import { migrate } from "../../src/cli/migrate.ts";
-import { pgExecutor } from "../../src/adapters/pg.ts";
-import { sqlState } from "../../src/core/sql-state.ts";
+import { migrate } from "../../src/migrate/migrate.ts";
+import { pgExecutor } from "../../src/adapters/pg/pg.ts";
+import { sqlState } from "../../src/core/sql/sql-state.ts";
 import { PgJobStore } from "../../src/core/store.ts";
-import { Worker } from "../../src/runners/worker.ts";
+import { Worker } from "../../src/runners/worker/worker.ts";
 import { importedBinaries, startEmbeddedPostgres } from "../support/postgres-embedded.ts";
 import { testPool } from "../support/pool.ts";
 

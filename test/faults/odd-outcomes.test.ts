@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 
-import { drainOnce } from "../../src/runners/drain-once.ts";
+import { drainOnce } from "../../src/runners/drain/drain-once.ts";
 import { insertJobs } from "../support/job-rows.ts";
 import { pooledStore } from "../support/pooled-store.ts";
 import { testQueue } from "../support/queue.ts";

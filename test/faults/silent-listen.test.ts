@@ -1,12 +1,12 @@
 import postgres from "postgres";
 import { expect, onTestFinished, test } from "vitest";
 
-import { pgExecutor } from "../../src/adapters/pg.ts";
-import { postgresExecutor } from "../../src/adapters/postgres.ts";
+import { pgExecutor } from "../../src/adapters/pg/pg.ts";
+import { postgresExecutor } from "../../src/adapters/postgres/postgres.ts";
 import type { SqlExecutor } from "../../src/core/executor.ts";
 import { PgJobStore } from "../../src/core/store.ts";
-import type { WorkerOptions } from "../../src/runners/worker-options.ts";
-import { Worker } from "../../src/runners/worker.ts";
+import type { WorkerOptions } from "../../src/runners/worker/worker-options.ts";
+import { Worker } from "../../src/runners/worker/worker.ts";
 import { saying } from "../support/fake-listen.ts";
 import { takes } from "../support/handlers.ts";
 import { testPool } from "../support/pool.ts";

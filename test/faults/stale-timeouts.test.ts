@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { drainOnce } from "../../src/runners/drain-once.ts";
+import { drainOnce } from "../../src/runners/drain/drain-once.ts";
 import { Gate } from "../support/handlers.ts";
 import { jobRow } from "../support/job-rows.ts";
 import { pooledStore } from "../support/pooled-store.ts";

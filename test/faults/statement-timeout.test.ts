@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
 
-import { pgExecutor } from "../../src/adapters/pg.ts";
+import { pgExecutor } from "../../src/adapters/pg/pg.ts";
 import { PgJobStore } from "../../src/core/store.ts";
-import { drainOnce } from "../../src/runners/drain-once.ts";
-import { Worker } from "../../src/runners/worker.ts";
+import { drainOnce } from "../../src/runners/drain/drain-once.ts";
+import { Worker } from "../../src/runners/worker/worker.ts";
 import { notingErrors } from "../support/between.ts";
 import { insertJobs, jobsByStatus } from "../support/job-rows.ts";
 import { testPool } from "../support/pool.ts";

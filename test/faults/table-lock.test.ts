@@ -1,8 +1,8 @@
 import { describe, expect, onTestFinished, test } from "vitest";
 
 import { PgJobStore } from "../../src/core/store.ts";
-import { drainOnce } from "../../src/runners/drain-once.ts";
-import { Worker } from "../../src/runners/worker.ts";
+import { drainOnce } from "../../src/runners/drain/drain-once.ts";
+import { Worker } from "../../src/runners/worker/worker.ts";
 import { FAULT_DRIVERS, faultClients } from "../support/fault-clients.ts";
 import { insertJobs, jobsByStatus } from "../support/job-rows.ts";
 import { testQueue } from "../support/queue.ts";

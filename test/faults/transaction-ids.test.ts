@@ -1,7 +1,7 @@
 import { afterAll, expect, test } from "vitest";
 
 import { PgJobStore } from "../../src/core/store.ts";
-import { drainOnce } from "../../src/runners/drain-once.ts";
+import { drainOnce } from "../../src/runners/drain/drain-once.ts";
 import { faultClients } from "../support/fault-clients.ts";
 import { migratedServer } from "../support/killed-server.ts";
 import { withClient } from "../support/postgres.ts";

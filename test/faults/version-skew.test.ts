@@ -3,9 +3,9 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 
 import type { SqlExecutor, SqlRow } from "../../src/core/executor.ts";
-import { tableNames } from "../../src/core/identifiers.ts";
-import { turnText } from "../../src/core/turn-text.ts";
-import { drainOnce } from "../../src/runners/drain-once.ts";
+import { tableNames } from "../../src/core/sql/table-names.ts";
+import { turnText } from "../../src/core/turn/turn-text.ts";
+import { drainOnce } from "../../src/runners/drain/drain-once.ts";
 import { arrayOf } from "../support/array-text.ts";
 import { jobsByStatus } from "../support/job-rows.ts";
 import { pooledStore } from "../support/pooled-store.ts";

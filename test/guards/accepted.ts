@@ -4,7 +4,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 
 import type { Client } from "pg";
 
-import { tableNames, type TableNames } from "../../src/core/identifiers.ts";
+import { tableNames, type TableNames } from "../../src/core/sql/table-names.ts";
 import { mutated, type Mutation } from "./mutants.ts";
 import { STATEMENTS } from "./statements.ts";
 

@@ -37,33 +37,54 @@ const TURN_TESTS: readonly string[] = [
 
 /** Every statement that changes a job, or that decides what a caller may rely on. */
 export const STATEMENTS: readonly Statement[] = [
-  { name: "turn", file: "src/core/turn-text.ts", tests: TURN_TESTS },
+  { name: "turn", file: "src/core/turn/turn-text.ts", tests: TURN_TESTS },
   {
     name: "settling",
-    file: "src/core/settling-text.ts",
-    whole: "src/core/turn-text.ts",
+    file: "src/core/turn/settle-text.ts",
+    whole: "src/core/turn/turn-text.ts",
     tests: TURN_TESTS,
   },
-  { name: "picking", file: "src/core/picking-text.ts", whole: "src/core/turn-text.ts", tests: TURN_TESTS },
+  {
+    name: "picking",
+    file: "src/core/turn/pickup-text.ts",
+    whole: "src/core/turn/turn-text.ts",
+    tests: TURN_TESTS,
+  },
   {
     name: "extend",
-    file: "src/core/extend.ts",
+    file: "src/core/operations/extend.ts",
     tests: core("zombies", "turn-locks", "turn-settle", "references", "held-up"),
   },
-  { name: "find pick-up", file: "src/core/find-pick-up.ts", tests: core("find-pick-up", "unknown-outcome") },
-  { name: "settle or fail", file: "src/core/settle-or-fail.ts", tests: core("settle-or-fail", "zombies") },
-  { name: "cancel", file: "src/core/cancel.ts", tests: core("turn-settle", "zombies", "references") },
-  { name: "retry", file: "src/core/retry.ts", tests: core("wake-up", "zombies", "references") },
-  { name: "prune", file: "src/core/prune.ts", tests: core("prune", "operations", "turn-locks", "plans") },
-  { name: "prune holders", file: "src/core/prune-holders.ts", tests: core("prune") },
+  {
+    name: "find pick-up",
+    file: "src/core/operations/find-pickup.ts",
+    tests: core("find-pick-up", "unknown-outcome"),
+  },
+  {
+    name: "settle or fail",
+    file: "src/core/operations/settle-in-transaction.ts",
+    tests: core("settle-or-fail", "zombies"),
+  },
+  {
+    name: "cancel",
+    file: "src/core/operations/cancel.ts",
+    tests: core("turn-settle", "zombies", "references"),
+  },
+  { name: "retry", file: "src/core/operations/retry.ts", tests: core("wake-up", "zombies", "references") },
+  {
+    name: "prune",
+    file: "src/core/operations/prune.ts",
+    tests: core("prune", "operations", "turn-locks", "plans"),
+  },
+  { name: "prune holders", file: "src/core/operations/prune-holders.ts", tests: core("prune") },
   {
     name: "enqueue",
-    file: "src/core/enqueue-text.ts",
+    file: "src/core/enqueue/enqueue-text.ts",
     tests: core("enqueue", "enqueue-races", "enqueue-skipped", "table/odd-ids", "plans"),
   },
-  { name: "get", file: "src/core/get.ts", tests: core("turn-settle") },
-  { name: "list", file: "src/core/list.ts", tests: core("operations") },
-  { name: "stats", file: "src/core/stats.ts", tests: core("operations") },
+  { name: "get", file: "src/core/operations/get.ts", tests: core("turn-settle") },
+  { name: "list", file: "src/core/operations/list.ts", tests: core("operations") },
+  { name: "stats", file: "src/core/operations/stats.ts", tests: core("operations") },
   {
     name: "wake-up trigger",
     file: "sql/003_wake_up.sql",
@@ -89,7 +110,8 @@ export const TESTS: readonly string[] = [
 /** Files of the core that hold a statement, and stand in no list. */
 export function unlisted(root: URL): readonly string[] {
   const listed = new Set(STATEMENTS.map(({ file }) => file));
-  return readdirSync(new URL("src/core/", root))
+  return readdirSync(new URL("src/core/", root), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".ts"))
     .map((name) => `src/core/${name}`)
     .filter((file) => !listed.has(file))
     .filter((file) => templatesOf(file, readFileSync(new URL(file, root), "utf8")).length > 0);

@@ -1,10 +1,10 @@
 import { afterAll, beforeEach, expect, onTestFinished, test } from "vitest";
 
-import { pgExecutor } from "../../src/adapters/pg.ts";
+import { pgExecutor } from "../../src/adapters/pg/pg.ts";
 import { silentLogger } from "../../src/core/logger.ts";
 import { PgJobStore } from "../../src/core/store.ts";
 import { drainAfter, scheduledDrain, type WaitsUntil } from "../../src/integrations/cloudflare.ts";
-import type { DrainReport } from "../../src/runners/drain-options.ts";
+import type { DrainReport } from "../../src/runners/drain/drain-options.ts";
 import { tableDatabase } from "../support/table-database.ts";
 
 const database = await tableDatabase();

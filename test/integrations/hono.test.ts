@@ -2,11 +2,11 @@ import { Hono, type Context } from "hono";
 import { expect, expectTypeOf, test } from "vitest";
 
 import { defineJob } from "../../src/core/contract.ts";
-import type { Enqueued } from "../../src/core/enqueue.ts";
+import type { Enqueued } from "../../src/core/enqueue/enqueue.ts";
 import { PgJobStore } from "../../src/core/store.ts";
 import { pqrun } from "../../src/integrations/hono.ts";
 import { JobProducer } from "../../src/core/producer.ts";
-import { pgExecutor, type PgTransaction } from "../../src/adapters/pg.ts";
+import { pgExecutor, type PgTransaction } from "../../src/adapters/pg/pg.ts";
 import { tableDatabase } from "../support/table-database.ts";
 
 const jobs = { embed: defineJob<{ text: string }>() };

@@ -1,6 +1,6 @@
 import { afterAll, beforeEach, expect, test } from "vitest";
 
-import { pgExecutor } from "../../src/adapters/pg.ts";
+import { pgExecutor } from "../../src/adapters/pg/pg.ts";
 import type { LogFields, Logger } from "../../src/core/logger.ts";
 import { PgJobStore } from "../../src/core/store.ts";
 import { drainRoute, type DrainRouteOptions } from "../../src/integrations/vercel.ts";

@@ -1,6 +1,6 @@
 import type { Fence, JobStatus } from "../../src/core/job.ts";
-import type { ReapedJob } from "../../src/core/turn-answer.ts";
-import type { PickUp, Reap } from "../../src/core/turn.ts";
+import type { ReapedJob } from "../../src/core/turn/turn-answer.ts";
+import type { PickUp, Reap } from "../../src/core/turn/turn-request.ts";
 import { UNLEASED, isLeased, settled } from "./model-job.ts";
 import type { Ending, ModelJob, ModelSpec } from "./model-job.ts";
 

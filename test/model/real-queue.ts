@@ -1,7 +1,7 @@
 import { Client, type QueryResult } from "pg";
 
-import { pgExecutor } from "../../src/adapters/pg.ts";
-import { migrate } from "../../src/cli/migrate.ts";
+import { pgExecutor } from "../../src/adapters/pg/pg.ts";
+import { migrate } from "../../src/migrate/migrate.ts";
 import type { Job } from "../../src/core/job.ts";
 import { isJobStatus } from "../../src/core/job.ts";
 import { PgJobStore } from "../../src/core/store.ts";

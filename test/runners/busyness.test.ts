@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
-import type { TurnAnswer } from "../../src/core/turn-answer.ts";
-import { Busyness } from "../../src/runners/busyness.ts";
+import type { TurnAnswer } from "../../src/core/turn/turn-answer.ts";
+import { Busyness } from "../../src/runners/worker/activity.ts";
 
 const found = (jobs: number, more = false): TurnAnswer =>
   ({ jobs: Array.from({ length: jobs }), more }) as unknown as TurnAnswer;

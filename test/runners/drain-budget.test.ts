@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
-import { drainOnce } from "../../src/runners/drain-once.ts";
-import type { DrainOptions, DrainReport } from "../../src/runners/drain-options.ts";
+import { drainOnce } from "../../src/runners/drain/drain-once.ts";
+import type { DrainOptions, DrainReport } from "../../src/runners/drain/drain-options.ts";
 import { EventLog } from "../support/event-log.ts";
 import { heedsItsSignal, ignoresItsSignal, takes } from "../support/handlers.ts";
 import { insertJobs, jobRow, jobsByStatus } from "../support/job-rows.ts";

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
-import { drainOnce } from "../../src/runners/drain-once.ts";
-import type { DrainOptions, DrainReport } from "../../src/runners/drain-options.ts";
+import { drainOnce } from "../../src/runners/drain/drain-once.ts";
+import type { DrainOptions, DrainReport } from "../../src/runners/drain/drain-options.ts";
 import { Gate } from "../support/handlers.ts";
 import { insertJobs, jobsByStatus } from "../support/job-rows.ts";
 import { pooledStore } from "../support/pooled-store.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { drainOnce } from "../../src/runners/drain-once.ts";
+import { drainOnce } from "../../src/runners/drain/drain-once.ts";
 import { EventLog } from "../support/event-log.ts";
 import { Gate, heedsItsSignal } from "../support/handlers.ts";
 import { insertJobs, jobRow, jobsByStatus } from "../support/job-rows.ts";

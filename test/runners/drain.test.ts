@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
-import { readTurn } from "../../src/core/turn-answer.ts";
-import { drainOnce } from "../../src/runners/drain-once.ts";
+import { readTurn } from "../../src/core/turn/turn-answer.ts";
+import { drainOnce } from "../../src/runners/drain/drain-once.ts";
 import { Gate, takes } from "../support/handlers.ts";
 import { EventLog } from "../support/event-log.ts";
 import { insertJobs, jobRow, jobsByStatus } from "../support/job-rows.ts";

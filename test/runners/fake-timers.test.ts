@@ -1,7 +1,7 @@
 import { afterEach, expect, test, vi } from "vitest";
 
-import { drainOnce } from "../../src/runners/drain-once.ts";
-import { Worker } from "../../src/runners/worker.ts";
+import { drainOnce } from "../../src/runners/drain/drain-once.ts";
+import { Worker } from "../../src/runners/worker/worker.ts";
 import { insertJobs, jobsByStatus } from "../support/job-rows.ts";
 import { pooledStore } from "../support/pooled-store.ts";
 import { testQueue } from "../support/queue.ts";
@@ -35,7 +35,7 @@ test("so does one that was loaded when they were there already", async () => {
   await insertJobs(queue, 20);
   vi.resetModules();
   vi.useFakeTimers();
-  const { drainOnce: loadedLate } = await import("../../src/runners/drain-once.ts");
+  const { drainOnce: loadedLate } = await import("../../src/runners/drain/drain-once.ts");
   expect(loadedLate).not.toBe(drainOnce);
   const report = await loadedLate({
     store: pooledStore(queue),

@@ -2,11 +2,11 @@ import { setImmediate as eventsPass } from "node:timers/promises";
 
 import { expect, test } from "vitest";
 
-import { HandedOutJob } from "../../src/core/handed-out-job.ts";
+import { HandedOutJob } from "../../src/core/turn/picked-up-job-row.ts";
 import { silentLogger } from "../../src/core/logger.ts";
-import { backoffPolicy } from "../../src/core/policies.ts";
+import { backoffPolicy } from "../../src/core/delay-policies.ts";
 import { PgJobStore } from "../../src/core/store.ts";
-import { JobSlots, type JobSlotsOptions } from "../../src/runners/job-slots.ts";
+import { JobSlots, type JobSlotsOptions } from "../../src/runners/job/job-slots.ts";
 
 const job = (id: number): HandedOutJob =>
   new HandedOutJob(["job", String(id), "none", "{}", null, null, null, "0", null, null, null], "worker:1");

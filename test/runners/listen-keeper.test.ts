@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { ListenKeeper } from "../../src/runners/listen-keeper.ts";
+import { ListenKeeper } from "../../src/runners/worker/listen-keeper.ts";
 import { FakeListen, saying } from "../support/fake-listen.ts";
 
 const SECOND = 1_000;

@@ -5,13 +5,13 @@ import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
 
 import type { JobContracts } from "../../src/core/contract.ts";
-import { HandedOutJob } from "../../src/core/handed-out-job.ts";
+import { HandedOutJob } from "../../src/core/turn/picked-up-job-row.ts";
 import { silentLogger } from "../../src/core/logger.ts";
-import { backoffPolicy } from "../../src/core/policies.ts";
+import { backoffPolicy } from "../../src/core/delay-policies.ts";
 import { PgJobStore } from "../../src/core/store.ts";
-import { JobSlots } from "../../src/runners/job-slots.ts";
-import { LeaseKeeper } from "../../src/runners/lease-keeper.ts";
-import type { AnyHandler } from "../../src/runners/run-job.ts";
+import { JobSlots } from "../../src/runners/job/job-slots.ts";
+import { LeaseKeeper } from "../../src/runners/worker/lease-keeper.ts";
+import type { AnyHandler } from "../../src/runners/job/run-job.ts";
 
 const JOBS = 500;
 const LONG = 5;

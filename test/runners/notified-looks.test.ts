@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { NotifiedLooks } from "../../src/runners/notified-looks.ts";
+import { NotifiedLooks } from "../../src/runners/worker/notified-looks.ts";
 
 /** Looks as soon as one is due, finding nothing, while something is heard each millisecond: how often within a second. */
 function looksInASecond(sure: boolean): readonly number[] {

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 
-import { HandedOutJob } from "../../src/core/handed-out-job.ts";
-import type { SettlementAnswer } from "../../src/core/settlement.ts";
-import { JobEnd } from "../../src/runners/job-end.ts";
-import { Outbox } from "../../src/runners/outbox.ts";
+import { HandedOutJob } from "../../src/core/turn/picked-up-job-row.ts";
+import type { SettlementAnswer } from "../../src/core/turn/settlement.ts";
+import { JobEnd } from "../../src/runners/job/finished-run.ts";
+import { Outbox } from "../../src/runners/job/settlement-queue.ts";
 
 const job = (id: number): HandedOutJob =>
   new HandedOutJob(["job", String(id), "none", "{}", null, null, null, "0", null, null, null], "worker:1");

@@ -1,10 +1,10 @@
 import { beforeAll, beforeEach, expect, test } from "vitest";
 
-import { drainOnce } from "../../src/runners/drain-once.ts";
-import type { DrainReport } from "../../src/runners/drain-options.ts";
-import type { JobContext } from "../../src/runners/handler.ts";
+import { drainOnce } from "../../src/runners/drain/drain-once.ts";
+import type { DrainReport } from "../../src/runners/drain/drain-options.ts";
+import type { JobContext } from "../../src/runners/job/handler.ts";
 import type { UntypedJobs } from "../../src/core/contract.ts";
-import type { PgTransaction } from "../../src/adapters/pg.ts";
+import type { PgTransaction } from "../../src/adapters/pg/pg.ts";
 import { jobRow } from "../support/job-rows.ts";
 import { pooledStore } from "../support/pooled-store.ts";
 import { testQueue } from "../support/queue.ts";

@@ -1,9 +1,9 @@
 import { beforeEach, expect, test } from "vitest";
 
-import type { PgTransaction } from "../../src/adapters/pg.ts";
+import type { PgTransaction } from "../../src/adapters/pg/pg.ts";
 import type { UntypedJobs } from "../../src/core/contract.ts";
-import { drainOnce } from "../../src/runners/drain-once.ts";
-import type { JobContext } from "../../src/runners/handler.ts";
+import { drainOnce } from "../../src/runners/drain/drain-once.ts";
+import type { JobContext } from "../../src/runners/job/handler.ts";
 import { EventLog } from "../support/event-log.ts";
 import { Gate, ignoresItsSignal } from "../support/handlers.ts";
 import { jobRow } from "../support/job-rows.ts";

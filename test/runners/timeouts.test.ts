@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
 import { defineJob } from "../../src/core/contract.ts";
-import { drainOnce } from "../../src/runners/drain-once.ts";
+import { drainOnce } from "../../src/runners/drain/drain-once.ts";
 import { EventLog } from "../support/event-log.ts";
 import { Gate, heedsItsSignal, ignoresItsSignal } from "../support/handlers.ts";
 import { insertJobs, jobRow } from "../support/job-rows.ts";

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 
-import { drainOnce } from "../../src/runners/drain-once.ts";
+import { drainOnce } from "../../src/runners/drain/drain-once.ts";
 import { deaf } from "../support/deaf.ts";
 import { jobRow } from "../support/job-rows.ts";
 import { pooledStore } from "../support/pooled-store.ts";

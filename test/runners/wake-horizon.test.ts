@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 
 import type { ListenCallbacks } from "../../src/core/executor.ts";
-import type { TurnAnswer } from "../../src/core/turn-answer.ts";
-import type { TurnRequest } from "../../src/core/turn.ts";
-import { WakeListener, type WakeListenerOptions } from "../../src/runners/wake-listener.ts";
+import type { TurnAnswer } from "../../src/core/turn/turn-answer.ts";
+import type { TurnRequest } from "../../src/core/turn/turn-request.ts";
+import { WakeListener, type WakeListenerOptions } from "../../src/runners/worker/wake-listener.ts";
 import { DEAF } from "../support/deaf.ts";
 
 const SAFETY_POLL_MS = 60_000;

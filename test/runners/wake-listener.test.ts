@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 
-import type { TurnAnswer } from "../../src/core/turn-answer.ts";
-import type { TurnRequest } from "../../src/core/turn.ts";
-import { WakeListener, type WakeListenerOptions } from "../../src/runners/wake-listener.ts";
+import type { TurnAnswer } from "../../src/core/turn/turn-answer.ts";
+import type { TurnRequest } from "../../src/core/turn/turn-request.ts";
+import { WakeListener, type WakeListenerOptions } from "../../src/runners/worker/wake-listener.ts";
 import { FakeListen, saying } from "../support/fake-listen.ts";
 
 const DAY = 86_400_000;

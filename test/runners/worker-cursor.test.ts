@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
-import { LaneCursor } from "../../src/runners/lane-cursor.ts";
-import type { TurnAnswer } from "../../src/core/turn-answer.ts";
+import { LaneCursor } from "../../src/runners/worker/lane-cursor.ts";
+import type { TurnAnswer } from "../../src/core/turn/turn-answer.ts";
 import { takes } from "../support/handlers.ts";
 import { insertJobs, jobsByStatus } from "../support/job-rows.ts";
 import { pickUpOf, testQueue } from "../support/queue.ts";

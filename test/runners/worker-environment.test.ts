@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
 
 import type { LogFields, Logger } from "../../src/core/logger.ts";
-import { checkDrain } from "../../src/runners/drain-options.ts";
+import { checkDrain } from "../../src/runners/drain/drain-options.ts";
 import { workerEnvironment, type Environment } from "../../src/runners/worker-environment.ts";
-import { checkWorker } from "../../src/runners/worker-options.ts";
-import { Worker } from "../../src/runners/worker.ts";
+import { checkWorker } from "../../src/runners/worker/worker-options.ts";
+import { Worker } from "../../src/runners/worker/worker.ts";
 import { heedsItsSignal } from "../support/handlers.ts";
 import { jobRow } from "../support/job-rows.ts";
 import { pooledStore } from "../support/pooled-store.ts";

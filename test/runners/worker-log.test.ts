@@ -1,11 +1,11 @@
 import { afterEach, expect, onTestFinished, test, vi } from "vitest";
 
-import { pgExecutor } from "../../src/adapters/pg.ts";
+import { pgExecutor } from "../../src/adapters/pg/pg.ts";
 import { PgJobStore } from "../../src/core/store.ts";
-import { drainOnce } from "../../src/runners/drain-once.ts";
+import { drainOnce } from "../../src/runners/drain/drain-once.ts";
 import type { RunnerErrorEvent } from "../../src/runners/runner-error.ts";
 import { TroubleLog } from "../../src/runners/trouble-log.ts";
-import { Worker } from "../../src/runners/worker.ts";
+import { Worker } from "../../src/runners/worker/worker.ts";
 import { EventLog } from "../support/event-log.ts";
 import { testPool } from "../support/pool.ts";
 import { freshDatabase } from "../support/postgres.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { tableNames } from "../../src/core/identifiers.ts";
+import { tableNames } from "../../src/core/sql/table-names.ts";
 import { takes } from "../support/handlers.ts";
 import { testQueue } from "../support/queue.ts";
 import { startWorker, type TestWorker } from "../support/test-worker.ts";

@@ -1,8 +1,8 @@
 import { expect, onTestFinished, test } from "vitest";
 
-import { pgExecutor } from "../../src/adapters/pg.ts";
+import { pgExecutor } from "../../src/adapters/pg/pg.ts";
 import { PgJobStore } from "../../src/core/store.ts";
-import { Worker } from "../../src/runners/worker.ts";
+import { Worker } from "../../src/runners/worker/worker.ts";
 import { testPool } from "../support/pool.ts";
 import { testQueue } from "../support/queue.ts";
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
 import { PgJobStore } from "../../src/core/store.ts";
-import { Worker } from "../../src/runners/worker.ts";
+import { Worker } from "../../src/runners/worker/worker.ts";
 
 const store = new PgJobStore({ query: () => Promise.reject(new Error("nothing is sent")) });
 const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === "Timeout").length;

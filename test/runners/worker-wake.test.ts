@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import type { PgTransaction } from "../../src/adapters/pg.ts";
+import type { PgTransaction } from "../../src/adapters/pg/pg.ts";
 import type { SqlExecutor } from "../../src/core/executor.ts";
 import { deaf } from "../support/deaf.ts";
 import { Gate, takes } from "../support/handlers.ts";

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
 import type { SqlExecutor } from "../../src/core/executor.ts";
-import { Worker } from "../../src/runners/worker.ts";
+import { Worker } from "../../src/runners/worker/worker.ts";
 import { testQueue } from "../support/queue.ts";
 
 const queue = await testQueue();

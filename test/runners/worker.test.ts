@@ -1,7 +1,7 @@
 import { expect, test, vi } from "vitest";
 
 import type { LogFields, Logger } from "../../src/core/logger.ts";
-import { Worker } from "../../src/runners/worker.ts";
+import { Worker } from "../../src/runners/worker/worker.ts";
 import { EventLog } from "../support/event-log.ts";
 import { Gate, takes } from "../support/handlers.ts";
 import { insertJobs, jobRow, jobsByStatus } from "../support/job-rows.ts";

@@ -3,10 +3,10 @@ import { readFileSync } from "node:fs";
 import { Pool } from "pg";
 import { beforeAll, describe, expect, test } from "vitest";
 
-import { pgExecutor } from "../../src/adapters/pg.ts";
-import { migrate } from "../../src/cli/migrate.ts";
+import { pgExecutor } from "../../src/adapters/pg/pg.ts";
+import { migrate } from "../../src/migrate/migrate.ts";
 import { PgJobStore } from "../../src/core/store.ts";
-import { Worker } from "../../src/runners/worker.ts";
+import { Worker } from "../../src/runners/worker/worker.ts";
 import { Gate } from "../support/handlers.ts";
 import { startEmbeddedPostgres, type PostgresBinaries } from "../support/postgres-embedded.ts";
 import { postgresWithCron, testWithout } from "./debian-packages.ts";

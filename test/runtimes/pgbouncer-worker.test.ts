@@ -2,13 +2,13 @@ import { Client, Pool } from "pg";
 import postgres from "postgres";
 import { afterAll, describe, expect, onTestFinished, test } from "vitest";
 
-import { pgExecutor } from "../../src/adapters/pg.ts";
-import { postgresExecutor } from "../../src/adapters/postgres.ts";
-import { migrate } from "../../src/cli/migrate.ts";
+import { pgExecutor } from "../../src/adapters/pg/pg.ts";
+import { postgresExecutor } from "../../src/adapters/postgres/postgres.ts";
+import { migrate } from "../../src/migrate/migrate.ts";
 import type { SqlExecutor } from "../../src/core/executor.ts";
 import { PgJobStore } from "../../src/core/store.ts";
-import { drainOnce } from "../../src/runners/drain-once.ts";
-import { Worker } from "../../src/runners/worker.ts";
+import { drainOnce } from "../../src/runners/drain/drain-once.ts";
+import { Worker } from "../../src/runners/worker/worker.ts";
 import { Overtime } from "../faults/half-open/overtime.ts";
 import { conformanceDatabase } from "../support/conformance-database.ts";
 import { pgbouncerProgram, testWithout } from "./debian-packages.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { drainOnce } from "../../src/runners/drain-once.ts";
+import { drainOnce } from "../../src/runners/drain/drain-once.ts";
 import { testQueue } from "../support/queue.ts";
 
 const queue = await testQueue();

@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
 
-import { tableMigrations } from "../../src/cli/migrations.ts";
-import { tableNames } from "../../src/core/identifiers.ts";
+import { tableMigrations } from "../../src/migrate/migrations.ts";
+import { tableNames } from "../../src/core/sql/table-names.ts";
 import { PgJobStore } from "../../src/core/store.ts";
-import type { Handlers } from "../../src/runners/handler.ts";
-import { drainOnce } from "../../src/runners/drain-once.ts";
+import type { Handlers } from "../../src/runners/job/handler.ts";
+import { drainOnce } from "../../src/runners/drain/drain-once.ts";
 import { isPqrunError } from "../../src/core/errors.ts";
 import type { UntypedJobs } from "../../src/core/contract.ts";
 import { testQueue } from "../support/queue.ts";

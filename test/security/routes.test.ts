@@ -1,6 +1,6 @@
 import { afterAll, expect, onTestFinished, test } from "vitest";
 
-import { pgExecutor } from "../../src/adapters/pg.ts";
+import { pgExecutor } from "../../src/adapters/pg/pg.ts";
 import { PgJobStore } from "../../src/core/store.ts";
 import { silentLogger } from "../../src/core/logger.ts";
 import { drainRoute } from "../../src/integrations/vercel.ts";

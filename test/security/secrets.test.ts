@@ -1,14 +1,14 @@
 import { afterEach, beforeAll, expect, test, vi } from "vitest";
 
-import { causesText } from "../../src/core/error-text.ts";
-import { failureText } from "../../src/cli/failure-text.ts";
+import { causesText } from "../../src/core/values/error-text.ts";
+import { failureText } from "../../src/cli/terminal/failure-text.ts";
 import type { LogFields, Logger } from "../../src/core/logger.ts";
 import type { SqlExecutor } from "../../src/core/executor.ts";
 import { PgJobStore } from "../../src/core/store.ts";
 import { scheduledDrain } from "../../src/integrations/cloudflare.ts";
 import { drainRoute } from "../../src/integrations/vercel.ts";
-import { drainOnce } from "../../src/runners/drain-once.ts";
-import type { JobEvent } from "../../src/runners/job-event.ts";
+import { drainOnce } from "../../src/runners/drain/drain-once.ts";
+import type { JobEvent } from "../../src/runners/job/job-event.ts";
 import { testQueue } from "../support/queue.ts";
 import { startWorker } from "../support/test-worker.ts";
 import { insertJobs } from "../support/job-rows.ts";

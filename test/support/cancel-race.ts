@@ -1,5 +1,5 @@
 import type { PickedUpJob } from "../../src/core/job.ts";
-import type { Settlement } from "../../src/core/settlement.ts";
+import type { Settlement } from "../../src/core/turn/settlement.ts";
 import { pickUpOf, type TestQueue } from "./queue.ts";
 
 /** Who won how often, and how often it was not exactly one. */

@@ -1,7 +1,7 @@
 import { afterAll } from "vitest";
 
-import { pgExecutor } from "../../src/adapters/pg.ts";
-import { migrate } from "../../src/cli/migrate.ts";
+import { pgExecutor } from "../../src/adapters/pg/pg.ts";
+import { migrate } from "../../src/migrate/migrate.ts";
 import type { SqlExecutor } from "../../src/core/executor.ts";
 import { testPool } from "./pool.ts";
 import { freshDatabase } from "./postgres.ts";

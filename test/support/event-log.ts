@@ -1,4 +1,4 @@
-import type { JobEvent, JobEventName } from "../../src/runners/job-event.ts";
+import type { JobEvent, JobEventName } from "../../src/runners/job/job-event.ts";
 
 /** Hears a runner's events, and lets a test wait for them. */
 export class EventLog {

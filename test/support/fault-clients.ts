@@ -1,7 +1,7 @@
 import postgres from "postgres";
 
-import { pgExecutor } from "../../src/adapters/pg.ts";
-import { postgresExecutor } from "../../src/adapters/postgres.ts";
+import { pgExecutor } from "../../src/adapters/pg/pg.ts";
+import { postgresExecutor } from "../../src/adapters/postgres/postgres.ts";
 import type { SqlExecutor } from "../../src/core/executor.ts";
 import { testPool } from "./pool.ts";
 

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { isPqrunError } from "../../src/core/errors.ts";
-import { sqlState } from "../../src/core/sql-state.ts";
+import { sqlState } from "../../src/core/sql/sql-state.ts";
 import { PgJobStore } from "../../src/core/store.ts";
-import { drainOnce } from "../../src/runners/drain-once.ts";
-import type { JobEvent } from "../../src/runners/job-event.ts";
-import type { WorkerOptions } from "../../src/runners/worker-options.ts";
-import { Worker } from "../../src/runners/worker.ts";
+import { drainOnce } from "../../src/runners/drain/drain-once.ts";
+import type { JobEvent } from "../../src/runners/job/job-event.ts";
+import type { WorkerOptions } from "../../src/runners/worker/worker-options.ts";
+import { Worker } from "../../src/runners/worker/worker.ts";
 import type { FaultClient } from "./fault-clients.ts";
 import { FaultLedger, type FinalRow } from "./fault-ledger.ts";
 import { withClient } from "./postgres.ts";

@@ -4,14 +4,14 @@ import { writeSync } from "node:fs";
 
 import { Pool } from "pg";
 
-import { pgExecutor } from "../../src/adapters/pg.ts";
+import { pgExecutor } from "../../src/adapters/pg/pg.ts";
 import { RetryAfterError, SnoozeError } from "../../src/core/errors.ts";
 import { PgJobStore } from "../../src/core/store.ts";
-import { readTurn } from "../../src/core/turn-answer.ts";
+import { readTurn } from "../../src/core/turn/turn-answer.ts";
 import { runUntilSignal } from "../../src/integrations/node.ts";
-import { drainOnce } from "../../src/runners/drain-once.ts";
-import type { JobEvent } from "../../src/runners/job-event.ts";
-import { Worker } from "../../src/runners/worker.ts";
+import { drainOnce } from "../../src/runners/drain/drain-once.ts";
+import type { JobEvent } from "../../src/runners/job/job-event.ts";
+import { Worker } from "../../src/runners/worker/worker.ts";
 import type { Behaviour, FaultyOptions } from "./faulty-process.ts";
 import { heedsItsSignal } from "./handlers.ts";
 import { turnParts, Wire } from "./wire.ts";

@@ -2,8 +2,8 @@ import { expect } from "vitest";
 
 import type { SqlExecutor } from "../../src/core/executor.ts";
 import { PgJobStore } from "../../src/core/store.ts";
-import { drainOnce } from "../../src/runners/drain-once.ts";
-import type { JobEvent } from "../../src/runners/job-event.ts";
+import { drainOnce } from "../../src/runners/drain/drain-once.ts";
+import type { JobEvent } from "../../src/runners/job/job-event.ts";
 import { pickUpOf } from "./queue.ts";
 
 /** What `setval` is given, and by which name a failure is told. */

@@ -2,7 +2,7 @@ import { expect, onTestFinished } from "vitest";
 
 import type { SqlStatement } from "../../src/core/executor.ts";
 import { PgJobStore } from "../../src/core/store.ts";
-import { Worker } from "../../src/runners/worker.ts";
+import { Worker } from "../../src/runners/worker/worker.ts";
 import { noting } from "./between.ts";
 import { faultClients, type FAULT_DRIVERS } from "./fault-clients.ts";
 import { withClient } from "./postgres.ts";

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { pgExecutor } from "../../src/adapters/pg.ts";
-import { migrate } from "../../src/cli/migrate.ts";
+import { pgExecutor } from "../../src/adapters/pg/pg.ts";
+import { migrate } from "../../src/migrate/migrate.ts";
 import { crashablePostgres, type CrashableServer } from "./crashable-postgres.ts";
 import type { PostgresSettings } from "./postgres-embedded.ts";
 import { withClient } from "./postgres.ts";

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from "node:timers/promises";
 
-import { Worker } from "../../src/runners/worker.ts";
+import { Worker } from "../../src/runners/worker/worker.ts";
 import { EventLog } from "./event-log.ts";
 import { faultyProcess, type FaultyOptions, type FaultyProcess } from "./faulty-process.ts";
 import { insertJobs } from "./job-rows.ts";

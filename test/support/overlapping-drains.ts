@@ -1,5 +1,5 @@
-import { drainOnce } from "../../src/runners/drain-once.ts";
-import type { DrainReport } from "../../src/runners/drain-options.ts";
+import { drainOnce } from "../../src/runners/drain/drain-once.ts";
+import type { DrainReport } from "../../src/runners/drain/drain-options.ts";
 import { pooledStore } from "./pooled-store.ts";
 import { timed } from "./machine-time.ts";
 import type { TestQueue } from "./queue.ts";

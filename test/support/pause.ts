@@ -1,5 +1,5 @@
-import type { TurnAnswer } from "../../src/core/turn-answer.ts";
-import type { TurnRequest } from "../../src/core/turn.ts";
+import type { TurnAnswer } from "../../src/core/turn/turn-answer.ts";
+import type { TurnRequest } from "../../src/core/turn/turn-request.ts";
 import { pickUpOf, type TestQueue } from "./queue.ts";
 
 const TRIGGER = `

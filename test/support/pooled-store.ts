@@ -1,6 +1,6 @@
 import { onTestFinished } from "vitest";
 
-import { pgExecutor, type PgTransaction } from "../../src/adapters/pg.ts";
+import { pgExecutor, type PgTransaction } from "../../src/adapters/pg/pg.ts";
 import type { JobContracts, UntypedJobs } from "../../src/core/contract.ts";
 import type { SqlExecutor } from "../../src/core/executor.ts";
 import { PgJobStore, type StoreOptions } from "../../src/core/store.ts";

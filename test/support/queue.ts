@@ -3,13 +3,13 @@ import { randomUUID } from "node:crypto";
 import { Client } from "pg";
 import { afterAll, afterEach, beforeEach } from "vitest";
 
-import { pgExecutor, type PgTransaction } from "../../src/adapters/pg.ts";
-import { migrate } from "../../src/cli/migrate.ts";
+import { pgExecutor, type PgTransaction } from "../../src/adapters/pg/pg.ts";
+import { migrate } from "../../src/migrate/migrate.ts";
 import type { UntypedJobs } from "../../src/core/contract.ts";
 import type { SqlExecutor } from "../../src/core/executor.ts";
 import type { PickedUpJob } from "../../src/core/job.ts";
 import { PgJobStore, type StoreOptions } from "../../src/core/store.ts";
-import type { PickUp } from "../../src/core/turn.ts";
+import type { PickUp } from "../../src/core/turn/turn-request.ts";
 import { testPool } from "./pool.ts";
 import { freshDatabase } from "./postgres.ts";
 

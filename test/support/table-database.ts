@@ -5,7 +5,7 @@ import {
   type MigrateControls,
   type MigrateOptions,
   type MigrationReport,
-} from "../../src/cli/migrate.ts";
+} from "../../src/migrate/migrate.ts";
 import type { SqlExecutor } from "../../src/core/executor.ts";
 import { testPool } from "./pool.ts";
 import { freshDatabase } from "./postgres.ts";

@@ -1,7 +1,7 @@
-import type { PgTransaction } from "../../src/adapters/pg.ts";
+import type { PgTransaction } from "../../src/adapters/pg/pg.ts";
 import type { UntypedJobs } from "../../src/core/contract.ts";
-import type { WorkerOptions } from "../../src/runners/worker-options.ts";
-import { Worker } from "../../src/runners/worker.ts";
+import type { WorkerOptions } from "../../src/runners/worker/worker-options.ts";
+import { Worker } from "../../src/runners/worker/worker.ts";
 import { EventLog } from "./event-log.ts";
 import { pooledStore, type PooledStoreOptions } from "./pooled-store.ts";
 import type { TestQueue, TestStore } from "./queue.ts";

@@ -1,5 +1,5 @@
 import type { QueryOptions, SqlExecutor, SqlRow } from "../../src/core/executor.ts";
-import { readTurn } from "../../src/core/turn-answer.ts";
+import { readTurn } from "../../src/core/turn/turn-answer.ts";
 import { arrayOf } from "./array-text.ts";
 
 /** A statement that was sent, named for the operation that it is. */

@@ -1,9 +1,9 @@
 // A process with one worker, for tests that kill it: its handler never ends.
 import { Pool } from "pg";
 
-import { pgExecutor } from "../../src/adapters/pg.ts";
+import { pgExecutor } from "../../src/adapters/pg/pg.ts";
 import { PgJobStore } from "../../src/core/store.ts";
-import { Worker } from "../../src/runners/worker.ts";
+import { Worker } from "../../src/runners/worker/worker.ts";
 
 const pool = new Pool({ connectionString: process.env["WORKER_PROCESS_URL"] });
 new Worker({

@@ -1,7 +1,7 @@
 // The second source is a judge too: that it sees what it is there for is shown on rows that are wrong.
 import { afterAll, beforeEach, expect, test } from "vitest";
 
-import { pgExecutor } from "../../src/adapters/pg.ts";
+import { pgExecutor } from "../../src/adapters/pg/pg.ts";
 import { testPool } from "../support/pool.ts";
 import { freshDatabase } from "../support/postgres.ts";
 import { Accountant } from "./account.ts";

@@ -1,6 +1,6 @@
 /** The table under test, and what the accounts read of it. */
-import { pgExecutor } from "../../src/adapters/pg.ts";
-import { migrate } from "../../src/cli/migrate.ts";
+import { pgExecutor } from "../../src/adapters/pg/pg.ts";
+import { migrate } from "../../src/migrate/migrate.ts";
 import { testPool } from "../support/pool.ts";
 import { withClient } from "../support/postgres.ts";
 import type { Accountant, FinalRow, Transition } from "./account.ts";

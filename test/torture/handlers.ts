@@ -5,7 +5,7 @@ import type { UntypedJobs } from "../../src/core/contract.ts";
 import { SnoozeError } from "../../src/core/errors.ts";
 import type { SqlExecutor } from "../../src/core/executor.ts";
 import type { PickedUpJob } from "../../src/core/job.ts";
-import type { JobContext } from "../../src/runners/handler.ts";
+import type { JobContext } from "../../src/runners/job/handler.ts";
 import { misread } from "./misread.ts";
 import type { LedgerWriter } from "./ledger.ts";
 import { LEASE_MS, type Task } from "./task.ts";

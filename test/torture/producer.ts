@@ -2,8 +2,8 @@ import { setTimeout as pause } from "node:timers/promises";
 
 import { isPqrunError } from "../../src/core/errors.ts";
 import { JobProducer } from "../../src/core/producer.ts";
-import type { Enqueued } from "../../src/core/enqueue.ts";
-import { layers, sqlState } from "../../src/core/sql-state.ts";
+import type { Enqueued } from "../../src/core/enqueue/enqueue.ts";
+import { layers, sqlState } from "../../src/core/sql/sql-state.ts";
 import { jobOf, type Job, type Payload } from "./jobs.ts";
 import type { LedgerWriter } from "./ledger.ts";
 import type { Database } from "./store.ts";

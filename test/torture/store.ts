@@ -2,8 +2,8 @@ import { neon, neonConfig } from "@neondatabase/serverless";
 import postgres from "postgres";
 
 import { neonExecutor } from "../../src/adapters/neon.ts";
-import { pgExecutor } from "../../src/adapters/pg.ts";
-import { postgresExecutor } from "../../src/adapters/postgres.ts";
+import { pgExecutor } from "../../src/adapters/pg/pg.ts";
+import { postgresExecutor } from "../../src/adapters/postgres/postgres.ts";
 import type { SqlExecutor } from "../../src/core/executor.ts";
 import { testPool } from "../support/pool.ts";
 import type { Forgetting, Task } from "./task.ts";

@@ -6,9 +6,9 @@ import type { ReservedSql, Sql, TransactionSql } from "postgres";
 
 import { bunExecutor } from "../../src/adapters/bun.ts";
 import { neonExecutor } from "../../src/adapters/neon.ts";
-import { pgExecutor } from "../../src/adapters/pg.ts";
+import { pgExecutor } from "../../src/adapters/pg/pg.ts";
 import { pgliteExecutor } from "../../src/adapters/pglite.ts";
-import { postgresExecutor } from "../../src/adapters/postgres.ts";
+import { postgresExecutor } from "../../src/adapters/postgres/postgres.ts";
 import { PgJobStore } from "../../src/core/store.ts";
 
 export const ofPg = (pool: Pool, client: Client, lent: PoolClient): unknown => [

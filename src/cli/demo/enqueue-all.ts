@@ -1,5 +1,5 @@
 import type { Store } from "../../../examples/hono-node/app.ts";
-import { printable } from "../printable.ts";
+import { printable } from "../terminal/printable.ts";
 import type { Screen } from "./screen.ts";
 
 /** What {@link enqueueAll} enqueued. */

@@ -1,5 +1,5 @@
-import type { JobEvent } from "../../runners/job-event.ts";
-import { failureText } from "../failure-text.ts";
+import type { JobEvent } from "../../runners/job/job-event.ts";
+import { failureText } from "../terminal/failure-text.ts";
 import type { Screen } from "./screen.ts";
 
 const TYPES = ["summarize", "embed", "relate"] as const;

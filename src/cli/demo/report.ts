@@ -2,8 +2,8 @@ import type { Embedding, Relations, Summary } from "../../../examples/hono-node/
 import { jobsById } from "../../../examples/hono-node/jobs-by-id.ts";
 import type { Store } from "../../../examples/hono-node/app.ts";
 import { JOB_STATUSES, type Job } from "../../core/job.ts";
-import { columns } from "../columns.ts";
-import { printable } from "../printable.ts";
+import { columns } from "../terminal/columns.ts";
+import { printable } from "../terminal/printable.ts";
 import type { Screen } from "./screen.ts";
 
 /** The jobs of one run of the demo. */

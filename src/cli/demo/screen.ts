@@ -1,7 +1,7 @@
 import { styleText } from "node:util";
 
-import type { CliIo } from "../io.ts";
-import { printable } from "../printable.ts";
+import type { CliIo } from "../command.ts";
+import { printable } from "../terminal/printable.ts";
 
 const WIDTH = 92;
 

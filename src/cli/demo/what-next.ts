@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 
-import { tableNames, type TableOptions } from "../../core/identifiers.ts";
+import { tableNames, type TableOptions } from "../../core/sql/table-names.ts";
 import type { Screen } from "./screen.ts";
 
 /** What {@link whatNext} refers to. */

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
-import { migrate } from "../../../src/cli/migrate.ts";
-import { tableMigrations } from "../../../src/cli/migrations.ts";
+import { migrate } from "../../../src/migrate/migrate.ts";
+import { tableMigrations } from "../../../src/migrate/migrations.ts";
 import { tableDatabase } from "../../support/table-database.ts";
 import { PYTHON_COUNTS, PYTHON_DDL, PYTHON_ROWS } from "../../support/table-python.ts";
 import { session, type Session } from "../../support/table-sessions.ts";

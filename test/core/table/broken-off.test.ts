@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
-import { migrate } from "../../../src/cli/migrate.ts";
-import { renderMigrations, tableMigrations } from "../../../src/cli/migrations.ts";
+import { migrate } from "../../../src/migrate/migrate.ts";
+import { renderMigrations, tableMigrations } from "../../../src/migrate/migrations.ts";
 import { isPqrunError } from "../../../src/core/errors.ts";
 import { indexDefinitions } from "../../support/table-catalog.ts";
 import { tableDatabase, type TableDatabase } from "../../support/table-database.ts";

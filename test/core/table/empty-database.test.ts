@@ -3,8 +3,8 @@ import { join } from "node:path";
 
 import { expect, test } from "vitest";
 
-import { renderMigrations } from "../../../src/cli/migrations.ts";
-import { packageRoot } from "../../../src/cli/package-root.ts";
+import { renderMigrations } from "../../../src/migrate/migrations.ts";
+import { packageRoot } from "../../../src/migrate/package-root.ts";
 import { serverMajor } from "../../support/postgres.ts";
 import { catalog, indexDefinitions } from "../../support/table-catalog.ts";
 import { tableDatabase } from "../../support/table-database.ts";

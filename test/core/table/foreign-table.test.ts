@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { renderMigrations, tableMigrations } from "../../../src/cli/migrations.ts";
+import { renderMigrations, tableMigrations } from "../../../src/migrate/migrations.ts";
 import { isPqrunError } from "../../../src/core/errors.ts";
 import { catalog } from "../../support/table-catalog.ts";
 import { tableDatabase } from "../../support/table-database.ts";

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 
-import { migrate } from "../../../src/cli/migrate.ts";
-import { renderMigrations } from "../../../src/cli/migrations.ts";
-import { tableNames } from "../../../src/core/identifiers.ts";
+import { migrate } from "../../../src/migrate/migrate.ts";
+import { renderMigrations } from "../../../src/migrate/migrations.ts";
+import { tableNames } from "../../../src/core/sql/table-names.ts";
 import { indexDefinitions } from "../../support/table-catalog.ts";
 import { tableDatabase, type TableDatabase } from "../../support/table-database.ts";
 import { session } from "../../support/table-sessions.ts";

@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
 
-import { pgExecutor, type PgTransaction } from "../../../src/adapters/pg.ts";
+import { pgExecutor, type PgTransaction } from "../../../src/adapters/pg/pg.ts";
 import type { UntypedJobs } from "../../../src/core/contract.ts";
-import type { Enqueued } from "../../../src/core/enqueue.ts";
+import type { Enqueued } from "../../../src/core/enqueue/enqueue.ts";
 import { PgJobStore } from "../../../src/core/store.ts";
-import { drainOnce } from "../../../src/runners/drain-once.ts";
+import { drainOnce } from "../../../src/runners/drain/drain-once.ts";
 import { testPool } from "../../support/pool.ts";
 import { tableDatabase } from "../../support/table-database.ts";
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 
-import { packageRoot } from "../../../src/cli/package-root.ts";
+import { packageRoot } from "../../../src/migrate/package-root.ts";
 import { catalog } from "../../support/table-catalog.ts";
 import { tableDatabase, type TableDatabase } from "../../support/table-database.ts";
 import { PYTHON_ROWS } from "../../support/table-python.ts";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 
-import { packageRoot } from "../../../src/cli/package-root.ts";
+import { packageRoot } from "../../../src/migrate/package-root.ts";
 import { pythonNoHandler, pythonTraceback } from "../../support/python-statements.ts";
 import { PythonWorker } from "../../support/python-worker.ts";
 import { tableDatabase, type TableDatabase } from "../../support/table-database.ts";

@@ -2,11 +2,11 @@ import { randomUUID } from "node:crypto";
 
 import { expect, onTestFinished, test } from "vitest";
 
-import { pgExecutor } from "../../../src/adapters/pg.ts";
-import { migrate } from "../../../src/cli/migrate.ts";
+import { pgExecutor } from "../../../src/adapters/pg/pg.ts";
+import { migrate } from "../../../src/migrate/migrate.ts";
 import { PgJobStore } from "../../../src/core/store.ts";
-import { drainOnce } from "../../../src/runners/drain-once.ts";
-import { Worker } from "../../../src/runners/worker.ts";
+import { drainOnce } from "../../../src/runners/drain/drain-once.ts";
+import { Worker } from "../../../src/runners/worker/worker.ts";
 import { testPool } from "../../support/pool.ts";
 import { pythonGrants } from "../../support/python-statements.ts";
 import { PythonWorker } from "../../support/python-worker.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { renderMigrations } from "../../../src/cli/migrations.ts";
+import { renderMigrations } from "../../../src/migrate/migrations.ts";
 import { catalog, indexDefinitions } from "../../support/table-catalog.ts";
 import { PYTHON_ENQUEUE } from "../../support/python-statements.ts";
 import { PythonWorker } from "../../support/python-worker.ts";

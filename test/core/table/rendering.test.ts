@@ -5,8 +5,8 @@ import { pathToFileURL } from "node:url";
 
 import { expect, test } from "vitest";
 
-import { renderMigrations } from "../../../src/cli/migrations.ts";
-import { packageRoot } from "../../../src/cli/package-root.ts";
+import { renderMigrations } from "../../../src/migrate/migrations.ts";
+import { packageRoot } from "../../../src/migrate/package-root.ts";
 import { indexDefinitions } from "../../support/table-catalog.ts";
 import { tableDatabase } from "../../support/table-database.ts";
 import { PYTHON_PICK_UP } from "../../support/python-statements.ts";

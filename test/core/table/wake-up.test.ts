@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 
-import { tableNames } from "../../../src/core/identifiers.ts";
+import { tableNames } from "../../../src/core/sql/table-names.ts";
 import { catalog } from "../../support/table-catalog.ts";
 import { tableDatabase, type TableDatabase } from "../../support/table-database.ts";
 import { session, type Session } from "../../support/table-sessions.ts";

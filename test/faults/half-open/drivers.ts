@@ -4,8 +4,8 @@ import postgres from "postgres";
 import { onTestFinished } from "vitest";
 
 import { neonExecutor } from "../../../src/adapters/neon.ts";
-import { pgExecutor } from "../../../src/adapters/pg.ts";
-import { postgresExecutor } from "../../../src/adapters/postgres.ts";
+import { pgExecutor } from "../../../src/adapters/pg/pg.ts";
+import { postgresExecutor } from "../../../src/adapters/postgres/postgres.ts";
 import type { SqlExecutor } from "../../../src/core/executor.ts";
 import { neonStandIn } from "../../support/neon-stand-in.ts";
 import { testPool } from "../../support/pool.ts";

@@ -2,9 +2,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { expect, onTestFinished, test } from "vitest";
 
-import { pgExecutor } from "../../../src/adapters/pg.ts";
+import { pgExecutor } from "../../../src/adapters/pg/pg.ts";
 import { PgJobStore } from "../../../src/core/store.ts";
-import { Worker } from "../../../src/runners/worker.ts";
+import { Worker } from "../../../src/runners/worker/worker.ts";
 import { around } from "../../support/between.ts";
 import { quantile, spread } from "../../support/fault-ledger.ts";
 import { jobsByStatus } from "../../support/job-rows.ts";

@@ -2,8 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { expect, onTestFinished, test } from "vitest";
 
-import { pgExecutor } from "../../../src/adapters/pg.ts";
-import { migrate } from "../../../src/cli/migrate.ts";
+import { pgExecutor } from "../../../src/adapters/pg/pg.ts";
+import { migrate } from "../../../src/migrate/migrate.ts";
 import { pgbouncerProgram, testWithout } from "../../runtimes/debian-packages.ts";
 import { pgbouncerVersion, startPgBouncer } from "../../runtimes/pgbouncer.ts";
 import { FAULT_DRIVERS, faultClients } from "../../support/fault-clients.ts";

@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from "vitest";
 
-import { pgExecutor } from "../../../src/adapters/pg.ts";
-import { migrate } from "../../../src/cli/migrate.ts";
+import { pgExecutor } from "../../../src/adapters/pg/pg.ts";
+import { migrate } from "../../../src/migrate/migrate.ts";
 import { PgJobStore } from "../../../src/core/store.ts";
 import { postgresWithCron, testWithout } from "../../runtimes/debian-packages.ts";
 import { testPool } from "../../support/pool.ts";

@@ -2,7 +2,7 @@ import { setTimeout as wait } from "node:timers/promises";
 
 import { expect, test } from "vitest";
 
-import { Worker } from "../../../src/runners/worker.ts";
+import { Worker } from "../../../src/runners/worker/worker.ts";
 import { quantile } from "../../support/fault-ledger.ts";
 import { faultyProcess, type FaultyProcess } from "../../support/faulty-process.ts";
 import { insertJobs, jobsByStatus } from "../../support/job-rows.ts";

@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from "node:util";
 
 import { isPqrunError } from "../../../src/core/errors.ts";
 import { PgJobStore } from "../../../src/core/store.ts";
-import { provesRollback } from "../../../src/core/sql-state.ts";
+import { provesRollback } from "../../../src/core/sql/sql-state.ts";
 import type { CutDriver } from "./drivers.ts";
 import type { Cut, Trace } from "./message-proxy.ts";
 import type { Operation, State } from "./operations.ts";

@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 
 import type { PickedUpJob } from "../../../src/core/job.ts";
-import type { Settlement } from "../../../src/core/settlement.ts";
+import type { Settlement } from "../../../src/core/turn/settlement.ts";
 import type { PgJobStore } from "../../../src/core/store.ts";
-import type { PickUp } from "../../../src/core/turn.ts";
+import type { PickUp } from "../../../src/core/turn/turn-request.ts";
 import type { Table } from "./table.ts";
 
 /** Whether the operation took effect. */

@@ -3,8 +3,8 @@ import { randomUUID } from "node:crypto";
 
 import type { Client } from "pg";
 
-import { pgExecutor } from "../../../src/adapters/pg.ts";
-import { migrate } from "../../../src/cli/migrate.ts";
+import { pgExecutor } from "../../../src/adapters/pg/pg.ts";
+import { migrate } from "../../../src/migrate/migrate.ts";
 import type { PickedUpJob } from "../../../src/core/job.ts";
 import { PgJobStore } from "../../../src/core/store.ts";
 import { CUT_NAME } from "./drivers.ts";

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 
 import { silentLogger } from "../../../src/core/logger.ts";
 import { PgJobStore } from "../../../src/core/store.ts";
-import { FIND_EVERY_MS } from "../../../src/runners/lost-pick-ups.ts";
-import { Worker } from "../../../src/runners/worker.ts";
+import { FIND_EVERY_MS } from "../../../src/runners/worker/lost-pickups.ts";
+import { Worker } from "../../../src/runners/worker/worker.ts";
 import { limited } from "./cut.ts";
 import type { Cut, Trace } from "./message-proxy.ts";
 import { count, cutsOf, named, nameOf, type Counts, type Place } from "./pass.ts";

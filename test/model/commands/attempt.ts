@@ -2,9 +2,9 @@ import { deepStrictEqual } from "node:assert/strict";
 
 import fc from "fast-check";
 
-import { pgExecutor } from "../../../src/adapters/pg.ts";
+import { pgExecutor } from "../../../src/adapters/pg/pg.ts";
 import type { Fence } from "../../../src/core/job.ts";
-import type { SettlementAnswer } from "../../../src/core/settlement.ts";
+import type { SettlementAnswer } from "../../../src/core/turn/settlement.ts";
 import { kind, type Act, type CommandOptions, type Kind } from "../command.ts";
 import type { Ending } from "../model-job.ts";
 import type { RealQueue } from "../real-queue.ts";

@@ -2,8 +2,8 @@ import { deepStrictEqual, ok } from "node:assert/strict";
 
 import fc from "fast-check";
 
-import type { EnqueueOptions } from "../../../src/core/enqueue-options.ts";
-import type { Enqueued } from "../../../src/core/enqueue.ts";
+import type { EnqueueOptions } from "../../../src/core/enqueue/check-job.ts";
+import type { Enqueued } from "../../../src/core/enqueue/enqueue.ts";
 import { kind, type World } from "../command.ts";
 import type { ModelSpec } from "../model-job.ts";
 import type { RealQueue } from "../real-queue.ts";

@@ -3,9 +3,9 @@ import { deepStrictEqual } from "node:assert/strict";
 import fc from "fast-check";
 
 import type { PickedUpJob } from "../../../src/core/job.ts";
-import type { Settlement } from "../../../src/core/settlement.ts";
-import type { ReapedJob } from "../../../src/core/turn-answer.ts";
-import type { PickUp, Reap } from "../../../src/core/turn.ts";
+import type { Settlement } from "../../../src/core/turn/settlement.ts";
+import type { ReapedJob } from "../../../src/core/turn/turn-answer.ts";
+import type { PickUp, Reap } from "../../../src/core/turn/turn-request.ts";
 import { kind, type Act, type World } from "../command.ts";
 import type { Ending, ModelJob } from "../model-job.ts";
 import type { ModelSettlement } from "../queue-model.ts";

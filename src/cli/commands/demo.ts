@@ -1,0 +1,68 @@
+import { resolve } from "node:path";
+
+import { readOptions, wholeNumber } from "../arguments.ts";
+import { isMissing } from "../connect.ts";
+import { DATABASE_HELP, DATABASE_OPTIONS, findDatabaseUrl } from "../database-url.ts";
+import type { Command } from "../command.ts";
+import { packageRoot } from "../../migrate/package-root.ts";
+
+/** The demo's own table: an application may have jobs of these names in its own. */
+const DEMO_TABLE = "pqrun_demo";
+
+/** `pqrun demo`: the whole system, at work on real text. */
+export const demoCommand: Command = {
+  name: "demo",
+  summary: "run a queue, an API and a worker over Markdown files",
+  help: `pqrun demo [options]
+
+Starts a queue, serves the Hono example, runs a worker, and summarizes, embeds and
+relates the Markdown files of a folder. Without a database it brings one, PGlite.
+
+  --once           end when the work is done; 1 if a job failed
+  --path DIR       the folder of Markdown files (default: pqrun's own)
+  --port N         the API's port (default: one that is free)
+  --table T        the table's name (default: ${DEMO_TABLE})
+  --schema S       the table's schema (default: public)
+${DATABASE_HELP}`,
+  run: async (args, io) => {
+    const options = readOptions(args, {
+      ...DATABASE_OPTIONS,
+      once: { type: "boolean" },
+      path: { type: "string" },
+      port: { type: "string" },
+      table: { type: "string" },
+      schema: { type: "string" },
+    });
+    const databaseUrl = findDatabaseUrl(io, options["env-file"]);
+    const port = options.port === undefined ? 0 : wholeNumber("port", options.port, 0, 65_535);
+    await requirePackages(databaseUrl === undefined);
+    // Not before: it needs these packages.
+    const { runDemo } = await import("../demo/run-demo.ts");
+    return await runDemo(io, {
+      databaseUrl,
+      folder: options.path === undefined ? packageRoot() : resolve(options.path),
+      once: options.once ?? false,
+      port,
+      table: { schema: options.schema, table: options.table ?? DEMO_TABLE },
+    });
+  },
+};
+
+/** @throws Error naming all that are missing, so that one command installs them. */
+async function requirePackages(embedded: boolean): Promise<void> {
+  const needed: Readonly<Record<string, () => Promise<unknown>>> = {
+    hono: () => import("hono"),
+    "@hono/node-server": () => import("@hono/node-server"),
+    ...(embedded ? { "@electric-sql/pglite": () => import("@electric-sql/pglite") } : {}),
+  };
+  const missing: string[] = [];
+  for (const [name, load] of Object.entries(needed)) {
+    await load().catch((error: unknown) => {
+      if (!isMissing(error, name)) throw error;
+      missing.push(name);
+    });
+  }
+  if (missing.length === 0) return;
+  const instead = embedded ? "; with DATABASE_URL set it needs no PGlite" : "";
+  throw new Error(`the demo needs \`npm install ${missing.join(" ")}\`${instead}`);
+}

@@ -1,0 +1,118 @@
+import type { JobContract, JobDefaults } from "../contract.ts";
+import type { CheckedJob } from "./enqueue.ts";
+import { InvalidInputError } from "../errors.ts";
+import { USUAL } from "../job.ts";
+import { PAYLOAD_LIMITS, encodePayload } from "../values/json.ts";
+import { issuesText } from "../values/standard-schema.ts";
+import type { StandardSchema } from "../values/standard-schema.ts";
+
+/** How one job is to be enqueued. */
+export interface EnqueueOptions extends JobDefaults {
+  /**
+   * While a job with this key is READY or RUNNING, another enqueue writes
+   * nothing and answers that job's id. 1 to 512 characters.
+   */
+  readonly dedupeKey?: string | undefined;
+  /** Not before. @default now, by the database's clock */
+  readonly runAfter?: Date | undefined;
+}
+
+/** Bounds that an application may set on what it enqueues. */
+export interface PayloadLimits {
+  /** Most bytes of one payload's JSON, at most 8 MiB. @default 1,048,576 */
+  readonly maxPayloadBytes?: number | undefined;
+  /** Most levels of nesting, at most 1,000. @default 100 */
+  readonly maxPayloadDepth?: number | undefined;
+}
+
+/** Most characters of a job type. */
+export const MAX_TYPE_LENGTH = 256;
+/** Most characters of a dedupe key: an index row of PostgreSQL holds 2,704 bytes. */
+export const MAX_KEY_LENGTH = 512;
+
+const MAX_PAYLOAD_BYTES = 8_388_608;
+const MAX_PAYLOAD_DEPTH = 1_000;
+const INT4 = { min: -2_147_483_648, max: 2_147_483_647 };
+
+/**
+ * One job, checked but for its contract's schema, with its contract's defaults.
+ * `field` is how the caller knows the job: empty, or `jobs[3].`.
+ *
+ * @throws InvalidInputError naming what is wrong. Nothing has been sent then.
+ */
+export function checkJob(
+  type: unknown,
+  payload: unknown,
+  options: EnqueueOptions,
+  contract: JobContract | undefined,
+  limits: PayloadLimits,
+  field = "",
+): CheckedJob {
+  checkText(`${field}type`, type, MAX_TYPE_LENGTH);
+  const { dedupeKey, runAfter } = options;
+  if (dedupeKey !== undefined) checkText(`${field}dedupeKey`, dedupeKey, MAX_KEY_LENGTH);
+  const priority = options.priority ?? contract?.priority ?? USUAL.priority;
+  checkInteger(`${field}priority`, priority, INT4.min);
+  const maxAttempts = options.maxAttempts ?? contract?.maxAttempts ?? USUAL.maxAttempts;
+  checkInteger(`${field}maxAttempts`, maxAttempts, 1);
+  const timeoutSeconds = options.timeoutSeconds ?? contract?.timeoutSeconds ?? null;
+  if (timeoutSeconds !== null) checkInteger(`${field}timeoutSeconds`, timeoutSeconds, 1);
+  const payloadText = encodePayload(payload, `${field}payload`, {
+    ...PAYLOAD_LIMITS,
+    maxBytes: limits.maxPayloadBytes ?? PAYLOAD_LIMITS.maxBytes,
+    maxDepth: limits.maxPayloadDepth ?? PAYLOAD_LIMITS.maxDepth,
+  });
+  return {
+    type,
+    payloadText,
+    dedupeKey: dedupeKey ?? null,
+    priority,
+    runAfter: runAfter === undefined ? null : isoOf(`${field}runAfter`, runAfter),
+    maxAttempts,
+    timeoutSeconds,
+  };
+}
+
+/** @throws InvalidInputError where the schema refuses the payload. */
+export async function checkSchema(schema: StandardSchema, payload: unknown, field: string): Promise<void> {
+  const { issues } = await schema["~standard"].validate(payload);
+  if (issues !== undefined) {
+    throw new InvalidInputError(field, `what its schema says (${issuesText(issues)})`, payload);
+  }
+}
+
+function checkText(field: string, text: unknown, maxLength: number): asserts text is string {
+  const fits = typeof text === "string" && text.length > 0 && text.length <= maxLength;
+  if (!fits || text.includes("\u0000") || !text.isWellFormed()) {
+    throw new InvalidInputError(
+      field,
+      `text of 1 to ${maxLength} characters, without NUL or lone surrogates`,
+      text,
+    );
+  }
+}
+
+function checkInteger(field: string, value: unknown, min: number, max: number = INT4.max): void {
+  if (!Number.isInteger(value) || Number(value) < min || Number(value) > max) {
+    throw new InvalidInputError(field, `a whole number from ${min} to ${max}`, value);
+  }
+}
+
+/** @throws InvalidInputError naming the bound that an application set wrongly. */
+export function checkLimits({ maxPayloadBytes = 1, maxPayloadDepth = 1 }: PayloadLimits): void {
+  checkInteger("maxPayloadBytes", maxPayloadBytes, 1, MAX_PAYLOAD_BYTES);
+  checkInteger("maxPayloadDepth", maxPayloadDepth, 1, MAX_PAYLOAD_DEPTH);
+}
+
+/** Not Date.UTC, which takes the years 0 to 99 for those of the twentieth century. */
+const EARLIEST = Date.parse("0001-01-01T00:00:00Z");
+const LATEST = Date.parse("9999-12-31T23:59:59.999Z");
+
+/** PostgreSQL reads no year before 4714 BC and none of JavaScript's six-digit years. */
+function isoOf(field: string, date: unknown): string {
+  const time = date instanceof Date ? date.getTime() : Number.NaN;
+  if (!(time >= EARLIEST && time <= LATEST)) {
+    throw new InvalidInputError(field, "a valid Date of the years 1 to 9999", date);
+  }
+  return new Date(time).toISOString();
+}

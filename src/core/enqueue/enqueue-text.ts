@@ -1,0 +1,148 @@
+import { quoteLiteral } from "../sql/table-names.ts";
+import type { TableNames } from "../sql/table-names.ts";
+import { USUAL } from "../job.ts";
+
+/** The texts of enqueue: which of them is sent depends on how many jobs there are, and whether one has a dedupe key. */
+export interface EnqueueTexts {
+  /** One job without a dedupe key. */
+  readonly plain: string;
+  /** Several without. */
+  readonly plainMany: string;
+  /** One job with a dedupe key. */
+  readonly keyed: string;
+  /** Jobs of which some have dedupe keys, their ids drawn from the column's sequence. */
+  readonly keyedMany: string;
+  /** The same for a table that has no such sequence. */
+  readonly keyedManyByDefault: string;
+}
+
+/**
+ * What a statement fails with, so that nothing is written: a trigger skipped a
+ * row, or changed what it is known by. SQL has no RAISE outside a function, but
+ * this text is no boolean.
+ */
+const SKIPPED = "pqrun: a trigger skipped or changed some jobs; written, and undone: ";
+
+const WRITTEN = "job_type, payload, dedupe_key, priority, run_after, max_attempts, timeout_seconds";
+
+/** `$1` – `$7` are the jobs, each a column as an array, which may be shorter where the rest has what is usual. */
+const COLUMNS = `unnest($1::text::text[], $2::text::jsonb[], $3::text::text[], $4::text::int4[], $5::text::timestamptz[],
+                $6::text::int4[], $7::text::int4[])`;
+const INPUT = `x.job_type, x.payload, x.dedupe_key, coalesce(x.priority, ${USUAL.priority}) AS priority,
+         coalesce(x.run_after, now()) AS run_after, coalesce(x.max_attempts, ${USUAL.maxAttempts}) AS max_attempts, x.timeout_seconds`;
+
+const FIRST_KEY = "($3::text::text[])[1]";
+const ACTIVE = "status IN ('READY', 'RUNNING')";
+/** DO NOTHING leaves no dead tuple and takes no lock on the row that is there. */
+const UNLESS_ACTIVE = `ON CONFLICT (dedupe_key) WHERE dedupe_key IS NOT NULL AND ${ACTIVE} DO NOTHING`;
+
+/** Without dedupe keys nothing `unless`: a plain INSERT writes less WAL than one that looks for conflicts. */
+const insertingText = ({ jobs }: TableNames, unless = ""): string => `
+WITH inserted AS (
+  INSERT INTO ${jobs} (${WRITTEN})
+  SELECT ${INPUT}
+    FROM ${COLUMNS} AS x(${WRITTEN})
+  ${unless}
+  RETURNING id
+)`;
+
+/** One job. */
+export const plainText = (names: TableNames): string => `${insertingText(names)}
+SELECT id::text AS id, 'true' AS created FROM inserted`;
+
+/**
+ * Ids that come as one text. `$8` is the number of jobs.
+ *
+ * The nth id is the nth job's, whatever the column's default is: an INSERT takes
+ * its rows one by one as its query gives them, here in the order of the arrays,
+ * and gives each back before it takes the next. Only a trigger that skips a row
+ * shifts them.
+ */
+export const plainManyText = (names: TableNames): string => `${insertingText(names)}
+SELECT string_agg(id::text, ',') AS id,
+       (CASE WHEN count(*)::text = $8::text THEN 'true' ELSE '${SKIPPED}' || count(*) END)::bool::text AS created
+  FROM inserted`;
+
+/**
+ * One job with a dedupe key. The id is NULL where a rival's job was committed
+ * after this statement's snapshot was taken: the caller asks again.
+ */
+export const keyedText = (names: TableNames): string => `${insertingText(names, UNLESS_ACTIVE)}
+SELECT coalesce(own.id, (${activeText(names, FIRST_KEY)}))::text AS id,
+       (own.id IS NOT NULL)::text AS created
+  FROM (SELECT 1) AS one LEFT JOIN inserted own ON true`;
+
+/**
+ * Jobs of which some have dedupe keys.
+ *
+ * The rows are sorted by key, so that two callers with the same keys can't wait
+ * for each other in a circle; their ids are drawn before that, so that jobs
+ * which are due at once run in the order of the input. Where there is no
+ * sequence to draw from, nothing is written and `created` is NULL: the caller
+ * sends the text with `byDefault`. Its ids are the column's default, whatever
+ * that is, in the order of the keys, by which written rows are known then; those
+ * without one are known by their order.
+ *
+ * It fails where a row that was written is no input's, or an input without a key
+ * has none: a trigger skipped or changed it.
+ */
+export function keyedManyText(names: TableNames, byDefault = false): string {
+  // The subselect looks for the sequence once, not for each row.
+  const mark = byDefault ? nth("x.place") : `nextval((${sequenceText(names)}))`;
+  const [id, drawn] = byDefault ? ["", ""] : ["id, ", "mark, "];
+  const own = byDefault ? writtenText() : "(SELECT id, id AS mark FROM inserted)";
+  return `
+WITH input AS MATERIALIZED (
+  SELECT x.place, ${INPUT}, ${mark} AS mark
+    FROM ${COLUMNS} WITH ORDINALITY AS x(${WRITTEN}, place)
+),
+inserted AS (
+  INSERT INTO ${names.jobs} (${id}${WRITTEN}) OVERRIDING SYSTEM VALUE
+  SELECT ${drawn}${WRITTEN} FROM input WHERE mark IS NOT NULL ORDER BY dedupe_key, place
+  ${UNLESS_ACTIVE}
+  RETURNING id, dedupe_key
+),
+paired AS MATERIALIZED (
+  SELECT i.place, i.dedupe_key, i.mark, own.id FROM input i LEFT JOIN ${own} own ON own.mark = i.mark
+)
+SELECT coalesce(p.id, twin.id, (${activeText(names, "p.dedupe_key")}))::text AS id,
+       CASE WHEN p.mark IS NOT NULL THEN (p.id IS NOT NULL)::text END AS created
+  FROM paired p LEFT JOIN inserted twin ON twin.dedupe_key = p.dedupe_key
+ WHERE (SELECT CASE WHEN count(id) = (SELECT count(*) FROM inserted)
+                         AND NOT bool_or(id IS NULL AND dedupe_key IS NULL AND mark IS NOT NULL) THEN 'true'
+                    ELSE '${SKIPPED}' || count(id) END FROM paired)::bool
+ ORDER BY p.place`;
+}
+
+/** What a row is known by among those of its key. */
+const nth = (order: string): string =>
+  `row_number() OVER (PARTITION BY x.dedupe_key ORDER BY ${order}) || concat(' ', x.dedupe_key)`;
+
+const writtenText = (): string =>
+  `(SELECT x.id, ${nth("n")} AS mark FROM (SELECT *, row_number() OVER () AS n FROM inserted) x)`;
+
+const activeText = ({ jobs }: TableNames, key: string): string =>
+  `SELECT j.id FROM ${jobs} j WHERE j.dedupe_key = ${key} AND j.${ACTIVE}`;
+
+/**
+ * The sequence of the ids, whoever owns it: an identity's, or the one of which
+ * the column's default is the next value and nothing else. Otherwise NULL.
+ */
+function sequenceText({ jobs }: TableNames): string {
+  return `
+    SELECT CASE WHEN a.attidentity <> '' THEN pg_get_serial_sequence(a.attrelid::regclass::text, 'id')
+                ELSE substring(pg_get_expr(f.adbin, f.adrelid) FROM '^"?nextval"?[(]''([^'']+)''::"?regclass"?[)]$') END::regclass
+      FROM pg_attribute a LEFT JOIN pg_attrdef f ON f.adrelid = a.attrelid AND f.adnum = a.attnum
+     WHERE a.attrelid = ${quoteLiteral(jobs)}::regclass AND a.attname = 'id'`;
+}
+
+/** The texts for one table. */
+export function enqueueTexts(names: TableNames): EnqueueTexts {
+  return {
+    plain: plainText(names),
+    plainMany: plainManyText(names),
+    keyed: keyedText(names),
+    keyedMany: keyedManyText(names),
+    keyedManyByDefault: keyedManyText(names, true),
+  };
+}

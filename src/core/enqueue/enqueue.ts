@@ -1,0 +1,59 @@
+import { arrayLiteral } from "../sql/array-literal.ts";
+import type { SqlRow, SqlStatement } from "../executor.ts";
+import type { EnqueueTexts } from "./enqueue-text.ts";
+import { USUAL, cells } from "../job.ts";
+
+/** A job that has been checked and only has to be written. */
+export interface CheckedJob {
+  readonly type: string;
+  /** JSON text of an object. */
+  readonly payloadText: string;
+  readonly dedupeKey: string | null;
+  readonly priority: number;
+  /** ISO 8601, or null for now by the database's clock. */
+  readonly runAfter: string | null;
+  readonly maxAttempts: number;
+  readonly timeoutSeconds: number | null;
+}
+
+/** What became of one enqueue. */
+export interface Enqueued {
+  /** The new job's id, or the active job's that has the same dedupe key. */
+  readonly id: string;
+  /** False where an active job with the dedupe key was there already; nothing was written then. */
+  readonly created: boolean;
+}
+
+/** The statement that writes `jobs`; `byDefault` where the table makes its ids itself. */
+export function enqueueStatement(
+  texts: EnqueueTexts,
+  jobs: readonly CheckedJob[],
+  byDefault: boolean,
+): SqlStatement {
+  const params = COLUMNS.map((column) => arrayLiteral(jobs.map(column)));
+  const keyed = jobs.some(({ dedupeKey }) => dedupeKey !== null);
+  if (jobs.length === 1) return { text: keyed ? texts.keyed : texts.plain, params };
+  if (!keyed) return { text: texts.plainMany, params: [...params, String(jobs.length)] };
+  return { text: byDefault ? texts.keyedManyByDefault : texts.keyedMany, params };
+}
+
+/** In input order; null where the caller has to ask again. Null in all where it has to say `byDefault`: nothing was written. */
+export function readEnqueued(rows: readonly SqlRow[]): readonly (Enqueued | null)[] | null {
+  const table = rows.map(cells);
+  if (table[0]?.[1] === null) return null;
+  return table.flatMap(([ids, created]) =>
+    ids === null || ids === undefined
+      ? null
+      : ids.split(",").map((id) => ({ id, created: created === "true" })),
+  );
+}
+
+const COLUMNS: readonly ((job: CheckedJob) => string | number | null)[] = [
+  ({ type }) => type,
+  ({ payloadText }) => payloadText,
+  ({ dedupeKey }) => dedupeKey,
+  ({ priority }) => (priority === USUAL.priority ? null : priority),
+  ({ runAfter }) => runAfter,
+  ({ maxAttempts }) => (maxAttempts === USUAL.maxAttempts ? null : maxAttempts),
+  ({ timeoutSeconds }) => timeoutSeconds,
+];

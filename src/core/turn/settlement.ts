@@ -1,0 +1,119 @@
+import { arrayLiteral } from "../sql/array-literal.ts";
+import type { Element } from "../sql/array-literal.ts";
+import { USUAL } from "../job.ts";
+import type { Fence, JobStatus } from "../job.ts";
+
+/** How an attempt may end. */
+export const OUTCOMES = ["done", "retry", "fail", "snooze", "release"] as const;
+
+/** One of {@link OUTCOMES}. */
+export type Outcome = (typeof OUTCOMES)[number];
+
+/** When a job is due again: milliseconds from now by the database's clock, or a moment. */
+export type Due = number | Date;
+
+/** The end of one attempt, to be written if its lease is still held. */
+export type Settlement = {
+  readonly job: Fence;
+  /** How long the handler ran, in milliseconds; null where it did not start. */
+  readonly durationMs: number | null;
+} & (
+  | {
+      /** DONE. */
+      readonly outcome: "done";
+      /** JSON text that jsonb takes, or null. */
+      readonly resultText: string | null;
+      /** Why the handler's result is not there, for `last_error`. */
+      readonly note?: string | undefined;
+    }
+  /** READY again, or FAILED where no attempt is left. */
+  | { readonly outcome: "retry"; readonly error: string; readonly due: Due }
+  /** FAILED, whatever attempts are left. */
+  | { readonly outcome: "fail"; readonly error: string }
+  /** READY at a later time, the attempt given back. */
+  | { readonly outcome: "snooze"; readonly due: Due }
+  /** READY at once, the attempt given back, at most ten times per job. */
+  | { readonly outcome: "release" }
+);
+
+/**
+ * What became of a settlement: `settled`; `already`, when it had been settled
+ * before (an answer was lost, or the handler did it in a transaction of its
+ * own); `lost` or `cancelled`, when the lease is gone and nothing was written;
+ * `busy`, when somebody else has the row locked just now: try again.
+ */
+export const VERDICTS = ["settled", "already", "lost", "cancelled", "busy"] as const;
+
+/** One of {@link VERDICTS}. */
+export type Verdict = (typeof VERDICTS)[number];
+
+/** The answer to one settlement. */
+export interface SettlementAnswer {
+  readonly id: string;
+  readonly lockedBy: string;
+  readonly verdict: Verdict;
+  /** The state that was written, where the verdict is `settled`; the one that the job is in, where it is `already`; or null. */
+  readonly status: JobStatus | null;
+}
+
+/** A settlement is found again in the answers by its job and its pick-up. */
+export function settlementKey({ id, lockedBy }: Pick<Fence, "id" | "lockedBy">): string {
+  return `${id} ${lockedBy}`;
+}
+
+/** int4's greatest value: a handler of more than 24 days. */
+const MAX_DURATION_MS = 2_147_483_647;
+/** A hundred years: what is later is out of timestamptz's reach or a mistake. */
+const MAX_DELAY_MS = 3_155_760_000_000;
+
+/** The settlements as the columns that the turn opens, ten parameters. */
+export function encodeSettlements(settlements: readonly Settlement[]): readonly string[] {
+  const holders = [...new Set(settlements.map(({ job }) => job.lockedBy))];
+  const places = new Map(holders.map((holder, index) => [holder, index + 1]));
+  const columns: readonly ((settlement: Settlement) => Element)[] = [
+    ({ job }) => job.id,
+    ({ job }) => (job.attempts === USUAL.attempts ? null : job.attempts),
+    ({ job }) => (job.lockedBy === holders[0] ? null : places.get(job.lockedBy)),
+    ({ outcome }) => (outcome === USUAL.outcome ? null : outcome),
+    ({ durationMs }) => (durationMs === null ? null : Math.round(clamp(durationMs, MAX_DURATION_MS))),
+    resultOf,
+    errorOf,
+    waitOf,
+    dueOf,
+  ];
+  return [...columns.map((column) => arrayLiteral(settlements.map(column))), arrayLiteral(holders)];
+}
+
+/** JSON's null is stored as none, as an absent result is. */
+function resultOf(settlement: Settlement): Element {
+  return settlement.outcome === "done" && settlement.resultText !== "null" ? settlement.resultText : null;
+}
+
+function errorOf(settlement: Settlement): Element {
+  switch (settlement.outcome) {
+    case "done":
+      return settlement.note;
+    case "retry":
+    case "fail":
+      return settlement.error;
+    case "snooze":
+    case "release":
+      return null;
+  }
+}
+
+function waitOf(settlement: Settlement): Element {
+  return "due" in settlement && typeof settlement.due === "number"
+    ? clamp(settlement.due, MAX_DELAY_MS)
+    : null;
+}
+
+function dueOf(settlement: Settlement): Element {
+  return "due" in settlement && typeof settlement.due !== "number"
+    ? clamp(settlement.due.getTime(), Number.MAX_SAFE_INTEGER)
+    : null;
+}
+
+function clamp(value: number, max: number): number {
+  return Number.isNaN(value) ? 0 : Math.min(Math.max(value, 0), max);
+}

@@ -1,0 +1,144 @@
+import { arrayLiteral } from "../sql/array-literal.ts";
+import type { SqlStatement } from "../executor.ts";
+import { encodeSettlements } from "./settlement.ts";
+import type { Settlement } from "./settlement.ts";
+import type { TurnScope } from "./turn-text.ts";
+
+/** Jobs of one type and priority, and the place among them, by due time and id, behind which a next pick-up may go on. */
+export interface Lane {
+  readonly type: string;
+  readonly priority: number;
+  /** Its due time as the turn wrote it, in epoch milliseconds: a Date would lose the microseconds. */
+  readonly afterDue: string;
+  readonly afterId: string;
+}
+
+/** What a pick-up wants. */
+export interface PickUp {
+  /** Job types that the caller has handlers for. */
+  readonly types: readonly string[];
+  /**
+   * Goes on in these lanes, behind the last job of each, instead of looking from the beginning of every lane of
+   * `types`: for a caller that drains a backlog. The answer says `more` then, and not what is due later.
+   */
+  readonly lanes?: readonly Lane[] | undefined;
+  /** Commits asynchronously if nothing is settled or reaped: a crash of the server may forget the attempts. @default false */
+  readonly fast?: boolean | undefined;
+  /** Free slots: how many jobs can start at once; 0 only asks what is due. */
+  readonly slots: number;
+  /** How many more to take into a buffer, of jobs never attempted. @default 0 */
+  readonly buffer?: number | undefined;
+  /** The worker's id with a nonce that no other pick-up has. */
+  readonly lockedBy: string;
+  /** Length of the lease in milliseconds. */
+  readonly leaseMs: number;
+  /** Bounds the lease by each job's `timeout_seconds`, with this default; for callers that don't extend. */
+  readonly timeoutSeconds?: number | undefined;
+  /** Milliseconds added to the lease after both bounds. @default 0 */
+  readonly marginMs?: number | undefined;
+  /**
+   * For how long the server may hold the pick-up up, in milliseconds: one that a lock on the table has kept for
+   * longer takes nothing, and says so as `contended`. Less than its caller waits for the answer, or what it takes is
+   * run by nobody. Counted from the statement's arrival; in a transaction, from that one's beginning. @default no limit
+   */
+  readonly withinMs?: number | undefined;
+}
+
+/** What a reap wants. */
+export interface Reap {
+  /** Most rows. @default 100 */
+  readonly limit?: number | undefined;
+  /** Seconds after which a row without a lease, a Python worker's, is lost. */
+  readonly staleTimeoutSeconds: number;
+}
+
+/** One round trip: any part may be absent. */
+export interface TurnRequest {
+  readonly settlements?: readonly Settlement[] | undefined;
+  readonly pickUp?: PickUp | undefined;
+  readonly reap?: Reap | undefined;
+  /** Ids of the jobs that the caller is running: a reap leaves them out. */
+  readonly running?: readonly string[] | undefined;
+  /** Raises (or, at 0 ms, lowers) the guard that has this worker notified of jobs, of all types where none are named. */
+  readonly guard?:
+    | { readonly worker: string; readonly forMs: number; readonly types?: readonly string[] | undefined }
+    | undefined;
+  /** Sends a NOTIFY with this payload: who hears it knows that LISTEN works. */
+  readonly probe?: string | undefined;
+}
+
+/** Most bytes of payload in one pick-up; a single job may be larger. */
+const PICK_UP_BYTES = 4_194_304;
+/** Most characters of the types that a guard names: each insert of others' types looks through them all. */
+const GUARD_CHARACTERS = 1_000;
+/** Most rows of one reap: one that is full may have left some. */
+export const REAP_LIMIT = 100;
+
+/** The turn as a statement: `textOf` a scope is {@link turnText} of it. */
+export function turnStatement(textOf: (scope: TurnScope) => string, request: TurnRequest): SqlStatement {
+  const scope = scopeOf(request);
+  return { text: textOf(scope), params: PARAMS[scope](request) };
+}
+
+/** The least that does what is asked. */
+function scopeOf({ settlements = [], pickUp, reap, running = [], guard, probe }: TurnRequest): TurnScope {
+  const others = reap !== undefined || running.length > 0 || guard !== undefined || probe !== undefined;
+  if (others || (pickUp !== undefined && settlements.length > 0)) return "whole";
+  return pickUp === undefined ? "settling" : "pick-up";
+}
+
+type Params = readonly (string | null)[];
+
+const PARAMS: Readonly<Record<TurnScope, (request: TurnRequest) => Params>> = {
+  "pick-up": (request) => [...pickUpParams(request), withinParam(request)],
+  settling: ({ settlements = [] }) => encodeSettlements(settlements),
+  whole: (request) => {
+    const { settlements = [], reap, running = [], guard, probe } = request;
+    return [
+      ...pickUpParams(request),
+      String(reap === undefined ? 0 : (reap.limit ?? REAP_LIMIT)),
+      String(reap?.staleTimeoutSeconds ?? 0),
+      arrayLiteral(running),
+      guard?.worker ?? null,
+      String(guard?.forMs ?? 0),
+      probe ?? null,
+      ...encodeSettlements(settlements),
+      withinParam(request),
+      guardTypes(guard?.types),
+    ];
+  },
+};
+
+function withinParam({ pickUp }: TurnRequest): string | null {
+  return pickUp?.withinMs === undefined ? null : String(pickUp.withinMs);
+}
+
+function guardTypes(types: readonly string[] = []): string | null {
+  const text = arrayLiteral(types);
+  return types.length === 0 || text.length > GUARD_CHARACTERS ? null : text;
+}
+
+function pickUpParams({ pickUp }: TurnRequest): Params {
+  return [
+    JSON.stringify(pickUp === undefined ? [] : encodePlaces(pickUp)),
+    String(pickUp?.slots ?? 0),
+    String(pickUp?.buffer ?? 0),
+    String(PICK_UP_BYTES),
+    pickUp?.lockedBy ?? null,
+    String(pickUp?.leaseMs ?? 0),
+    pickUp?.timeoutSeconds === undefined ? null : String(pickUp.timeoutSeconds),
+    String(pickUp?.marginMs ?? 0),
+    String(pickUp?.fast ?? false),
+  ];
+}
+
+function encodePlaces({ types, lanes }: PickUp): readonly Readonly<Record<string, string | number>>[] {
+  return (
+    lanes?.map(({ type, priority, afterDue, afterId }) => ({
+      t: type,
+      p: priority,
+      r: afterDue,
+      i: afterId,
+    })) ?? types.map((type) => ({ t: type }))
+  );
+}

@@ -1,0 +1,194 @@
+import { InvalidInputError } from "../core/errors.ts";
+import {
+  derivedName,
+  quoteLiteral,
+  quoteName,
+  tableNames,
+  type TableOptions,
+} from "../core/sql/table-names.ts";
+import { migrationFiles } from "./migration-files.ts";
+
+/** Which indexes a table is to have. */
+export interface IndexOptions {
+  /**
+   * Drop the Python package's `idx_jobs_pick` and `idx_jobs_type`, which pqrun doesn't use.
+   *
+   * @default false
+   */
+  readonly dropPythonIndexes?: boolean | undefined;
+  /**
+   * Build `jobs_python_pick`, which makes the Python package's pick-up fast: its own `idx_jobs_pick` has each pick-up
+   * sort all that is due.
+   *
+   * @default false
+   */
+  readonly pythonPickIndex?: boolean | undefined;
+}
+
+/** What `pqrun sql` prints. */
+export interface RenderOptions extends TableOptions, IndexOptions {
+  /**
+   * The first migration to print: 1 to the number of the last.
+   *
+   * @default 1
+   */
+  readonly from?: number | undefined;
+  /**
+   * Build the indexes beside the table's writers, in statements of their own after the blocks.
+   *
+   * @default false
+   */
+  readonly concurrently?: boolean | undefined;
+}
+
+/** When 002 builds an index: always, only while the table has no row, or never. */
+export type IndexBuild = "always" | "empty" | "never";
+
+/** One numbered file of `sql/`, for one table: a comment and one DO block. */
+export interface Migration {
+  readonly number: number;
+  readonly text: string;
+}
+
+/** An index that the table is to have. */
+export interface QueueIndex {
+  /** Unquoted. */
+  readonly name: string;
+  readonly unique: boolean;
+  /** What follows ON table: the columns and the predicate. */
+  readonly keys: string;
+}
+
+const INDEX_MIGRATION = 2;
+/** A constant of a block's DECLARE section whose value is a literal. */
+const CONSTANT = /^( +(\w+) +CONSTANT +\w+ *:= *)('(?:[^']|'')*'|true|false);/gm;
+
+/**
+ * The migrations for one table as text for psql.
+ *
+ * @throws InvalidInputError for a name that PostgreSQL can't hold or an option out of its bounds.
+ */
+export function renderMigrations({ from = 1, concurrently = false, ...table }: RenderOptions = {}): string {
+  const migrations = tableMigrations(table, concurrently ? "never" : "always");
+  if (!migrations.some(({ number }) => number === from)) {
+    throw new InvalidInputError("from", `a whole number from 1 to ${migrations.length}`, from);
+  }
+  const blocks = migrations.filter(({ number }) => number >= from).map(({ text }) => text);
+  return [...blocks, ...(concurrently && from <= INDEX_MIGRATION ? [indexStatements(table)] : [])].join("\n");
+}
+
+/** Every migration, in order, for one table. */
+export function tableMigrations(
+  options: TableOptions & IndexOptions,
+  build: IndexBuild,
+): readonly Migration[] {
+  const values = constants(options, build);
+  return migrationFiles().map(({ number, text }) => ({
+    number,
+    text: text.replaceAll(CONSTANT, (whole, head: string, name: string) => {
+      const value = values[name];
+      return value === undefined ? whole : `${head}${literal(value)};`;
+    }),
+  }));
+}
+
+/** The migration of the indexes alone, which on a table with rows sets aside what is invalid. */
+export function indexMigration(options: TableOptions & IndexOptions): string {
+  return tableMigrations(options, "empty").find(({ number }) => number === INDEX_MIGRATION)?.text ?? "";
+}
+
+/** The indexes that the table is to have, as 002 defines them. */
+export function queueIndexes(options: TableOptions & IndexOptions): readonly QueueIndex[] {
+  const names = indexNames(options);
+  const text = migrationFiles().find(({ number }) => number === INDEX_MIGRATION)?.text ?? "";
+  const keys = (name: string): string => {
+    const found = [...text.matchAll(CONSTANT)].find(([, , constant]) => constant === name)?.[3];
+    if (found === undefined) throw new Error(`sql/002 has no constant ${name}`);
+    return found.slice(1, -1).replaceAll("''", "'");
+  };
+  return [
+    { name: names.ready, unique: false, keys: keys("ready_keys") },
+    { name: names.running, unique: false, keys: keys("running_keys") },
+    { name: names.dedupe, unique: true, keys: keys("dedupe_keys") },
+    ...(options.pythonPickIndex
+      ? [{ name: names.pythonPick, unique: false, keys: keys("python_pick_keys") }]
+      : []),
+  ];
+}
+
+/** The Python package's indexes that go with `dropPythonIndexes`, unquoted. */
+export function pythonIndexes(options: TableOptions): readonly string[] {
+  const { pick, type } = indexNames(options);
+  return [pick, type];
+}
+
+/** Builds one index beside the table's writers; to be sent alone, outside a transaction. */
+export function buildConcurrently(options: TableOptions, { name, unique, keys }: QueueIndex): string {
+  const kind = unique ? "UNIQUE INDEX" : "INDEX";
+  return `CREATE ${kind} CONCURRENTLY IF NOT EXISTS ${quoteName(name)} ON ${tableNames(options).jobs} ${keys}`;
+}
+
+/** Drops one index beside the table's users; to be sent alone, outside a transaction. */
+export function dropConcurrently(options: TableOptions, name: string): string {
+  return `DROP INDEX CONCURRENTLY IF EXISTS ${quoteName(tableNames(options).schema)}.${quoteName(name)}`;
+}
+
+function indexStatements(options: TableOptions & IndexOptions): string {
+  const statements = [
+    ...queueIndexes(options).map((index) => buildConcurrently(options, index)),
+    ...(options.dropPythonIndexes ? pythonIndexes(options) : []).map((name) =>
+      dropConcurrently(options, name),
+    ),
+  ];
+  return `-- One at a time, and outside a transaction.\n${statements.map((statement) => `${statement};\n`).join("")}`;
+}
+
+function constants(
+  options: TableOptions & IndexOptions,
+  build: IndexBuild,
+): Record<string, string | boolean> {
+  const { dropPythonIndexes = false, pythonPickIndex = false } = options;
+  const { schema, table, channel } = tableNames(options);
+  const index = indexNames(options);
+  return {
+    schema_name: schema,
+    table_name: table,
+    archive_name: derivedName(table, "archive"),
+    ready_name: index.ready,
+    running_name: index.running,
+    dedupe_name: index.dedupe,
+    pick_name: index.pick,
+    type_name: index.type,
+    python_pick_name: index.pythonPick,
+    waiting_name: derivedName(table, "waiting"),
+    until_name: derivedName(table, "waiting_until"),
+    wake_name: derivedName(table, "wake"),
+    again_name: derivedName(table, "wake_again"),
+    channel,
+    build,
+    with_pick: pythonPickIndex,
+    without_python_indexes: dropPythonIndexes,
+  };
+}
+
+/** For the table `jobs`, `dedupe`, `pick` and `type` are the Python package's names. */
+function indexNames(
+  options: TableOptions,
+): Record<"ready" | "running" | "dedupe" | "pick" | "type" | "pythonPick", string> {
+  const { table } = tableNames(options);
+  return {
+    ready: derivedName(table, "ready"),
+    running: derivedName(table, "running"),
+    dedupe: derivedName(`uq_${table}`, "active_dedupe"),
+    pick: derivedName(`idx_${table}`, "pick"),
+    type: derivedName(`idx_${table}`, "type"),
+    pythonPick: derivedName(table, "python_pick"),
+  };
+}
+
+/** A literal inside a DO block: its `$` must not end the block's quotes. */
+function literal(value: string | boolean): string {
+  if (typeof value === "boolean") return String(value);
+  if (!value.includes("$")) return quoteLiteral(value);
+  return `E'${value.replaceAll("\\", "\\\\").replaceAll("'", "''").replaceAll("$", "\\x24")}'`;
+}

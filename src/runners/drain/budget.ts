@@ -1,0 +1,94 @@
+import { UnknownOutcomeError } from "../../core/errors.ts";
+import type { CheckedDrain } from "./drain-options.ts";
+import { TOO_LATE, within } from "../wait.ts";
+import type { Timers } from "../wait.ts";
+
+/**
+ * What a drain may still spend: time and statements. The clock is read after
+ * awaited statements only, since it may stand still between them.
+ */
+export class Budget {
+  readonly #options: Pick<CheckedDrain, "budgetMs" | "remaining" | "reserveMs" | "maxStatements" | "clock">;
+  readonly #startedAt: number;
+  #statements = 0;
+  #slowestMs = 0;
+  /** How much time has passed by the timers, which go on where the clock stands still. */
+  #passedMs = 0;
+
+  constructor(
+    options: Pick<CheckedDrain, "budgetMs" | "remaining" | "reserveMs" | "maxStatements" | "clock">,
+  ) {
+    this.#options = options;
+    this.#startedAt = options.clock();
+  }
+
+  get statements(): number {
+    return this.#statements;
+  }
+
+  get elapsedMs(): number {
+    return Math.max(this.#options.clock() - this.#startedAt, this.#passedMs);
+  }
+
+  /** What is left in all. */
+  get remainingMs(): number {
+    return Math.min(this.#options.remaining(), this.#options.budgetMs - this.#passedMs);
+  }
+
+  /** What is kept back for the end: more where statements turn out slow, at most half of the budget. */
+  get reserveMs(): number {
+    return Math.min(Math.max(this.#options.reserveMs, 2 * this.#slowestMs), this.#options.budgetMs / 2);
+  }
+
+  /** What is left for handlers. */
+  get leftMs(): number {
+    return this.remainingMs - this.reserveMs;
+  }
+
+  /** What is left before the last settlement should leave: half of the reserve is its own. */
+  get beforeLastMs(): number {
+    return this.remainingMs - this.reserveMs / 2;
+  }
+
+  /** Whether `count` more statements may be sent. */
+  affords(count: number): boolean {
+    return this.#statements + count <= this.#options.maxStatements;
+  }
+
+  /** One more statement goes along with one that was sent, if it may. */
+  take(): boolean {
+    if (!this.affords(1)) return false;
+    this.#statements += 1;
+    return true;
+  }
+
+  /** Calls `act` after `ms`; then at least so much has passed, whatever the clock says. */
+  after(timers: Timers, ms: number, act: () => void): void {
+    const thenMs = this.elapsedMs + ms;
+    timers.after(ms, () => {
+      this.#passedMs = Math.max(this.#passedMs, thenMs);
+      act();
+    });
+  }
+
+  /**
+   * Sends one statement and waits for it at most `ms`, and no longer than until `cut` is aborted.
+   *
+   * @throws UnknownOutcomeError where no answer came in time.
+   */
+  async spend<T>(
+    operation: string,
+    ms: number,
+    work: (signal: AbortSignal) => Promise<T>,
+    cut?: AbortSignal,
+  ): Promise<T> {
+    const sentMs = this.elapsedMs;
+    this.#statements += 1;
+    const answer = await within(ms, work, cut);
+    if (answer === TOO_LATE && cut?.aborted !== true) this.#passedMs = Math.max(this.#passedMs, sentMs + ms);
+    this.#slowestMs = Math.max(this.#slowestMs, this.elapsedMs - sentMs);
+    if (answer === TOO_LATE)
+      throw new UnknownOutcomeError(operation, new Error("no answer came within the budget"));
+    return answer;
+  }
+}

@@ -1,0 +1,256 @@
+import type { JobContracts, UntypedJobs } from "../../core/contract.ts";
+import type { PickUp, TurnRequest } from "../../core/turn/turn-request.ts";
+import { Budget } from "./budget.ts";
+import { checkDrain } from "./drain-options.ts";
+import type { CheckedDrain, DrainEnd, DrainOptions, DrainReport } from "./drain-options.ts";
+import { DrainStatements } from "./drain-statements.ts";
+import type { DrainTurn } from "./drain-statements.ts";
+import { EventCounts, teller } from "../job/job-event.ts";
+import { JobSlots } from "../job/job-slots.ts";
+import { LateStart } from "./runtime-estimates.ts";
+import { Timers, Waiter, nextTick } from "../wait.ts";
+
+/** How long an ended job waits for others to share its statement, in milliseconds. */
+const SETTLE_WITHIN_MS = 100;
+/** How soon to look again at what somebody else had locked, in milliseconds: each once, until a look finds something. */
+const CONTENDED_MS = [5, 25, 100, 250] as const;
+/** A lease outlives its drain by this: an evicted isolate's jobs are soon due again. */
+const LEASE_MARGIN_MS = 10_000;
+
+/**
+ * Runs what is due until nothing is, or until the budget is spent; the whole
+ * system in one call, for a cron trigger. It returns in time even where a
+ * handler ignores its signal (not where one blocks the event loop), spends no
+ * attempt on a job that did not start, and needs no heartbeat. Two at once are
+ * harmless. On an empty table it is one statement.
+ *
+ * ```ts
+ * const report = await drainOnce({ store, handlers, budgetMs: 25_000 });
+ * ```
+ *
+ * @throws InvalidInputError for a wrong option, and whatever the first statement throws. What fails later is told in the report.
+ */
+export async function drainOnce<J extends JobContracts = UntypedJobs, Tx = never>(
+  options: DrainOptions<J, Tx>,
+): Promise<DrainReport> {
+  return await new Drain(checkDrain(options)).run();
+}
+
+class Drain {
+  readonly #options: CheckedDrain;
+  readonly #budget: Budget;
+  readonly #events: EventCounts;
+  readonly #slots: JobSlots;
+  readonly #statements: DrainStatements;
+  readonly #waiter = new Waiter();
+  readonly #lateStart = new LateStart();
+  readonly #timers = new Timers();
+  #stoppedBy: DrainEnd | undefined;
+  /** Whether a turn may find something: more was due or lost, or a job has ended since. */
+  #look = true;
+  /** Whether an ended job has waited long enough to be settled. */
+  #flush = false;
+  /** How many statements had been sent when the last such wait began. */
+  #flushAfter = 0;
+  #timeUp = false;
+  /** How many looks in a row have found nothing but what somebody else had locked. */
+  #contendedLooks = 0;
+  /** Whether it will look again at that. */
+  #looksSoon = false;
+
+  constructor(options: CheckedDrain) {
+    this.#options = options;
+    this.#budget = new Budget(options);
+    this.#events = new EventCounts(teller(options.onEvent, options.logger));
+    this.#slots = new JobSlots({
+      slots: options.concurrency,
+      runJob: options.runJob,
+      tell: this.#events.tell,
+      mayStart: ({ type }) => this.#fits(type),
+      onEnd: ({ type }, ranMs) => {
+        this.#ended(type, ranMs);
+      },
+    });
+    this.#statements = new DrainStatements(options, this.#budget, this.#events, this.#slots, this.#timers);
+  }
+
+  async run(): Promise<DrainReport> {
+    const { signal } = this.#options;
+    const onAbort = (): void => {
+      this.#waiter.wake();
+    };
+    signal?.addEventListener("abort", onAbort);
+    this.#after(this.#budget.leftMs, () => {
+      this.#timeUp = true;
+    });
+    try {
+      await this.#work();
+      await this.#windDown();
+      this.#stoppedBy ??= await this.#statements.prune();
+    } finally {
+      this.#timers.clear();
+      signal?.removeEventListener("abort", onAbort);
+    }
+    return this.#statements.report(this.#stoppedBy);
+  }
+
+  async #work(): Promise<void> {
+    for (;;) {
+      this.#stopIfOver();
+      this.#start();
+      const request = this.#request();
+      if (request !== undefined) {
+        await this.#turn(request);
+      } else if (this.#mustWindDown() || !this.#waits) {
+        return;
+      } else {
+        await this.#waiter.wait(Infinity);
+        await nextTick();
+      }
+    }
+  }
+
+  /** Whether there is something to wait for: the end of a job, or of what somebody else has locked. */
+  get #waits(): boolean {
+    return this.#slots.running > 0 || (this.#looksSoon && this.#stoppedBy === undefined);
+  }
+
+  /** The next turn, or undefined where there is reason to wait. */
+  #request(): DrainTurn | undefined {
+    const pickUp = this.#pickUp();
+    if (this.#slots.outbox.suspects && this.#budget.affords(2) && !this.#mustWindDown())
+      return this.#statements.settleOnly();
+    if (pickUp !== undefined && this.#turnIsDue())
+      return { pickUp, settlements: this.#slots.outbox.next(), ...this.#reap() };
+    // What has ended must not run again, should this process die: where statements
+    // are not counted, it waits neither for a buffer to end nor for the last handler.
+    const settles = this.#flush && this.#slots.outbox.size > 0 && this.#options.maxStatements === Infinity;
+    return settles && !this.#mustWindDown() ? this.#statements.settleOnly() : undefined;
+  }
+
+  /** A limit that was reached stops the picking up; the first one is told, but for a shutdown. */
+  #stopIfOver(): void {
+    if (this.#options.signal?.aborted === true) this.#stoppedBy = "signal";
+    else if (this.#timeUp) this.#stoppedBy ??= "budget";
+    else if (this.#statements.picked >= this.#options.maxJobs) this.#stoppedBy ??= "maxJobs";
+    else if (!this.#budget.affords(2)) this.#stoppedBy ??= "maxStatements";
+  }
+
+  /** Handlers may go on after the last pick-up or a failure, but not beyond the reserve or a shutdown. */
+  #mustWindDown(): boolean {
+    return this.#timeUp || this.#stoppedBy === "signal";
+  }
+
+  /** Something may be due, and enough slots are free; or there has been enough waiting for that. */
+  #turnIsDue(): boolean {
+    const enough =
+      this.#slots.free >= this.#options.concurrency / 2 || this.#slots.running === 0 || this.#flush;
+    return this.#look && this.#slots.buffered === 0 && enough;
+  }
+
+  #pickUp(): PickUp | undefined {
+    const { types, batchSize, maxJobs, workerId, staleTimeoutSeconds } = this.#options;
+    const batch = Math.min(batchSize, maxJobs - this.#statements.picked);
+    const slots = Math.min(this.#slots.free, batch);
+    if (this.#stoppedBy !== undefined || slots < 1) return undefined;
+    const startable = types.filter((type) => this.#fits(type));
+    if (startable.length === 0 && types.length > 0) {
+      this.#stoppedBy = "budget";
+      return undefined;
+    }
+    return {
+      types: startable,
+      slots,
+      buffer: batch - slots,
+      lockedBy: `${workerId}:${crypto.randomUUID()}`,
+      leaseMs: Math.max(0, this.#budget.remainingMs),
+      // A buffered job's timeout begins when it starts, which may be at any time before the deadline.
+      timeoutSeconds: batch > slots ? undefined : staleTimeoutSeconds,
+      marginMs: LEASE_MARGIN_MS,
+    };
+  }
+
+  /** A drain reaps first, and on until nothing is left: what it reaps it runs. */
+  #reap(): Pick<TurnRequest, "reap"> {
+    const { staleTimeoutSeconds } = this.#options;
+    return this.#statements.reaps ? { reap: { staleTimeoutSeconds } } : {};
+  }
+
+  #fits(type: string): boolean {
+    return this.#lateStart.fits(type, this.#budget.leftMs);
+  }
+
+  #start(): void {
+    if (this.#mustWindDown() || this.#options.signal?.aborted === true) return;
+    this.#slots.start();
+    if (this.#slots.running === 0 && this.#slots.buffered > 0) this.#stoppedBy ??= "budget";
+  }
+
+  #ended(type: string, ranMs: number): void {
+    this.#lateStart.observe(type, ranMs);
+    this.#look = true;
+    // A turn may be under way, and slots must not wait for its answer.
+    this.#start();
+    this.#flushSoon();
+    this.#waiter.wake();
+  }
+
+  /** Ended jobs wait for others so long, from the first since the last statement. */
+  #flushSoon(): void {
+    const { statements } = this.#budget;
+    if (this.#flushAfter === statements) return;
+    this.#flushAfter = statements;
+    this.#after(SETTLE_WITHIN_MS, () => {
+      this.#flush ||= this.#budget.statements === statements;
+    });
+  }
+
+  async #turn(request: DrainTurn): Promise<void> {
+    this.#flush = false;
+    this.#look = false;
+    if (!(await this.#statements.turn(request, this.#budget.beforeLastMs))) this.#stoppedBy = "error";
+    // A job that ended meanwhile may have enqueued what this turn's snapshot did not show.
+    else this.#look ||= this.#statements.more;
+    if (request.pickUp.slots > 0) this.#lookSoonIfContended();
+    if (this.#budget.leftMs <= 0) this.#timeUp = true;
+  }
+
+  /** An overlapping pick-up locks more than it takes, and has then let go what it left. */
+  #lookSoonIfContended(): void {
+    const contended = this.#statements.answer?.contended === true;
+    const ms = contended ? CONTENDED_MS[this.#contendedLooks] : undefined;
+    this.#contendedLooks = contended ? this.#contendedLooks + 1 : 0;
+    if (ms === undefined) return;
+    this.#looksSoon = true;
+    this.#after(ms, () => {
+      this.#looksSoon = false;
+      this.#look = true;
+    });
+  }
+
+  /** Gives back what did not start, aborts what runs, and settles all that ends while there is time. */
+  async #windDown(): Promise<void> {
+    this.#slots.releaseBuffered();
+    const shutdown = this.#stoppedBy === "signal";
+    this.#slots.abort(shutdown ? "shutdown" : "deadline");
+    let patient = true;
+    this.#after(
+      shutdown ? Math.min(this.#budget.reserveMs, this.#budget.beforeLastMs) : this.#budget.beforeLastMs,
+      () => {
+        patient = false;
+      },
+    );
+    // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- the timer changes it
+    while (patient && this.#slots.running > 0) await this.#waiter.wait(Infinity);
+    this.#slots.giveUp();
+    await this.#statements.releaseLost();
+    await this.#statements.settleRest();
+  }
+
+  #after(ms: number, act: () => void): void {
+    this.#budget.after(this.#timers, ms, () => {
+      act();
+      this.#waiter.wake();
+    });
+  }
+}

@@ -1,0 +1,201 @@
+import { causesText } from "../../core/values/error-text.ts";
+import { isPqrunError } from "../../core/errors.ts";
+import { REAP_LIMIT } from "../../core/turn/turn-request.ts";
+import type { TurnAnswer } from "../../core/turn/turn-answer.ts";
+import type { PickUp, TurnRequest } from "../../core/turn/turn-request.ts";
+import type { Budget } from "./budget.ts";
+import type { CheckedDrain, DrainEnd, DrainReport } from "./drain-options.ts";
+import type { EventCounts } from "../job/job-event.ts";
+import type { JobSlots } from "../job/job-slots.ts";
+import { refusalState } from "../../core/sql/refusal.ts";
+import { wasTooMuch } from "../turn-size.ts";
+import type { Timers } from "../wait.ts";
+
+/** A turn of a drain: even one that only settles asks what is due. */
+export type DrainTurn = TurnRequest & { readonly pickUp: PickUp };
+
+/** What a drain sends, each statement within its budget, and what it has learnt from the answers. */
+export class DrainStatements {
+  /** What the last turn answered. */
+  answer: TurnAnswer | undefined;
+  /** Whether the next turn reaps: the first does, and each after one whose reap was full. */
+  reaps: boolean;
+  /** How many jobs have been picked up. */
+  picked = 0;
+  /** How many jobs have been pruned. */
+  pruned = 0;
+  /** The first failure. */
+  error: unknown;
+  readonly #options: CheckedDrain;
+  readonly #budget: Budget;
+  readonly #events: EventCounts;
+  readonly #slots: JobSlots;
+  readonly #timers: Timers;
+  /** Pick-ups whose answers were lost. */
+  readonly #lostPickUps: string[] = [];
+
+  constructor(options: CheckedDrain, budget: Budget, events: EventCounts, slots: JobSlots, timers: Timers) {
+    this.#options = options;
+    this.reaps = options.reaper;
+    this.#timers = timers;
+    this.#budget = budget;
+    this.#events = events;
+    this.#slots = slots;
+  }
+
+  /**
+   * Sends one turn, again with less in it where it was too much; answers whether
+   * it was answered within `ms` in all, or refused for a settlement's sake: then
+   * each goes alone.
+   *
+   * @throws whatever the drain's first statement throws
+   */
+  async turn(request: DrainTurn, ms: number): Promise<boolean> {
+    const first = this.#budget.statements === 0;
+    const endMs = this.#budget.elapsedMs + ms;
+    try {
+      const { store } = this.#options;
+      // Half of what its answer is waited for: what was held up for longer is looked for anew while there is time.
+      const sent = { ...request, pickUp: { ...request.pickUp, withinMs: ms / 2 } };
+      const answer = await this.#budget.spend("turn", ms, (signal) => store.turn(sent, { signal }));
+      if (request.reap !== undefined) this.reaps = answer.reaped.length >= REAP_LIMIT;
+      this.#take(request, answer);
+      return true;
+    } catch (error) {
+      // The next drain may have better luck; this one has jobs to run.
+      if (request.reap !== undefined) this.reaps = false;
+      const unreapable = request.reap !== undefined && refusalState(error) !== undefined;
+      if (unreapable) this.#options.logger.error("a lost row can't be reaped", { error: causesText(error) });
+      const less = unreapable ? unreaping(request) : wasTooMuch(error) ? halved(request) : undefined;
+      // What is sent again has what is left of the time: the whole of it would be more than the budget.
+      const leftMs = endMs - this.#budget.elapsedMs;
+      if (less !== undefined && this.#budget.affords(2) && leftMs > 0) return await this.turn(less, leftMs);
+      if (isPqrunError(error, "unknown-outcome")) this.#lostPickUps.push(request.pickUp.lockedBy);
+      if (first) {
+        await this.releaseLost();
+        await this.settleRest();
+        throw error;
+      }
+      this.#options.logger.warn("a turn failed", { error: causesText(error) });
+      const alone = request.pickUp.slots === 0;
+      if (this.#slots.outbox.refused(request.settlements ?? [], error, alone)) return true;
+      this.error ??= error;
+      return false;
+    }
+  }
+
+  /** Whether a further turn would find something. */
+  get more(): boolean {
+    return this.answer !== undefined && (this.answer.more || this.reaps);
+  }
+
+  /** Whether something is due, were it locked by somebody else. */
+  get #due(): boolean {
+    return this.more || this.answer?.contended === true;
+  }
+
+  /** Settles all that has ended; what is `busy` is tried again while there is time. */
+  async settleRest(): Promise<void> {
+    const { outbox } = this.#slots;
+    while (outbox.size > 0 && this.#budget.affords(1) && this.#budget.remainingMs > 0) {
+      // The last settlement has all that is left.
+      if (!(await this.turn(this.settleOnly(), this.#budget.remainingMs))) return;
+      if (outbox.ready > 0) continue;
+      const ms = Math.min(outbox.busyMs, this.#budget.remainingMs);
+      await new Promise<void>((resolve) => {
+        this.#budget.after(this.#timers, ms, resolve);
+      });
+    }
+  }
+
+  /** A turn that settles and picks up nothing. Asking for no job still tells what is due. */
+  settleOnly(): DrainTurn {
+    const { types, workerId } = this.#options;
+    return {
+      settlements: this.#slots.outbox.next(),
+      pickUp: { types, slots: 0, lockedBy: workerId, leaseMs: 0 },
+    };
+  }
+
+  /** A turn is never sent twice: a pick-up whose answer was lost is looked for by its nonce, and given back. */
+  async releaseLost(): Promise<void> {
+    if (this.#lostPickUps.length === 0 || !this.#budget.affords(2)) return;
+    try {
+      const { store } = this.#options;
+      const ms = this.#budget.beforeLastMs;
+      const found = await this.#budget.spend("findPickUp", ms, (signal) =>
+        store.findPickUp(this.#lostPickUps, { signal }),
+      );
+      for (const job of found) this.#slots.release(job);
+    } catch {
+      // The turn's own error is told already; these leases run out.
+    }
+  }
+
+  /** Prunes, if that was asked for and there is time; answers what cut that short, if anything did. */
+  async prune(): Promise<DrainEnd | undefined> {
+    const { prune, store, signal } = this.#options;
+    const ms = this.#budget.beforeLastMs;
+    const stopped = (): boolean => signal?.aborted === true;
+    if (prune === undefined || this.error !== undefined || stopped()) return undefined;
+    if (!this.#budget.affords(1) || ms <= 0) return undefined;
+    const another = (): boolean => this.#budget.take();
+    try {
+      const send = (late: AbortSignal): ReturnType<typeof store.prune> =>
+        store.prune(prune, { signal: late, another });
+      this.pruned = (await this.#budget.spend("prune", ms, send, signal)).deleted;
+    } catch (error) {
+      if (stopped()) return "signal";
+      // All jobs are settled, and what was not deleted now is for the next drain.
+      if (isPqrunError(error, "unknown-outcome") && this.#budget.beforeLastMs <= 0) return "budget";
+      this.error = error;
+    }
+    return undefined;
+  }
+
+  /** @param limit what stopped the picking up, if anything did */
+  report(limit: DrainEnd | undefined): DrainReport {
+    const { answer, pruned, error } = this;
+    const more = this.#due;
+    const atLimit = limit === "maxJobs" || limit === "maxStatements";
+    // A limit that was reached with the last job kept nothing from running.
+    const stoppedBy = answer !== undefined && !more && atLimit ? "empty" : (limit ?? "empty");
+    const report = {
+      ...this.#events.counts(),
+      unsettled: this.#slots.outbox.size + this.#slots.outbox.leftToExpire,
+      pruned,
+      stoppedBy: error === undefined ? stoppedBy : "error",
+      more,
+      nextDueInMs: more ? null : (answer?.nextDueInMs ?? null),
+      statements: this.#budget.statements,
+      elapsedMs: this.#budget.elapsedMs,
+    } as const;
+    return error === undefined ? report : { ...report, error };
+  }
+
+  #take(request: DrainTurn, answer: TurnAnswer): void {
+    this.answer = answer;
+    this.#slots.outbox.answered(request.settlements ?? [], answer.settlements);
+    this.#events.tellReaped(answer);
+    this.picked += answer.jobs.length;
+    for (const job of answer.jobs) this.#slots.add(job);
+  }
+}
+
+function unreaping({ reap: _, ...rest }: DrainTurn): DrainTurn {
+  return rest;
+}
+
+/** Half of what a turn carries, without its reap; undefined where there is nothing to halve. */
+function halved({ reap, settlements = [], pickUp, ...rest }: DrainTurn): DrainTurn | undefined {
+  const { slots, buffer = 0 } = pickUp;
+  const most = Math.floor(Math.max(settlements.length, slots + buffer) / 2);
+  if (most === 0 && reap === undefined) return undefined;
+  const half = Math.max(1, most);
+  const fewer = Math.min(slots, half);
+  return {
+    ...rest,
+    settlements: settlements.slice(0, half),
+    pickUp: { ...pickUp, slots: fewer, buffer: Math.min(buffer, half - fewer) },
+  };
+}

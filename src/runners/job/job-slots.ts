@@ -1,0 +1,155 @@
+import type { PickedUpJob } from "../../core/job.ts";
+import type { AbortReason } from "./handler.ts";
+import { JobEnd } from "./finished-run.ts";
+import { jobEvent } from "./job-event.ts";
+import type { TellsOfJobs } from "./job-event.ts";
+import { Outbox } from "./settlement-queue.ts";
+import { JobRun } from "./run-job.ts";
+import type { RunJobOptions, RunOwner } from "./run-job.ts";
+import { RunSet } from "./run-set.ts";
+import { afterEvents } from "../timers.ts";
+
+/** What {@link JobSlots} has to know. */
+export interface JobSlotsOptions {
+  readonly slots: number;
+  readonly runJob: RunJobOptions;
+  readonly tell: TellsOfJobs;
+  /** Whether a buffered job may start now. */
+  readonly mayStart: (job: PickedUpJob) => boolean;
+  /** How many may start before the event loop has its turn, lest a turn that is to leave waits for a whole buffer. @default Infinity */
+  readonly burst?: number;
+  /** Is told of each run's end, after the outbox has it. */
+  readonly onEnd: (job: PickedUpJob, ranMs: number) => void;
+}
+
+/** The jobs that a runner holds: in a buffer, then in a slot, then in the outbox. */
+export class JobSlots implements RunOwner {
+  /** What has ended and is to be settled. */
+  readonly outbox: Outbox;
+  readonly #options: JobSlotsOptions;
+  readonly #running = new RunSet();
+  #buffer: PickedUpJob[] = [];
+  /** Those held that nothing may run beside. */
+  readonly #alone = new Set<PickedUpJob>();
+  /** How many may still start before the event loop has its turn. */
+  #burst: number;
+
+  constructor(options: JobSlotsOptions) {
+    this.#options = options;
+    this.#burst = options.burst ?? Infinity;
+    this.outbox = new Outbox(options.tell);
+  }
+
+  get running(): number {
+    return this.#running.size;
+  }
+
+  get buffered(): number {
+    return this.#buffer.length;
+  }
+
+  /** Running and buffered. */
+  get held(): number {
+    return this.running + this.buffered;
+  }
+
+  /** Slots that a job could start in: none while one is held that nothing may run beside. */
+  get free(): number {
+    return this.#alone.size > 0 ? 0 : this.#options.slots - this.running;
+  }
+
+  /** How many jobs could start at once, and how many more could wait in a buffer of `size`. */
+  room(size: number): { readonly slots: number; readonly buffer: number } {
+    if (this.#alone.size > 0) return { slots: 0, buffer: 0 };
+    const slots = Math.max(0, this.#options.slots - this.held);
+    return { slots, buffer: Math.max(0, this.#options.slots + size - this.held - slots) };
+  }
+
+  /** Takes in a picked-up job; it starts with the next {@link JobSlots.start}. */
+  add(job: PickedUpJob): void {
+    if (job.alone) this.#alone.add(job);
+    this.#buffer.push(job);
+  }
+
+  /** Starts buffered jobs while slots are free, in their order; one that must be alone waits for all before it. */
+  start(): void {
+    const waiting: PickedUpJob[] = [];
+    while (this.running < this.#options.slots && this.#burst > 0 && !this.#runsAlone) {
+      const job = this.#buffer[0];
+      if (job === undefined || (job.alone && this.running > 0)) break;
+      this.#buffer.shift();
+      if (this.#options.mayStart(job)) this.#run(job);
+      else waiting.push(job);
+    }
+    if (waiting.length > 0) this.#buffer = [...waiting, ...this.#buffer];
+  }
+
+  /** Gives back what has not started, its attempts with it. */
+  releaseBuffered(): readonly PickedUpJob[] {
+    const released = this.#buffer.splice(0);
+    for (const job of released) this.release(job);
+    return released;
+  }
+
+  /** Gives back a job that has not started. */
+  release(job: PickedUpJob): void {
+    this.#alone.delete(job);
+    this.outbox.add(new JobEnd(job, { job, durationMs: null, outcome: "release" }));
+  }
+
+  /** Aborts every handler. */
+  abort(reason: AbortReason): void {
+    for (const run of this.#running.runs) run.abort(reason);
+  }
+
+  /** Waits for no handler any longer. */
+  giveUp(): void {
+    for (const run of [...this.#running.runs]) run.giveUp();
+  }
+
+  /** Forgets a job that is somebody else's, or answers the run that it is in. */
+  take(job: PickedUpJob): JobRun | undefined {
+    if (this.#buffer.includes(job)) this.#alone.delete(job);
+    this.#buffer = this.#buffer.filter((buffered) => buffered !== job);
+    return this.#running.runs.find((run) => run.job === job);
+  }
+
+  /** How long the longest of the running jobs has been at work. */
+  get longestRunningMs(): number {
+    const { oldestStartedAt } = this.#running;
+    return oldestStartedAt === undefined ? 0 : this.#options.runJob.now() - oldestStartedAt;
+  }
+
+  get #runsAlone(): boolean {
+    // Mostly none is even held: this is asked before each start.
+    if (this.#alone.size === 0) return false;
+    const [run] = this.#running.runs;
+    return run?.job.alone === true;
+  }
+
+  #run(job: PickedUpJob): void {
+    const { runJob, tell } = this.#options;
+    this.#burst -= 1;
+    if (this.#burst === 0) {
+      afterEvents(() => {
+        this.#rested();
+      });
+    }
+    tell(jobEvent("started", job));
+    this.#running.add(new JobRun(runJob, job, this));
+  }
+
+  /** A run has ended. */
+  ended(run: JobRun, end: JobEnd): void {
+    const { runJob, onEnd } = this.#options;
+    this.#running.delete(run);
+    this.#alone.delete(end.job);
+    this.outbox.add(end);
+    onEnd(end.job, runJob.now() - run.startedAt);
+  }
+
+  #rested(): void {
+    this.#burst = this.#options.burst ?? Infinity;
+    this.start();
+  }
+}

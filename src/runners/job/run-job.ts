@@ -1,0 +1,202 @@
+import type { JobContract, JobContracts } from "../../core/contract.ts";
+import { errorText } from "../../core/values/error-text.ts";
+import { InvalidInputError } from "../../core/errors.ts";
+import type { PickedUpJob } from "../../core/job.ts";
+import { RESULT_LIMITS, encodeJson } from "../../core/values/json.ts";
+import type { Logger } from "../../core/logger.ts";
+import type { BackoffPolicy } from "../../core/delay-policies.ts";
+import { isThenable } from "../../core/safely.ts";
+import type { Settlement } from "../../core/turn/settlement.ts";
+import { issuesText } from "../../core/values/standard-schema.ts";
+import type { PgJobStore } from "../../core/store.ts";
+import { conclude } from "./settlement-of.ts";
+import type { Ending } from "./settlement-of.ts";
+import { HandlerContext } from "./handler-context.ts";
+import type { HandlerRun } from "./handler-context.ts";
+import type { AbortReason, JobContext } from "./handler.ts";
+import { JobEnd } from "./finished-run.ts";
+import { clearTimeout, setTimeout } from "../timers.ts";
+
+/** A handler as a runner calls it, its types gone. */
+export type AnyHandler = (ctx: JobContext<JobContracts, string>) => unknown;
+
+/** What all jobs of one runner have in common. */
+export interface RunJobOptions {
+  readonly store: PgJobStore<JobContracts>;
+  readonly handlers: ReadonlyMap<string, AnyHandler>;
+  readonly backoff: BackoffPolicy;
+  /** For a job without `timeoutSeconds` of its own. */
+  readonly timeoutSeconds: number;
+  readonly logger: Logger;
+  readonly redact: ((text: string) => string) | undefined;
+  /** Milliseconds of a clock that never goes back. */
+  readonly now: () => number;
+}
+
+/** Who started a run, and is told of its end. */
+export interface RunOwner {
+  ended(run: JobRun, end: JobEnd): void;
+}
+
+/** How long after its timeout a handler may still end by itself, in milliseconds. */
+const TIMEOUT_GRACE_MS = 1_000;
+/** The longest that setTimeout can wait. */
+const MAX_TIMER_MS = 2_147_483_647;
+
+/** One handler at work. Its end is told once, whether the handler ends or is given up on. */
+export class JobRun {
+  readonly job: PickedUpJob;
+  readonly #options: RunJobOptions;
+  readonly #owner: RunOwner;
+  /** Made when it is first asked for: most handlers of short jobs never do, and it costs as much as the rest of a run. */
+  #controller: AbortController | undefined;
+  #reason: AbortReason | undefined;
+  /** By the runner's clock. */
+  readonly startedAt: number;
+  /** Where it is in its {@link RunSet}. */
+  place = -1;
+  readonly #timeoutMs: number;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #settledItself = false;
+  #told = false;
+
+  constructor(options: RunJobOptions, job: PickedUpJob, owner: RunOwner) {
+    this.job = job;
+    this.#options = options;
+    this.#owner = owner;
+    this.startedAt = options.now();
+    this.#timeoutMs = Math.min((job.timeoutSeconds ?? options.timeoutSeconds) * 1000, MAX_TIMER_MS);
+    this.#timer = setTimeout(() => {
+      this.#timeOut();
+    }, this.#timeoutMs);
+    void this.#run();
+  }
+
+  /** Aborts the handler's signal; the first reason stands. */
+  abort(reason: AbortReason): void {
+    if (this.#reason !== undefined) return;
+    this.#reason = reason;
+    this.#controller?.abort(reason);
+  }
+
+  /** Waits for the handler no longer. */
+  giveUp(): void {
+    this.#end({ kind: "given-up" });
+  }
+
+  /** The lease is gone: aborts the handler, and whatever it does writes nothing. */
+  abandon(reason: "lost" | "cancelled"): void {
+    this.abort(reason);
+    this.#tell(null, reason);
+  }
+
+  async #run(): Promise<void> {
+    this.#end(await runHandler(this.#options, this.job, this));
+  }
+
+  /** The handler's signal. */
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.#reason !== undefined) this.#controller.abort(this.#reason);
+    return this.#controller.signal;
+  }
+
+  /** The handler is about to settle itself. @returns how long it has run, in milliseconds */
+  settling(): number {
+    this.#settledItself = true;
+    return this.#options.now() - this.startedAt;
+  }
+
+  #timeOut(): void {
+    this.abort("timeout");
+    this.#timer = setTimeout(() => {
+      this.giveUp();
+    }, TIMEOUT_GRACE_MS);
+  }
+
+  #end(ending: Ending): void {
+    if (this.#told) return;
+    const { backoff, redact, now } = this.#options;
+    const settlement = conclude(ending, {
+      job: this.job,
+      durationMs: now() - this.startedAt,
+      reason: this.#reason,
+      settledItself: this.#settledItself,
+      timeoutMs: this.#timeoutMs,
+      backoff,
+      redact,
+    });
+    this.#tell(settlement, this.#reason, "error" in ending ? ending.error : undefined);
+  }
+
+  #tell(settlement: Settlement | null, reason: AbortReason | undefined, error?: unknown): void {
+    if (this.#told) return;
+    this.#told = true;
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    this.#owner.ended(this, new JobEnd(this.job, settlement, reason, error));
+  }
+}
+
+const RETURNED_NOTHING: Ending = { kind: "returned", resultText: null };
+
+/** Validate, handle, encode: every step ends in one of the endings, and nothing is thrown. */
+async function runHandler(
+  { store, handlers, logger, redact }: RunJobOptions,
+  job: PickedUpJob,
+  run: HandlerRun,
+): Promise<Ending> {
+  try {
+    const contract = contractOf(store, job.type);
+    let payload: unknown;
+    try {
+      payload = store.parse(job.payloadText);
+      if (isThenable(payload)) payload = await payload;
+    } catch (error) {
+      return { kind: "refused", error };
+    }
+    if (contract?.payload !== undefined) {
+      const validated = await contract.payload["~standard"].validate(payload);
+      // A payload that is wrong will be wrong again; a validator that throws may not.
+      if (validated.issues !== undefined)
+        return { kind: "refused", error: mismatch("payload", validated.issues, payload) };
+      payload = validated.value;
+      // It may take its time: what was aborted meanwhile must not start.
+      run.signal.throwIfAborted();
+    }
+    const handler = handlers.get(job.type);
+    if (handler === undefined) throw new Error(`no handler for the type ${job.type}`);
+    const returned = await handler(new HandlerContext(payload, job, store, logger, run));
+    if (returned === undefined) return RETURNED_NOTHING;
+    return { kind: "returned", ...(await encodeResult(contract, returned, redact)) };
+  } catch (error) {
+    return { kind: "threw", error };
+  }
+}
+
+function contractOf(store: PgJobStore<JobContracts>, type: string): JobContract | undefined {
+  const { jobs } = store;
+  return jobs !== undefined && Object.hasOwn(jobs, type) ? jobs[type] : undefined;
+}
+
+function mismatch(
+  field: string,
+  issues: Parameters<typeof issuesText>[0],
+  value: unknown,
+): InvalidInputError {
+  return new InvalidInputError(field, `what its schema says (${issuesText(issues)})`, value);
+}
+
+/** The work is done, and a result that can't be stored must not have it done again. */
+async function encodeResult(
+  contract: JobContract | undefined,
+  returned: unknown,
+  redact: RunJobOptions["redact"],
+): Promise<{ readonly resultText: string | null; readonly note?: string }> {
+  try {
+    const validated = await contract?.result?.["~standard"].validate(returned);
+    if (validated?.issues !== undefined) throw mismatch("result", validated.issues, returned);
+    return { resultText: encodeJson(returned, "result", RESULT_LIMITS) };
+  } catch (error) {
+    return { resultText: null, note: errorText(error, redact, "the result was not stored: ") };
+  }
+}

@@ -1,0 +1,112 @@
+import { errorText } from "../../core/values/error-text.ts";
+import { isPqrunError } from "../../core/errors.ts";
+import type { PickedUpJob } from "../../core/job.ts";
+import type { BackoffPolicy } from "../../core/delay-policies.ts";
+import type { Settlement } from "../../core/turn/settlement.ts";
+import type { AbortReason } from "./handler.ts";
+
+/** How a handler ended: it returned, it threw, its payload never reached it, or it was given up on. */
+export type Ending =
+  | { readonly kind: "returned"; readonly resultText: string | null; readonly note?: string | undefined }
+  | { readonly kind: "threw"; readonly error: unknown }
+  | { readonly kind: "refused"; readonly error: unknown }
+  | { readonly kind: "given-up" };
+
+/** What {@link conclude} has to know beside the ending. */
+export interface Circumstances {
+  readonly job: PickedUpJob;
+  /** Null where the handler did not start. */
+  readonly durationMs: number | null;
+  /** Why the handler's signal aborted, if it did. */
+  readonly reason: AbortReason | undefined;
+  /** Whether the handler settled in a transaction of its own, which may or may not have been committed. */
+  readonly settledItself: boolean;
+  readonly timeoutMs: number;
+  readonly backoff: BackoffPolicy;
+  readonly redact: ((text: string) => string) | undefined;
+}
+
+/**
+ * The settlement that an ending calls for; null where there is none to write:
+ * the lease is gone, or it is to run out.
+ */
+export function conclude(ending: Ending, circumstances: Circumstances): Settlement | null {
+  const { job, durationMs, settledItself, backoff, redact } = circumstances;
+  const failed = (error: unknown): Settlement => {
+    const due = isPqrunError(error, "retry-after") ? error.when : backoff.delayMs(job.attempts);
+    return { job, durationMs, outcome: "retry", error: errorText(error, redact), due };
+  };
+  switch (ending.kind) {
+    case "returned":
+      // Repeated here, the settlement answers "already" if the handler's own transaction was committed.
+      if (settledItself) return failed(new Error("the settlement was not committed"));
+      return new Done(job, durationMs, ending.resultText, ending.note);
+    case "refused":
+      return { job, durationMs, outcome: "fail", error: errorText(ending.error, redact) };
+    case "threw":
+      return threw(ending.error, circumstances, failed);
+    case "given-up":
+      return cutShort(circumstances, failed);
+  }
+}
+
+/** A class for the reason that `HandedOutJob` is one. */
+class Done {
+  readonly outcome = "done";
+  readonly job: PickedUpJob;
+  readonly durationMs: number | null;
+  readonly resultText: string | null;
+  readonly note: string | undefined;
+
+  constructor(
+    job: PickedUpJob,
+    durationMs: number | null,
+    resultText: string | null,
+    note: string | undefined,
+  ) {
+    this.job = job;
+    this.durationMs = durationMs;
+    this.resultText = resultText;
+    this.note = note;
+  }
+}
+
+function threw(
+  error: unknown,
+  circumstances: Circumstances,
+  failed: (error: unknown) => Settlement,
+): Settlement | null {
+  const { job, durationMs, reason, redact } = circumstances;
+  if (isPqrunError(error, "non-retriable"))
+    return { job, durationMs, outcome: "fail", error: errorText(error, redact) };
+  if (isPqrunError(error, "snooze")) return { job, durationMs, outcome: "snooze", due: error.when };
+  if (isPqrunError(error, "retry-after") || reason === undefined) return failed(error);
+  // A deploy is not the job's fault.
+  if (reason === "shutdown") return { job, durationMs, outcome: "release" };
+  return cutShort(circumstances, failed, error);
+}
+
+/** The handler was told to end: what it threw on the way is only the cause. */
+function cutShort(
+  { job, durationMs, reason, settledItself, timeoutMs }: Circumstances,
+  failed: (error: unknown) => Settlement,
+  cause?: unknown,
+): Settlement | null {
+  // The reason itself, thrown by `signal.throwIfAborted()`, tells nothing new.
+  const options = cause === undefined || cause === reason ? {} : { cause };
+  switch (reason) {
+    case "timeout":
+      return failed(new Error(`timed out after ${timeoutMs / 1000} s`, options));
+    case "deadline":
+      return failed(new Error("cut short: the drain's budget was spent", options));
+    case "lost":
+      // By this worker's own clock; the fence decides whether it really is.
+      return failed(new Error("the lease was not extended in time", options));
+    case "shutdown":
+    case undefined:
+      // Who has settled itself keeps no lease: answered "already" it is done, and otherwise it has ended nothing.
+      return settledItself ? { job, durationMs, outcome: "release" } : null;
+    case "cancelled":
+      return null;
+  }
+}

@@ -1,0 +1,201 @@
+import type { Fence } from "../../core/job.ts";
+import type { Settlement, SettlementAnswer } from "../../core/turn/settlement.ts";
+import type { JobEventName, TellsOfJobs } from "./job-event.ts";
+import { jobEvent } from "./job-event.ts";
+import type { JobEnd } from "./finished-run.ts";
+import { refusalState } from "../../core/sql/refusal.ts";
+
+/** Most characters of settlements in one statement: results may be a MiB each. */
+const MAX_CHARACTERS = 4_194_304;
+const MAX_SETTLEMENTS = 2_000;
+/** How soon to settle again what somebody else has locked, in milliseconds; then each second. */
+const BUSY_AGAIN_MS = [5, 25, 100, 250] as const;
+
+type Settling = JobEnd<Settlement>;
+
+/** Ended jobs on their way to the database. What is taken comes back until it is answered. */
+export class Outbox {
+  readonly #tell: TellsOfJobs;
+  /** In the order in which they ended. */
+  #waiting: Settling[] = [];
+  /** Those whose rows somebody else had locked. */
+  readonly #busy = new Set<Fence>();
+  #busyAnswers = 0;
+  /** Jobs whose settlements were refused together: halved until the bad one is alone. */
+  #suspects: readonly (readonly Fence[])[] = [];
+  /** Those that were refused alone, and go without what they carried. */
+  readonly #stripped = new Set<Fence>();
+  #leftToExpire = 0;
+
+  constructor(tell: TellsOfJobs) {
+    this.#tell = tell;
+  }
+
+  get size(): number {
+    return this.#waiting.length;
+  }
+
+  /** How many have not been tried, or may succeed at once. */
+  get ready(): number {
+    return this.#waiting.length - this.#busy.size;
+  }
+
+  /** How long to leave the others, in milliseconds; 0 where there are none. */
+  get busyMs(): number {
+    return this.#busy.size === 0 ? 0 : (BUSY_AGAIN_MS[this.#busyAnswers - 1] ?? 1_000);
+  }
+
+  /** Whether the next settlements are to go without anything else: the last refusal may be their fault. */
+  get suspects(): boolean {
+    return this.#suspects.length > 0;
+  }
+
+  /** How many will not be settled, their leases left to run out: they ignored a shutdown, or were refused to the last. */
+  get leftToExpire(): number {
+    return this.#leftToExpire;
+  }
+
+  /** Takes over an ended job. */
+  add(end: JobEnd): void {
+    if (!isSettling(end)) {
+      const { job, reason, error } = end;
+      if (reason === "lost" || reason === "cancelled") this.#tell(jobEvent(reason, job, null, error));
+      else this.#leaveToExpire(job, error);
+      return;
+    }
+    this.#waiting.push(end);
+  }
+
+  /** The next settlements to send, in the order in which the jobs ended. */
+  next(most = MAX_SETTLEMENTS): readonly Settlement[] {
+    const [group] = this.#suspects;
+    if (group !== undefined) {
+      const suspects = new Set(group);
+      return this.#waiting.filter(({ job }) => suspects.has(job)).map(({ settlement }) => settlement);
+    }
+    const batch: Settlement[] = [];
+    let characters = 0;
+    for (const { settlement } of this.#waiting) {
+      characters += settlement.outcome === "done" ? (settlement.resultText?.length ?? 0) : 0;
+      if (
+        batch.length > 0 &&
+        (batch.length >= Math.min(most, MAX_SETTLEMENTS) || characters > MAX_CHARACTERS)
+      )
+        break;
+      batch.push(settlement);
+    }
+    return batch;
+  }
+
+  /** Takes in the database's answers, in the order of the settlements; who was `busy` stays for a later turn. */
+  answered(settlements: readonly Settlement[], answers: readonly SettlementAnswer[]): void {
+    // A turn that settled nothing says nothing of those that were busy.
+    if (settlements.length === 0) return;
+    // What was let through is not to blame, busy or not.
+    this.#clear(settlements.map(({ job }) => job));
+    const answerTo = new Map<Fence, SettlementAnswer | undefined>(
+      settlements.map(({ job }, index) => [job, answers[index]]),
+    );
+    const settled: (readonly [Settling, SettlementAnswer])[] = [];
+    let busy = 0;
+    this.#waiting = this.#waiting.filter((ended) => {
+      const answer = answerTo.get(ended.job);
+      if (answer === undefined) return true;
+      if (answer.verdict !== "busy") {
+        settled.push([ended, answer]);
+        return false;
+      }
+      busy += 1;
+      this.#busy.add(ended.job);
+      return true;
+    });
+    this.#busyAnswers = busy === 0 ? 0 : this.#busyAnswers + 1;
+    // Last, since whoever is told may stop the worker, which adds what it gives back.
+    for (const [ended, answer] of settled) {
+      this.#busy.delete(ended.job);
+      this.#stripped.delete(ended.job);
+      const { job, settlement, error } = ended;
+      const lastError = "error" in settlement ? settlement.error : undefined;
+      this.#tell(jobEvent(happened(answer, ended), job, settlement.durationMs, error, lastError));
+    }
+  }
+
+  /**
+   * Takes in a refusal of the whole statement. Where a value may be to blame
+   * the settlements go without anything else next, and halved where they did so
+   * already; one that is
+   * refused alone goes without what it carried, and one that is refused even
+   * so is left to its lease. So one bad row among n costs about 2 log2 n
+   * statements, which a drain with few of them can afford.
+   *
+   * @param alone whether the statement did nothing but settle
+   * @returns whether another try may do better
+   */
+  refused(settlements: readonly Settlement[], error: unknown, alone: boolean): boolean {
+    const state = refusalState(error);
+    const [first] = settlements;
+    if (first === undefined || state === undefined) return false;
+    const jobs = settlements.map(({ job }) => job);
+    this.#clear(jobs);
+    const half = Math.ceil(jobs.length / 2);
+    const groups = alone && jobs.length > 1 ? [jobs.slice(0, half), jobs.slice(half)] : [jobs];
+    this.#suspects = [...groups, ...this.#suspects];
+    if (alone && jobs.length === 1) this.#strip(first.job, state);
+    return true;
+  }
+
+  /** Suspects these no longer. */
+  #clear(jobs: readonly Fence[]): void {
+    if (this.#suspects.length === 0) return;
+    const cleared = new Set(jobs);
+    this.#suspects = this.#suspects
+      .map((group) => group.filter((job) => !cleared.has(job)))
+      .filter((group) => group.length > 0);
+  }
+
+  #leaveToExpire(job: JobEnd["job"], error: unknown, lastError?: string): void {
+    this.#leftToExpire += 1;
+    this.#tell(jobEvent("unsettled", job, null, error, lastError));
+  }
+
+  #strip(job: Fence, state: string): void {
+    const index = this.#waiting.findIndex((ended) => ended.job === job);
+    const ended = this.#waiting[index];
+    if (ended === undefined) return;
+    if (this.#stripped.has(job)) {
+      this.#leaveToExpire(ended.job, ended.error, `the database refused the settlement twice (${state})`);
+      this.#waiting.splice(index, 1);
+      this.#busy.delete(job);
+      this.#stripped.delete(job);
+      this.#clear([job]);
+      return;
+    }
+    this.#stripped.add(job);
+    const note = `the database refused what the attempt would have written (${state})`;
+    const { settlement } = ended;
+    if (settlement.outcome === "done")
+      this.#waiting[index] = ended.as({ ...settlement, resultText: null, note });
+    else if ("error" in settlement) this.#waiting[index] = ended.as({ ...settlement, error: note });
+  }
+}
+
+function isSettling(end: JobEnd): end is Settling {
+  return end.settlement !== null;
+}
+
+const READY_AFTER = { snooze: "snoozed", release: "released", retry: "retried" } as const;
+
+/**
+ * What became of a job, from what was asked and what was answered. The state counts, not what was asked for: a handler
+ * that settles itself may be done whatever it says, and one whose transaction came to nothing is not.
+ */
+function happened(
+  { verdict, status }: SettlementAnswer,
+  { settlement: { outcome } }: Settling,
+): JobEventName {
+  if (verdict === "lost" || verdict === "cancelled") return verdict;
+  if (status === "DONE") return "done";
+  if (status === "FAILED") return "failed";
+  // Who made it READY, where the attempt did not, has taken it away.
+  return outcome === "done" || outcome === "fail" ? "lost" : READY_AFTER[outcome];
+}

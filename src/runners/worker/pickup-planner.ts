@@ -1,0 +1,67 @@
+import type { TurnAnswer } from "../../core/turn/turn-answer.ts";
+import type { PickUp } from "../../core/turn/turn-request.ts";
+import { BufferSize } from "./buffer-size.ts";
+import type { JobSlots } from "../job/job-slots.ts";
+import { LaneCursor } from "./lane-cursor.ts";
+import type { TurnSize } from "../turn-size.ts";
+import type { CheckedWorker } from "./worker-options.ts";
+
+/** The part of a lease for which a pick-up may be held up: half of what its answer is waited for, so that it still comes in time. */
+const HELD_UP_SHARE = 4;
+
+/** What a worker picks up next: how much, and where. */
+export class PickUps {
+  readonly #options: Pick<CheckedWorker, "types" | "leaseMs" | "fastPickup">;
+  readonly #slots: JobSlots;
+  readonly #turnSize: TurnSize;
+  readonly #bufferSize: BufferSize;
+  readonly #cursor = new LaneCursor();
+
+  constructor(options: CheckedWorker, slots: JobSlots, turnSize: TurnSize) {
+    this.#options = options;
+    this.#slots = slots;
+    this.#turnSize = turnSize;
+    this.#bufferSize = new BufferSize(options.concurrency, options.maxBuffer);
+  }
+
+  /** How many jobs could be taken, into slots and buffer together. */
+  get room(): number {
+    const { slots, buffer } = this.#room(this.#target);
+    return slots + buffer;
+  }
+
+  /** The pick-up of a turn that leaves now, under a nonce of its own; undefined where there is no room. */
+  next(workerId: string, now: number): PickUp | undefined {
+    const { types, leaseMs, fastPickup } = this.#options;
+    const size = this.#target;
+    const room = this.#room(size);
+    if (room.slots + room.buffer === 0) return undefined;
+    this.#bufferSize.used(size);
+    const lockedBy = `${workerId}:${crypto.randomUUID()}`;
+    const withinMs = leaseMs / HELD_UP_SHARE;
+    return { types, lanes: this.#cursor.lanes(now), ...room, lockedBy, leaseMs, withinMs, fast: fastPickup };
+  }
+
+  /** Learns how long one job took. */
+  observe(ranMs: number): void {
+    this.#bufferSize.observe(ranMs);
+  }
+
+  /** Learns from a pick-up, as {@link LaneCursor.answered}. */
+  answered(pickUp: PickUp, answer: TurnAnswer, sentAt: number, now: number): TurnAnswer {
+    return this.#cursor.answered(pickUp, answer, sentAt, now);
+  }
+
+  /** What a turn that failed has picked up is not known. */
+  failed(): void {
+    this.#cursor.forget();
+  }
+
+  #room(size: number): { readonly slots: number; readonly buffer: number } {
+    return this.#turnSize.fit(this.#slots.room(size));
+  }
+
+  get #target(): number {
+    return this.#bufferSize.target(this.#slots.longestRunningMs);
+  }
+}

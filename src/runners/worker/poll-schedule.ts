@@ -1,0 +1,139 @@
+import type { IdlePollPolicy } from "../../core/delay-policies.ts";
+import { REAP_LIMIT } from "../../core/turn/turn-request.ts";
+import type { TurnAnswer } from "../../core/turn/turn-answer.ts";
+import type { TurnRequest } from "../../core/turn/turn-request.ts";
+import { NotifiedLooks } from "./notified-looks.ts";
+import { refusalState } from "../../core/sql/refusal.ts";
+import { wasTooMuch } from "../turn-size.ts";
+import type { CheckedWorker } from "./worker-options.ts";
+
+/** How soon to look again at a job that somebody else had locked, in milliseconds, the last repeating. */
+const CONTENDED_MS = [5, 25, 100, 250, 1_000] as const;
+/** How often a worker reaps while it drains a backlog: the turns leave anyway. */
+const BUSY_REAP_MS = 2_000;
+/** How long after a lease's end it is reaped. */
+const AFTER_LEASE_MS = 100;
+/** Timers may fire a little early, and a job that isn't due yet costs a look. */
+const AFTER_DUE_MS = 1;
+
+/** When to look for work, and when to reap: two moments on the worker's clock. */
+export class LookSchedule {
+  readonly #idlePoll: IdlePollPolicy;
+  readonly #reaper: boolean;
+  readonly #reapIntervalMs: number;
+  readonly #safetyPollMs: number;
+  #lookAt = -Infinity;
+  #reapAt = -Infinity;
+  #reapSlackMs = 0;
+  /** Not before: a row that can't be reaped must not have its turn refused again at once. */
+  #reapNotBefore = -Infinity;
+  #emptyLooks = 0;
+  #contendedLooks = 0;
+  /** Whether there may be work that the look under way is too early to see. */
+  #askedMeanwhile = false;
+  readonly #notified = new NotifiedLooks();
+
+  constructor(options: Pick<CheckedWorker, "idlePoll" | "reaper" | "reapIntervalMs" | "safetyPollMs">) {
+    this.#idlePoll = options.idlePoll;
+    this.#reaper = options.reaper;
+    this.#reapIntervalMs = options.reapIntervalMs;
+    this.#safetyPollMs = options.safetyPollMs;
+    if (!options.reaper) this.#reapAt = Infinity;
+  }
+
+  get lookAt(): number {
+    return Math.min(this.#lookAt, this.#notified.at);
+  }
+
+  get reapAt(): number {
+    return this.#reapAt;
+  }
+
+  /** A reap that would be due soon goes along with a look: one turn a minute is both it and the safety poll. */
+  reapIsDue(now: number, looks: boolean): boolean {
+    return now >= this.#reapAt - (looks ? this.#reapSlackMs : 0);
+  }
+
+  /** There may be work now. */
+  lookNow(): void {
+    this.#lookAt = -Infinity;
+    this.#emptyLooks = 0;
+    this.#askedMeanwhile = true;
+  }
+
+  /** Somebody has told of work, as {@link NotifiedLooks.notified}. */
+  notified(dueAt: number, sure: boolean): void {
+    this.#notified.notified(dueAt, sure);
+  }
+
+  /** A look is about to be sent: what comes from now on its answer may not know. */
+  sent(now: number): void {
+    this.#askedMeanwhile = false;
+    this.#notified.sent(now);
+  }
+
+  /**
+   * Learns from a turn when to reap next.
+   *
+   * @param reaped whether it reaped
+   * @param idleMs as {@link LookSchedule.looked}
+   */
+  mayReap(answer: TurnAnswer, now: number, reaped: boolean, idleMs: number | undefined): void {
+    if (!this.#reaper) return;
+    // Where nothing runs there is nothing to reap: a database that sleeps is not woken for it.
+    const sleeps = idleMs === Infinity && this.#safetyPollMs === Infinity;
+    if (answer.reaped.length >= REAP_LIMIT) this.#reapIn(0, now);
+    else if (sleeps) this.#reapAt = Infinity;
+    else if (reaped) this.#reapIn(this.#reapAgainMs(answer), now);
+    const { nextLeaseEndInMs } = answer;
+    if (nextLeaseEndInMs !== null && now + nextLeaseEndInMs + AFTER_LEASE_MS < this.#reapAt)
+      this.#reapIn(nextLeaseEndInMs + AFTER_LEASE_MS, now);
+  }
+
+  /** A turn that failed is to be made good; one whose reap may be to blame leaves that until the interval has passed. */
+  failed({ reap }: TurnRequest, error: unknown, now: number): void {
+    if (reap !== undefined && (refusalState(error) !== undefined || wasTooMuch(error))) {
+      const ms = wasTooMuch(error) ? Math.min(BUSY_REAP_MS, this.#reapIntervalMs) : this.#reapIntervalMs;
+      this.#reapNotBefore = now + ms;
+      this.#reapIn(ms, now);
+    }
+    this.lookNow();
+  }
+
+  /**
+   * Learns from a turn that looked.
+   *
+   * @param idleMs how long a worker that is woken by NOTIFY may sleep; undefined for one that polls
+   */
+  looked(answer: TurnAnswer, now: number, idleMs: number | undefined): void {
+    this.#notified.looked(answer.more || answer.jobs.length > 0, now);
+    if (answer.more || this.#askedMeanwhile) {
+      this.lookNow();
+      this.#contendedLooks = 0;
+      return;
+    }
+    this.#emptyLooks = answer.jobs.length > 0 ? 0 : this.#emptyLooks + 1;
+    const pollMs = idleMs ?? this.#idlePoll.delayMs(Math.max(1, this.#emptyLooks));
+    const dueMs = answer.nextDueInMs === null ? Infinity : answer.nextDueInMs + AFTER_DUE_MS;
+    this.#lookAt = now + Math.min(pollMs, dueMs, this.#contendedMs(answer));
+  }
+
+  #reapIn(ms: number, now: number): void {
+    this.#reapAt = Math.max(now + ms, this.#reapNotBefore);
+    this.#reapSlackMs = ms === this.#reapIntervalMs ? ms / 6 : 0;
+  }
+
+  #reapAgainMs({ more, reaped }: TurnAnswer): number {
+    return more || reaped.length > 0 ? Math.min(BUSY_REAP_MS, this.#reapIntervalMs) : this.#reapIntervalMs;
+  }
+
+  #contendedMs({ contended }: TurnAnswer): number {
+    if (!contended) {
+      this.#contendedLooks = 0;
+      return Infinity;
+    }
+    const step = Math.min(this.#contendedLooks, CONTENDED_MS.length - 1);
+    this.#contendedLooks += 1;
+    return CONTENDED_MS[step] ?? 1_000;
+  }
+}

@@ -1,0 +1,70 @@
+import type { LoopErrorPolicy } from "../../core/delay-policies.ts";
+import { TurnSize } from "../turn-size.ts";
+
+/** How long an ended job, or a free slot, waits for others to share its turn, in milliseconds. */
+const GATHER_MS = 5;
+/** Longest wait of a worker that cannot work, such as one with a wrong password. */
+const MAX_FUTILE_WAIT_MS = 60_000;
+
+/** When a worker's next turn may leave: not before others could join it, and not soon after a failure. */
+export class TurnTiming {
+  /** How much a turn may carry. */
+  readonly size = new TurnSize();
+  readonly #loopError: LoopErrorPolicy;
+  readonly #now: () => number;
+  #failures = 0;
+  #notBefore = -Infinity;
+  /** Since when something has waited for a turn. */
+  #gatherSince: number | undefined;
+  #settledAt = -Infinity;
+
+  constructor({ loopError, now }: { readonly loopError: LoopErrorPolicy; readonly now: () => number }) {
+    this.#loopError = loopError;
+    this.#now = now;
+  }
+
+  /** How many turns in a row have failed. */
+  get failures(): number {
+    return this.#failures;
+  }
+
+  /** Until when all waits after a failure. */
+  get notBefore(): number {
+    return this.#notBefore;
+  }
+
+  /** When what has gathered leaves; Infinity where nothing has. */
+  get gatheredAt(): number {
+    return this.#gatherSince === undefined ? Infinity : this.#gatherSince + GATHER_MS;
+  }
+
+  /** When settlements were last answered. */
+  get settledAt(): number {
+    return this.#settledAt;
+  }
+
+  /** Something waits for a turn. */
+  gather(): void {
+    this.#gatherSince ??= this.#now();
+  }
+
+  /** A turn is about to be sent. */
+  sent(): void {
+    this.#gatherSince = undefined;
+  }
+
+  /** @param settled whether it settled anything */
+  answered(settled: boolean): void {
+    this.#failures = 0;
+    this.size.answered();
+    if (settled) this.#settledAt = this.#now();
+  }
+
+  /** @param futile whether waiting is not likely to mend it: then the waits grow to a minute */
+  failed(futile = false): void {
+    this.#failures += 1;
+    const ms = this.#loopError.delayMs(this.#failures);
+    const least = futile ? Math.min(MAX_FUTILE_WAIT_MS, 1_000 * 2 ** (this.#failures - 1)) : 0;
+    this.#notBefore = this.#now() + Math.max(ms, least);
+  }
+}

@@ -1,0 +1,323 @@
+import type { JobContracts, UntypedJobs } from "../../core/contract.ts";
+import { UnknownOutcomeError, isPqrunError } from "../../core/errors.ts";
+import type { PickedUpJob } from "../../core/job.ts";
+import type { TurnAnswer } from "../../core/turn/turn-answer.ts";
+import type { TurnRequest } from "../../core/turn/turn-request.ts";
+import { EventCounts, jobEvent, teller, type OutcomeCounts } from "../job/job-event.ts";
+import { FirstTurn } from "./first-turn.ts";
+import { JobSlots } from "../job/job-slots.ts";
+import { LeaseKeeper } from "./lease-keeper.ts";
+import type { LeaseGone } from "./lease-keeper.ts";
+import { LookSchedule } from "./poll-schedule.ts";
+import { LostPickUps } from "./lost-pickups.ts";
+import { NextTurns } from "./turn-planner.ts";
+import type { TurnKind } from "./turn-planner.ts";
+import { ObservedPromise } from "./observed-promise.ts";
+import { PickUps } from "./pickup-planner.ts";
+import { RunnerErrors } from "../runner-error.ts";
+import { logStart } from "./start-line.ts";
+import { startListening } from "./start-listening.ts";
+import { TurnTiming } from "./turn-pacing.ts";
+import { TOO_LATE, Timers, Waiter, uponAbort, within } from "../wait.ts";
+import { checkWorker } from "./worker-options.ts";
+import type { CheckedWorker, WorkerOptions } from "./worker-options.ts";
+
+/** How long a handler that lost its lease may still end by itself. */
+const LOST_GRACE_MS = 1_000;
+/** How long before the end of a stop the last settlement leaves. */
+const STOP_MARGIN_MS = 500;
+/**
+ * Jobs of no length end in the moment that they start, and the next ones start: a thousand of them would keep the turn
+ * that picks up more from leaving for 5 ms, while the server has nothing to do.
+ */
+const BURST = 100;
+
+/**
+ * Runs jobs for as long as its process lives.
+ *
+ * ```ts
+ * await using worker = new Worker({ store, handlers, concurrency: 10 }).start();
+ * ```
+ */
+export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
+  readonly #options: CheckedWorker;
+  readonly #events: EventCounts;
+  readonly #errors: RunnerErrors;
+  readonly #slots: JobSlots;
+  readonly #waiter = new Waiter();
+  readonly #schedule: LookSchedule;
+  readonly #pickUps: PickUps;
+  readonly #leases: LeaseKeeper;
+  readonly #lost: LostPickUps;
+  readonly #timers = new Timers();
+  readonly #timing: TurnTiming;
+  readonly #next: NextTurns;
+  readonly #first = new FirstTurn(() => {
+    // Without a stop: nothing was ever picked up.
+    this.#next.stopping = true;
+    this.#next.timeOver = true;
+    this.#waiter.wake();
+  });
+  #loop: Promise<void> | undefined;
+  #stopListening: (() => void) | undefined;
+  /** When a stop ends, whatever it waits for. */
+  #stopBy = Infinity;
+
+  /** Checks its options and starts nothing: it may stand at a module's top level. @throws InvalidInputError */
+  constructor(options: WorkerOptions<J, Tx>) {
+    this.#options = checkWorker(options);
+    this.#events = new EventCounts(teller(this.#options.onEvent, this.#options.logger));
+    this.#errors = new RunnerErrors(this.#options);
+    this.#slots = new JobSlots({
+      slots: this.#options.concurrency,
+      burst: BURST,
+      runJob: this.#options.runJob,
+      tell: this.#events.tell,
+      // A process that was stopped for a while finds its buffer first, and only then its timers.
+      mayStart: (job) => this.#leases.isLive(job),
+      onEnd: (job, ranMs) => {
+        this.#jobEnded(job, ranMs);
+      },
+    });
+    this.#schedule = new LookSchedule(this.#options);
+    this.#timing = new TurnTiming(this.#options);
+    this.#pickUps = new PickUps(this.#options, this.#slots, this.#timing.size);
+    this.#leases = new LeaseKeeper({ ...this.#options, errors: this.#errors }, (job, how) => {
+      this.#leaseGone(job, how);
+    });
+    this.#lost = new LostPickUps({ ...this.#options, errors: this.#errors });
+    this.#next = new NextTurns({
+      options: this.#options,
+      slots: this.#slots,
+      schedule: this.#schedule,
+      timing: this.#timing,
+      pickUps: this.#pickUps,
+      leases: this.#leases,
+    });
+  }
+
+  /** What has happened to jobs so far, by what the database answered. */
+  get counts(): OutcomeCounts {
+    return this.#events.counts();
+  }
+
+  /** Starts; once. A worker that is not enabled (WORKER_ENABLED=false) stays as it is. */
+  start(): this {
+    const { enabled, logger } = this.#options;
+    if (!enabled) logger.info("the worker is not enabled");
+    if (!enabled || this.#loop !== undefined || this.#next.stopping) return this;
+    const id = this.#options.workerId ?? `worker-${crypto.randomUUID().slice(0, 8)}`;
+    this.#next.workerId = id;
+    logStart(this.#options, id);
+    const { listener, stop } = startListening(this.#options, {
+      id,
+      schedule: this.#schedule,
+      waiter: this.#waiter,
+    });
+    this.#next.listener = listener;
+    this.#stopListening = stop;
+    this.#loop = this.#work().finally(() => listener.stop());
+    return this;
+  }
+
+  /**
+   * Runs until `signal` fires, then stops; so does a worker that is not enabled, without a job.
+   *
+   * Rejects where the first turn fails for a reason that waiting does not mend: a wrong password or role, no such database, schema
+   * or table. Once a turn was answered, all failures are waited for. A worker whose `run` nobody waits for logs
+   * such an error, reports it to `onError` and tries again at growing intervals, up to a minute.
+   */
+  run(signal?: AbortSignal): Promise<void> {
+    return ObservedPromise.of(this.#run(signal), () => {
+      this.#first.observe();
+    });
+  }
+
+  async #run(signal: AbortSignal | undefined): Promise<void> {
+    const stopped = uponAbort(signal, () => this.stop());
+    this.start();
+    // A stop may give up on a loop that waits for a database that answers no more.
+    await Promise.race([this.#loop ?? this.#waiter.until(() => this.#next.stopping), stopped.result]);
+    stopped.forget();
+    this.#first.throwIfFailed();
+  }
+
+  /** Looks for work now. Enqueues through the worker's own store do this by themselves. */
+  wake(): void {
+    this.#schedule.lookNow();
+    this.#waiter.wake();
+  }
+
+  /**
+   * Stops: picks up no more, lets handlers finish for the grace, aborts them,
+   * gives back what did not start or ended upon the abort, and is over within
+   * the shutdown timeout. A handler that ignores its signal keeps its lease
+   * until that runs out. Called again with `graceMs: 0`, it aborts at once.
+   */
+  async stop({ graceMs = this.#options.graceMs }: { readonly graceMs?: number } = {}): Promise<void> {
+    if (!this.#next.stopping) {
+      this.#next.stopping = true;
+      this.#stopBy = this.#options.now() + this.#options.shutdownMs;
+      for (const job of this.#slots.releaseBuffered()) this.#leases.drop(job);
+      this.#timing.gather();
+      const hardMs = Math.max(0, this.#options.shutdownMs - STOP_MARGIN_MS);
+      this.#after(hardMs, () => {
+        this.#slots.giveUp();
+        this.#next.timeOver = true;
+      });
+    }
+    this.#after(Math.max(0, graceMs), () => {
+      this.#slots.abort("shutdown");
+    });
+    this.#waiter.wake();
+    const loop = this.#loop ?? Promise.resolve();
+    await within(this.#stopBy - this.#options.now(), () => loop);
+    this.#timers.clear();
+  }
+
+  /** As {@link Worker.stop}, for `await using`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  async #work(): Promise<void> {
+    for (;;) {
+      this.#slots.start();
+      const now = this.#options.now();
+      const finds =
+        now >= this.#lost.nextAt && this.#next.underWay.whole === undefined && !this.#next.timeOver;
+      if (finds) await this.#findLost();
+      else if (this.#send(now)) continue;
+      else if (this.#isOver()) break;
+      else await this.#waiter.wait(this.#sleepMs(now));
+    }
+    this.#leases.stop();
+    this.#stopListening?.();
+  }
+
+  #after(ms: number, act: () => void): void {
+    this.#timers.after(ms, () => {
+      act();
+      this.#waiter.wake();
+    });
+  }
+
+  #isOver(): boolean {
+    if (!this.#next.stopping || !this.#next.none) return false;
+    return this.#next.timeOver || (this.#slots.running === 0 && this.#slots.outbox.size === 0);
+  }
+
+  #sleepMs(now: number): number {
+    const finds = !this.#next.stopping && this.#next.underWay.whole === undefined;
+    return Math.max(1, Math.min(this.#next.sleepMs(now), finds ? this.#lost.nextAt - now : Infinity));
+  }
+
+  /** Sends the turns that are due. */
+  #send(now: number): boolean {
+    const { apart, whole } = this.#next.due(now);
+    if (apart !== undefined) this.#start("apart", apart, now);
+    if (whole !== undefined) this.#start("whole", whole, now);
+    return apart !== undefined || whole !== undefined;
+  }
+
+  #start(kind: TurnKind, request: TurnRequest, now: number): void {
+    this.#next.underWay[kind] = request;
+    this.#timing.sent();
+    if (request.pickUp !== undefined) this.#schedule.sent(now);
+    void this.#turn(request, now).finally(() => {
+      this.#next.underWay[kind] = undefined;
+      this.#waiter.wake();
+    });
+  }
+
+  async #turn(request: TurnRequest, sentAt: number): Promise<void> {
+    const { store, leaseMs } = this.#options;
+    try {
+      const answer = await within(leaseMs / 2, (signal) => store.turn(request, { signal }));
+      if (answer === TOO_LATE) throw new UnknownOutcomeError("turn", new Error("no answer came in time"));
+      this.#take(request, answer, sentAt);
+    } catch (error) {
+      this.#failed(request, error, sentAt);
+    }
+  }
+
+  #take(request: TurnRequest, answer: TurnAnswer, sentAt: number): void {
+    this.#first.answered();
+    this.#errors.answered("turn");
+    this.#slots.outbox.answered(request.settlements ?? [], answer.settlements);
+    this.#timing.answered(answer.settlements.length > 0);
+    this.#events.tellReaped(answer);
+    for (const job of answer.jobs) this.#hold(job, sentAt);
+    if (this.#slots.outbox.ready > 0) this.#timing.gather();
+    const now = this.#options.now();
+    const { pickUp, reap } = request;
+    const seen = pickUp === undefined ? answer : this.#pickUps.answered(pickUp, answer, sentAt, now);
+    this.#next.listener?.answered(request, seen, this.#next.sent);
+    const idleMs = pickUp !== undefined && !seen.more ? this.#next.listener?.idleMs() : undefined;
+    this.#schedule.mayReap(seen, now, reap !== undefined, idleMs);
+    if (pickUp !== undefined) this.#schedule.looked(seen, now, idleMs);
+    // A look under way is too early to see what is due again.
+    else if (answer.settlements.some(({ status }) => status === "READY")) this.#schedule.lookNow();
+  }
+
+  #failed(request: TurnRequest, error: unknown, sentAt: number): void {
+    const { settlements = [], pickUp, reap } = request;
+    this.#next.listener?.failed(request, error);
+    this.#pickUps.failed();
+    const alone = pickUp === undefined && reap === undefined;
+    this.#timing.size.failed(error, request);
+    const futile = this.#first.failed(error);
+    // A refusal says that the database is well: only a failure waits.
+    if (!this.#slots.outbox.refused(settlements, error, alone)) this.#timing.failed(futile);
+    if (futile) this.#errors.cannotWork(error);
+    else this.#errors.failed("turn", error);
+    if (this.#slots.outbox.size > 0) this.#timing.gather();
+    if (pickUp !== undefined && isPqrunError(error, "unknown-outcome"))
+      this.#lost.add(pickUp.lockedBy, sentAt);
+    this.#schedule.failed(request, error, this.#options.now());
+  }
+
+  async #findLost(): Promise<void> {
+    const { leaseMs, now } = this.#options;
+    for (const { job, sentAt } of await this.#lost.find()) {
+      if (this.#leases.has(job)) continue;
+      // A lease that may end before it is extended is no ground to start on.
+      if (now() - sentAt > leaseMs / 2) this.#slots.release(job);
+      else this.#hold(job, sentAt);
+    }
+    if (this.#slots.outbox.ready > 0) this.#timing.gather();
+  }
+
+  #hold(job: PickedUpJob, grantedAt: number): void {
+    if (this.#next.stopping) {
+      this.#slots.release(job);
+      return;
+    }
+    this.#leases.hold(job, grantedAt);
+    this.#slots.add(job);
+  }
+
+  #jobEnded(job: PickedUpJob, ranMs: number): void {
+    this.#leases.drop(job);
+    this.#pickUps.observe(ranMs);
+    this.#timing.gather();
+    this.#slots.start();
+    this.#waiter.wake();
+  }
+
+  #leaseGone(job: PickedUpJob, how: LeaseGone): void {
+    const run = this.#slots.take(job);
+    // What a handler does after it has settled its job is its own affair, and ends as DONE.
+    if (run !== undefined && how === "already") return;
+    if (run === undefined) {
+      this.#events.tell(jobEvent(how === "cancelled" ? how : "lost", job));
+    } else if (how === "lost" || how === "cancelled") {
+      run.abandon(how);
+    } else {
+      run.abort("lost");
+      this.#after(LOST_GRACE_MS, () => {
+        run.giveUp();
+      });
+    }
+  }
+}
