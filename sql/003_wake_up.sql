@@ -88,6 +88,13 @@ BEGIN
                  pg_catalog.floor(pg_catalog.date_part('epoch', greatest(NEW.run_after, pg_catalog.now())))::pg_catalog.int8
                    OPERATOR(pg_catalog.*) 1000)));
   END IF;
+  -- PostgreSQL 12 drops no message that a subtransaction repeats, and each call of this function is one.
+  IF TG_OP OPERATOR(pg_catalog.=) 'UPDATE' AND message IS NOT NULL THEN
+    IF pg_catalog.current_setting('pqrun.notified', true) OPERATOR(pg_catalog.=) (%2$L OPERATOR(pg_catalog.||) message) THEN
+      RETURN NULL;
+    END IF;
+    PERFORM pg_catalog.set_config('pqrun.notified', %2$L OPERATOR(pg_catalog.||) message, true);
+  END IF;
   -- A full queue of NOTIFYs would refuse the commit.
   IF message IS NOT NULL AND pg_catalog.pg_notification_queue_usage() OPERATOR(pg_catalog.<) 0.9 THEN
     PERFORM pg_catalog.pg_notify(%2$L, message);
