@@ -18,7 +18,12 @@ export interface RunnerOptions<J extends JobContracts = UntypedJobs, Tx = never>
   readonly store: PgJobStore<J, Tx>;
   /** Handlers by job type; jobs of other types are left alone. */
   readonly handlers: Handlers<J, Tx>;
-  /** How many handlers run at once, 1 to 1,000. @default 10 */
+  /**
+   * How many handlers run at once, 1 to 1,000. A worker overlaps nothing until it is asked to, as the Python package's
+   * and every other queue's; a drain lives by its budget, so it starts what it can. WORKER_CONCURRENCY, workers alone.
+   *
+   * @default 1 in a worker, 10 in a drain
+   */
   readonly concurrency?: number | undefined;
   /** A readable id, 1 to 200 characters: the start of `locked_by`. @default "worker" or "drain" and a random part */
   readonly workerId?: string | undefined;
@@ -51,10 +56,11 @@ export interface CheckedRunner {
   readonly runJob: RunJobOptions;
 }
 
-/** @throws InvalidInputError naming the option. */
+/** @param slots the concurrency where none is given. @throws InvalidInputError naming the option. */
 export function checkRunner<J extends JobContracts, Tx>(
   options: RunnerOptions<J, Tx>,
   now: () => number,
+  slots: number,
 ): CheckedRunner {
   // Inside, a job's type is a value and no longer a type; the handlers were checked against the contracts above.
   const store = options.store as unknown as PgJobStore<JobContracts>;
@@ -64,7 +70,7 @@ export function checkRunner<J extends JobContracts, Tx>(
   checkTimers();
   checkJobTypes("handlers", [...handlers.keys()]);
   for (const [type, handler] of handlers) checkHandler(store, type, handler);
-  const { concurrency = 10, staleTimeoutSeconds = 1_200 } = options;
+  const { concurrency = slots, staleTimeoutSeconds = 1_200 } = options;
   const logger = loggerOf(options.logger, store.logger);
   checkNumber("concurrency", concurrency, 1, 1_000, true);
   checkNumber("staleTimeoutSeconds", staleTimeoutSeconds, 1, 2_147_483);

@@ -54,6 +54,7 @@ for (const [name, open] of Object.entries(DRIVERS)) {
       const workers = Array.from({ length: 3 }, () =>
         new Worker({
           store,
+          concurrency: 10,
           env: {},
           leaseMs: 1_000,
           loopError: { delayMs: () => 20 },

@@ -110,6 +110,7 @@ describe.each(FAULT_DRIVERS)("over %s", (driver) => {
     const failures: unknown[] = [];
     const worker = new Worker({
       store,
+      concurrency: 10,
       env: {},
       handlers: {
         a: async ({ job }) => {

@@ -47,6 +47,7 @@ describe.each(FAULT_DRIVERS)("over %s", (driver) => {
       const workers = [1, 2, 3].map(() =>
         new Worker({
           store: openStore(6),
+          concurrency: 10,
           env: {},
           leaseMs: LEASE_MS,
           loopError: { delayMs: () => 20 },

@@ -191,3 +191,9 @@ test("WORKER_CONCURRENCY is how many handlers run at once", () => {
     () => new Worker({ store, handlers: { a: () => undefined }, env: { WORKER_CONCURRENCY: "2.5" } }),
   ).not.toThrow();
 });
+
+test("where nobody says it, a worker runs one handler at once and a drain ten", () => {
+  const options = { store: pooledStore(queue), handlers: { a: () => undefined } };
+  expect(checkWorker({ ...options, env: {} }).concurrency).toBe(1);
+  expect(checkDrain({ ...options, budgetMs: 1_000, env: {} }).concurrency).toBe(10);
+});

@@ -57,7 +57,7 @@ test("a worker with which all is well prints one line, whatever it runs", async 
   await log.until("done");
   await worker.stop();
   expect(lines).toEqual([
-    'info pqrun: worker started id=w types=a slots=10 wakes="by LISTEN, by polling until it is heard"',
+    'info pqrun: worker started id=w types=a slots=1 wakes="by LISTEN, by polling until it is heard"',
   ]);
 });
 

@@ -88,6 +88,7 @@ export class FaultRun implements AsyncDisposable {
 
   #worker(): Worker {
     return new Worker({
+      concurrency: 10,
       ...this.#runner(),
       store: this.#store(),
       env: {},

@@ -113,7 +113,10 @@ function standBy(
 ): { readonly log: EventLog; readonly worker: Worker } {
   const log = new EventLog();
   const handlers = { [type]: (): void => undefined };
-  return { log, worker: new Worker({ store, env: {}, handlers, onEvent: log.onEvent, ...settings }) };
+  return {
+    log,
+    worker: new Worker({ store, concurrency: 10, env: {}, handlers, onEvent: log.onEvent, ...settings }),
+  };
 }
 
 async function reached(queue: TestQueue, victim: FaultyProcess, phase: Phase, type: string): Promise<void> {

@@ -28,6 +28,7 @@ export function testWorker(queue: TestQueue, options: TestWorkerOptions = {}): T
   const log = new EventLog();
   const store = pooledStore(queue, { wire, between });
   const worker = new Worker({
+    concurrency: 10,
     handlers: { a: () => undefined },
     env: {},
     onEvent: log.onEvent,

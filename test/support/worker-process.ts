@@ -7,6 +7,7 @@ import { Worker } from "../../src/runners/worker/worker.ts";
 
 const pool = new Pool({ connectionString: process.env["WORKER_PROCESS_URL"] });
 new Worker({
+  concurrency: 10,
   store: new PgJobStore(pgExecutor(pool)),
   leaseMs: Number(process.env["WORKER_PROCESS_LEASE_MS"]),
   handlers: {

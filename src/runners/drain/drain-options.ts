@@ -95,7 +95,7 @@ export function checkDrain<J extends JobContracts, Tx>(options: DrainOptions<J, 
   const logger = loggerOf(options.logger, options.store.logger);
   const staleTimeoutSeconds =
     environmentStaleTimeout(options.env ?? processEnvironment(), logger) ?? options.staleTimeoutSeconds;
-  const runner = checkRunner({ ...options, staleTimeoutSeconds }, clock);
+  const runner = checkRunner({ ...options, staleTimeoutSeconds }, clock, 10);
   const {
     budgetMs: budget,
     batchSize = runner.concurrency,

@@ -77,7 +77,7 @@ export function checkWorker<J extends JobContracts, Tx>(options: WorkerOptions<J
     loggerOf(options.logger, options.store.logger),
   );
   const now = options.clock ?? monotonicMs;
-  const runner = checkRunner({ ...options, ...said }, now);
+  const runner = checkRunner({ ...options, ...said }, now, 1);
   const all = {
     enabled: true,
     reapIntervalSeconds: 60,

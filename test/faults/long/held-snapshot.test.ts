@@ -32,6 +32,7 @@ test(`20: under a snapshot held for ${HELD_MS / 60_000} min, through ${RATE} job
   onTestFinished(() => pool.end());
   const worker = new Worker({
     store: new PgJobStore(timing(pgExecutor(pool))),
+    concurrency: 10,
     env: {},
     handlers: { a: () => undefined },
   }).start();

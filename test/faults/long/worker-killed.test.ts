@@ -47,7 +47,12 @@ async function killWave(wave: number): Promise<number[]> {
     if (recoveries.length === VICTIMS * JOBS_EACH) recovered.resolve(undefined);
   };
   const handlers = Object.fromEntries(victims.map(({ type }) => [type, note]));
-  await using _survivor = new Worker({ store: pooledStore(queue), env: {}, handlers }).start();
+  await using _survivor = new Worker({
+    store: pooledStore(queue),
+    concurrency: 10,
+    env: {},
+    handlers,
+  }).start();
   await Promise.all(
     victims.map(async ({ type, process: victim }) => {
       // At any moment between two extensions.
