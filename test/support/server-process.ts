@@ -2,6 +2,8 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:net";
 
+import { uponDeath } from "./upon-death.ts";
+
 /** A user that every system has. */
 export const NOBODY = 65534;
 export const isRoot = process.getuid?.() === 0;
@@ -31,14 +33,17 @@ export async function startServer(
   { cwd, ready, stop }: ServerOptions,
 ): Promise<ServerProcess> {
   const child = spawn(program, args, { ...unprivileged, cwd, stdio: ["ignore", "ignore", "pipe"] });
-  // A crash of the test run must leave no server behind.
-  const kill = (): void => void child.kill("SIGQUIT");
-  process.once("exit", kill);
-  const closed = new Promise((resolve) => child.once("close", resolve));
+  // A run that is killed, however, must leave no server behind.
+  const death = uponDeath('kill -s QUIT "$1"', [String(child.pid)]);
+  const closed = new Promise<void>((resolve) => {
+    child.once("close", () => {
+      death.forget();
+      resolve();
+    });
+  });
   const end = async (signal: NodeJS.Signals): Promise<void> => {
     child.kill(signal);
     await closed;
-    process.off("exit", kill);
   };
   await saying(ready, program, child);
   return { stop: () => end(stop), kill: () => end("SIGKILL") };

@@ -38,7 +38,7 @@ ${DATABASE_HELP}`,
 };
 
 /** What a migration changed, in one line. */
-export function reportText({ table, built, dropped }: MigrationReport): string {
+function reportText({ table, built, dropped }: MigrationReport): string {
   const parts: string[] = [table];
   if (built.length > 0) parts.push(`indexes built: ${built.join(", ")}`);
   if (dropped.length > 0) parts.push(`indexes dropped: ${dropped.join(", ")}`);

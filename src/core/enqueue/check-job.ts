@@ -26,9 +26,9 @@ export interface PayloadLimits {
 }
 
 /** Most characters of a job type. */
-export const MAX_TYPE_LENGTH = 256;
+const MAX_TYPE_LENGTH = 256;
 /** Most characters of a dedupe key: an index row of PostgreSQL holds 2,704 bytes. */
-export const MAX_KEY_LENGTH = 512;
+const MAX_KEY_LENGTH = 512;
 
 const MAX_PAYLOAD_BYTES = 8_388_608;
 const MAX_PAYLOAD_DEPTH = 1_000;
