@@ -1,5 +1,6 @@
 import { afterEach, expect, test, vi } from "vitest";
 
+import { neonExecutor } from "../../src/adapters/neon.ts";
 import { withinRequest } from "../../src/adapters/shared/request-timeout.ts";
 import type { QueryOptions, SqlExecutor } from "../../src/core/executor.ts";
 
@@ -28,6 +29,22 @@ test("where no connection outlives its request, a statement without an answer is
   const refused = expect(asked).rejects.toThrow("no answer within 20000 ms");
   await vi.advanceTimersByTimeAsync(20_000);
   await refused;
+});
+
+test("over HTTP a statement, and a list of them, is aborted after 20 s too", async () => {
+  const executor = neonExecutor({
+    transaction: (_, { fetchOptions: { signal } }) =>
+      new Promise((_resolve, reject) => {
+        signal.addEventListener("abort", () => {
+          reject(signal.reason as Error);
+        });
+      }),
+  });
+  const asked = [executor.query("SELECT 1"), executor.batch?.([{ text: "SELECT 1", params: [] }])];
+  const refused = asked.map((one) => expect(one).rejects.toThrow("no answer within 20000 ms"));
+  await vi.advanceTimersByTimeAsync(20_000);
+  await Promise.all(refused);
+  expect(vi.getTimerCount()).toBe(0);
 });
 
 test("a limit of the caller's own stands instead, and elsewhere there is none", async () => {

@@ -70,11 +70,16 @@ function poolOf(pools: Map<string, Pool>, connectionString: string): Pool {
 async function answer(pool: Pool, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const body = await bodyOf(request);
   if (body === undefined) return;
-  const client = await pool.connect();
+  const client = await pool.connect().catch((error: unknown) => {
+    // No SQLSTATE comes with it: to the driver it is no answer of PostgreSQL's.
+    response.writeHead(500).end(error instanceof Error ? error.message : undefined);
+  });
+  if (client === undefined) return;
   let cancelled = Promise.resolve();
   // An aborted request cancels its statement.
   response.once("close", () => {
-    if (!response.writableFinished) cancelled = cancel(client);
+    // Where the server has gone, so has the statement.
+    if (!response.writableFinished) cancelled = cancel(client).catch(() => undefined);
   });
   try {
     const answers =

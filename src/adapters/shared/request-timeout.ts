@@ -13,19 +13,26 @@ export function withinRequest<Tx>(executor: SqlExecutor<Tx>): SqlExecutor<Tx> {
   if (executor.outlivesRequest === true) return executor;
   return {
     ...executor,
-    query: async (text, params, options = {}) => {
-      if (options.signal !== undefined) return await executor.query(text, params, options);
-      const limit = new AbortController();
-      const timer = setTimeout(() => {
-        limit.abort(
-          new Error(`no answer within ${REQUEST_LIMIT_MS} ms: was the client made by another request?`),
-        );
-      }, REQUEST_LIMIT_MS);
-      try {
-        return await executor.query(text, params, { ...options, signal: limit.signal });
-      } finally {
-        clearTimeout(timer);
-      }
-    },
+    query: (text, params, options = {}) =>
+      withinLimit(options.signal, (signal) => executor.query(text, params, { ...options, signal })),
   };
+}
+
+/** Sends something under its caller's own limit, or else under that of 20 s. */
+export async function withinLimit<T>(
+  own: AbortSignal | undefined,
+  send: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  if (own !== undefined) return await send(own);
+  const limit = new AbortController();
+  const timer = setTimeout(() => {
+    limit.abort(
+      new Error(`no answer within ${REQUEST_LIMIT_MS} ms: was the client made by another request?`),
+    );
+  }, REQUEST_LIMIT_MS);
+  try {
+    return await send(limit.signal);
+  } finally {
+    clearTimeout(timer);
+  }
 }
