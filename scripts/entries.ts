@@ -18,7 +18,9 @@ export const ENTRIES = {
   migrate: "src/migrate/migrate.ts",
   hono: "src/integrations/hono.ts",
   cloudflare: "src/integrations/cloudflare.ts",
-  vercel: "src/integrations/vercel.ts",
+  fetch: "src/integrations/fetch.ts",
+  // The name that those who deploy there look for.
+  vercel: "src/integrations/fetch.ts",
   node: "src/integrations/node.ts",
   "cli/main": "src/cli/main.ts",
 } as const;

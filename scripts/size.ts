@@ -42,8 +42,8 @@ const bundles: readonly Bundle[] = [
     limitKb: 25.3,
   },
   {
-    name: "a route that drains (pqrun/vercel, PgJobStore, pqrun/neon)",
-    source: `${store} ${all("vercel", "neon")}`,
+    name: "a route that drains (pqrun/fetch, PgJobStore, pqrun/neon)",
+    source: `${store} ${all("fetch", "neon")}`,
     goalKb: 20,
     limitKb: 25.3,
   },

@@ -3,7 +3,7 @@ import { afterAll, expect, onTestFinished, test } from "vitest";
 import { pgExecutor } from "../../src/adapters/pg/pg.ts";
 import { PgJobStore } from "../../src/core/store.ts";
 import { silentLogger } from "../../src/core/logger.ts";
-import { drainRoute } from "../../src/integrations/vercel.ts";
+import { drainRoute } from "../../src/integrations/fetch.ts";
 import { tableDatabase } from "../support/table-database.ts";
 import { CORPUS } from "./corpus.ts";
 

@@ -6,7 +6,7 @@ import type { LogFields, Logger } from "../../src/core/logger.ts";
 import type { SqlExecutor } from "../../src/core/executor.ts";
 import { PgJobStore } from "../../src/core/store.ts";
 import { scheduledDrain } from "../../src/integrations/cloudflare.ts";
-import { drainRoute } from "../../src/integrations/vercel.ts";
+import { drainRoute } from "../../src/integrations/fetch.ts";
 import { drainOnce } from "../../src/runners/drain/drain-once.ts";
 import type { JobEvent } from "../../src/runners/job/job-event.ts";
 import { testQueue } from "../support/queue.ts";

@@ -3,7 +3,7 @@ import { afterAll, beforeEach, expect, test } from "vitest";
 import { pgExecutor } from "../../src/adapters/pg/pg.ts";
 import type { LogFields, Logger } from "../../src/core/logger.ts";
 import { PgJobStore } from "../../src/core/store.ts";
-import { drainRoute, type DrainRouteOptions } from "../../src/integrations/vercel.ts";
+import { drainRoute, type DrainRouteOptions } from "../../src/integrations/fetch.ts";
 import { tableDatabase } from "../support/table-database.ts";
 
 const database = await tableDatabase();
