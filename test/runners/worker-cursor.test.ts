@@ -41,68 +41,73 @@ test("a job more urgent than the backlog, one that was due before it and one of 
   expect(late.filter((id) => started.slice(0, 2_000).includes(id))).toEqual(late);
 });
 
-const answerOf = (jobs: number, more: boolean): TurnAnswer =>
+/** @param serverMs how long the server took for it */
+const answerOf = (jobs: number, more: boolean, serverMs = 2): TurnAnswer =>
   ({
     jobs: Array.from({ length: jobs }),
     more,
+    serverMs,
     lanes: jobs > 0 ? [{ type: "a", priority: 0, afterDue: "1", afterId: "1" }] : [],
   }) as unknown as TurnAnswer;
 
+const full = pickUpOf({ slots: 10 });
+
+/** For how long a cursor goes on after its last look at all, where the server has taken so long for each in turn. */
+function goesOnFor(fullMs: readonly number[], onwardsMs = 2): number {
+  const cursor = new LaneCursor();
+  for (const ms of fullMs) {
+    cursor.answered(full, answerOf(10, true, ms), 0);
+    const onwards = pickUpOf({ slots: 10, lanes: cursor.lanes(0) });
+    for (const _ of fullMs) cursor.answered(onwards, answerOf(10, true, onwardsMs), 0);
+  }
+  let ms = 0;
+  while (cursor.lanes(ms) !== undefined) ms += 1;
+  return ms;
+}
+
 test("all lanes are looked at from their beginning every 250 ms, and when one has no more", () => {
   const cursor = new LaneCursor();
-  const full = pickUpOf({ slots: 10 });
   expect(cursor.lanes(0)).toBeUndefined();
-  cursor.answered(full, answerOf(10, true), 0, 2);
+  cursor.answered(full, answerOf(10, true), 2);
   expect(cursor.lanes(3)).toHaveLength(1);
   const onwards = pickUpOf({ slots: 10, lanes: cursor.lanes(3) });
-  cursor.answered(onwards, answerOf(10, true), 3, 5);
+  cursor.answered(onwards, answerOf(10, true), 5);
   expect(cursor.lanes(251)).toHaveLength(1);
   expect(cursor.lanes(252)).toBeUndefined();
-  cursor.answered(full, answerOf(10, true), 252, 254);
-  cursor.answered(onwards, answerOf(9, true), 254, 256);
+  cursor.answered(full, answerOf(10, true), 254);
+  cursor.answered(onwards, answerOf(9, true), 256);
   expect(cursor.lanes(256)).toBeUndefined();
 });
 
-test("where such a look is dear it takes at most about a twentieth of the time", () => {
-  const cursor = new LaneCursor();
-  const full = pickUpOf({ slots: 10 });
-  cursor.answered(full, answerOf(10, true), 0, 2);
-  cursor.answered(pickUpOf({ slots: 10, lanes: cursor.lanes(2) }), answerOf(10, true), 2, 4);
-  cursor.answered(full, answerOf(10, true), 1_000, 1_102);
-  expect(cursor.lanes(1_102 + 1_999)).toHaveLength(1);
-  expect(cursor.lanes(1_102 + 2_000)).toBeUndefined();
+test("while full scans are expensive they take a twentieth of the server's time, and are a second apart at most", () => {
+  expect(goesOnFor([4, 4, 4])).toBe(250);
+  expect(goesOnFor([32, 32, 32])).toBe(600);
+  expect(goesOnFor([5_000, 5_000, 5_000])).toBe(1_000);
 });
 
-test("a worker that keeps up goes on, too, where a look at all is dear, and looks at all for a twentieth of the time", () => {
-  const cursor = new LaneCursor();
-  const full = pickUpOf({ slots: 10 });
-  cursor.answered(full, answerOf(1, false), 0, 2);
-  expect(cursor.lanes(2)).toBeUndefined();
-  cursor.answered(full, answerOf(1, false), 100, 152);
-  expect(cursor.lanes(152)).toHaveLength(1);
-  const onwards = pickUpOf({ slots: 10, lanes: cursor.lanes(200) });
-  // The statement always answers that there may be more.
-  const rests = cursor.answered(onwards, answerOf(3, true), 200, 202);
-  expect(rests).toMatchObject({ more: false });
-  expect(rests.nextDueInMs).toBeCloseTo(952, -1);
-  expect(cursor.answered(onwards, answerOf(10, true), 300, 302)).toMatchObject({ more: true });
-  expect(cursor.lanes(1_160)).toBeUndefined();
+test.for([
+  ["was held up, whatever by", [2, 2, 1_000], 250],
+  ["was held up, as was the one before", [2, 1_000, 1_000], 250],
+  ["is the first", [1_000], 250],
+  ["is the last that was expensive", [1_000, 1_000, 2], 250],
+] as const)("one look that %s does not have others put off", ([, fullMs, ms]) => {
+  expect(goesOnFor(fullMs)).toBe(ms);
 });
 
-test("it looks at all again when something is due that it has been told of", () => {
+test("turns that go on and were held up make no look cheap, nor expensive", () => {
   const cursor = new LaneCursor();
-  const full = pickUpOf({ slots: 10 });
-  cursor.answered(full, answerOf(1, false), 0, 2);
-  cursor.answered(full, { ...answerOf(1, false), nextDueInMs: 100 }, 100, 152);
-  expect(cursor.lanes(251)).toHaveLength(1);
-  expect(cursor.lanes(252)).toBeUndefined();
+  for (const ms of [32, 32, 32]) cursor.answered(full, answerOf(10, true, ms), 0);
+  const onwards = pickUpOf({ slots: 10, lanes: cursor.lanes(0) });
+  for (const ms of [2, 1_000, 1_000]) cursor.answered(onwards, answerOf(10, true, ms), 0);
+  cursor.answered(full, answerOf(10, true, 32), 0);
+  expect(cursor.lanes(599)).toHaveLength(1);
+  expect(cursor.lanes(600)).toBeUndefined();
 });
 
-test("after a look at all that was short, no job is gone back to behind which it was", () => {
+test("a worker that keeps up looks at all each time, however expensive that is", () => {
   const cursor = new LaneCursor();
-  const full = pickUpOf({ slots: 10 });
-  const retried = { type: "a", priority: 0, afterDue: "0", afterId: "9" };
-  cursor.answered(full, answerOf(1, false), 0, 2);
-  cursor.answered(full, { ...answerOf(1, false), lanes: [retried] }, 100, 152);
-  expect(cursor.lanes(152)).toMatchObject([{ afterDue: "1", afterId: "1" }]);
+  for (const ms of [50, 50, 50, 50]) {
+    cursor.answered(full, answerOf(1, false, ms), 0);
+    expect(cursor.lanes(0)).toBeUndefined();
+  }
 });

@@ -46,12 +46,17 @@ export interface TurnAnswer {
   readonly stood: boolean;
   /** The database's clock as it answered, in epoch milliseconds; NaN for a turn that only settles. */
   readonly clockMs: number;
+  /**
+   * How long the server had been at the turn by then, from its arrival, in milliseconds: no network's time. In a
+   * transaction, from that one's beginning; NaN for a turn that only settles.
+   */
+  readonly serverMs: number;
 }
 
 /** Reads the answer to {@link turnStatement}. */
 export function readTurn(rows: readonly SqlRow[], { settlements = [], pickUp }: TurnRequest): TurnAnswer {
   const table = rows.map(cells);
-  const [, more, dueElsewhere, nextDue, nextLeaseEnd, oldest, next, bytes, , stood, clock] =
+  const [, more, dueElsewhere, nextDue, nextLeaseEnd, oldest, next, bytes, took, stood, clock] =
     table.find(([kind]) => kind === "turn") ?? [];
   const ofKind = (wanted: string): readonly Cells[] => table.filter((row) => row[0] === wanted);
   const handedOut = table.filter(isHandedOut).sort(byUrgency);
@@ -75,6 +80,7 @@ export function readTurn(rows: readonly SqlRow[], { settlements = [], pickUp }: 
     tableBytes: Number(bytes ?? 0),
     stood: stood === "true",
     clockMs: Number(clock ?? NaN),
+    serverMs: Number.parseInt(took ?? "", 10) / 1_000,
   };
 }
 

@@ -152,7 +152,7 @@ const PICKED = `SELECT CASE WHEN p.status = 'FAILED' THEN 'exhausted' WHEN EXIST
   FROM (SELECT * FROM picked UNION ALL SELECT * FROM exhausted) p`;
 
 function turnRowText({ jobs, waiting, channel }: TableNames, scope: TurnScope): string {
-  const whole = scope === "whole";
+  const [whole, picksUp] = [scope === "whole", scope !== "settling"];
   const probe = `CASE WHEN $15::text IS NOT NULL AND pg_notification_queue_usage() < ${FULL_QUEUE}
          THEN pg_notify(${quoteLiteral(channel)}, $15::text)::text END`;
   // Before this turn: whoever has emptied the table of those who wait has taken the caller's guard too.
@@ -160,14 +160,17 @@ function turnRowText({ jobs, waiting, channel }: TableNames, scope: TurnScope): 
          THEN EXISTS (SELECT 1 FROM ${waiting} w WHERE w.worker = $13::text AND w.until > now()) END::text`;
   return `SELECT 'turn' AS kind,
        (SELECT more FROM backlog)::text AS a,
-       ${scope === "settling" ? NOT_ASKED : sleepText(jobs, whole)},
+       ${picksUp ? sleepText(jobs, whole) : NOT_ASKED},
        txid_snapshot_xmin(txid_current_snapshot())::text AS e,
        txid_current()::text AS f,
        pg_relation_size(${quoteLiteral(jobs)}::regclass)::text AS g,
-       concat((SELECT count(*) FROM hastened)${whole ? `, ${probe}` : ""}) AS h,
+       ${picksUp ? `concat_ws(' ', ${SERVER_US}, (SELECT count(*) FROM hastened)${whole ? `, ${probe}` : ""})` : "NULL"} AS h,
        ${whole ? stood : "NULL"} AS i,
-       ${scope === "settling" ? "NULL" : "(date_part('epoch', clock_timestamp()) * 1000)::text"} AS j`;
+       ${picksUp ? "(date_part('epoch', clock_timestamp()) * 1000)::text" : "NULL"} AS j`;
 }
+
+/** Microseconds since the statement's arrival. */
+const SERVER_US = "(date_part('epoch', clock_timestamp() - now()) * 1000000)::int8";
 
 /** A share of the queue of NOTIFYs: one that is full refuses commits, and the rest is for others. */
 const FULL_QUEUE = 0.9;

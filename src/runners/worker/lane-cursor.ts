@@ -3,12 +3,12 @@ import type { Lane, PickUp } from "../../core/turn/turn-request.ts";
 
 /** How long a newly arrived job may wait behind a backlog before all lanes are looked at from their beginning. */
 const FULL_LOOK_MS = 250;
-/** Such a look may take a twentieth of the time, should a held snapshot have made it dear. */
+/** Such a look may take a twentieth of the server's time, should a held snapshot have made it expensive. */
 const FULL_LOOK_SHARE = 20;
-/** By how much it takes longer then than the quickest of late: less is a network's or a machine's doing. */
-const DEAR_MS = 5;
-/** By how much the quickest of late is forgotten with each look: networks and machines change. */
-const FORGETS = 1.001;
+/** However expensive it is, a job of another type or priority waits no longer for it. */
+const LONGEST_MS = 1_000;
+/** Of so many looks the quickest counts: what held up one of them, a lock or a busy machine, says nothing about the next. */
+const SAMPLES = 3;
 /** Above this many types and priorities a list of them costs more than it saves. */
 const MAX_LANES = 100;
 
@@ -17,38 +17,26 @@ const MAX_LANES = 100;
  * from the beginning walks over every job that was picked up since; one that
  * goes on behind the last job does not. It misses what has come before that, or
  * in other lanes, so all is looked at again every 250 ms, and as soon as a lane
- * has no more. Where a look at all has become dear, a worker that keeps up goes
- * on, too, rather than walk all that way for each job that arrives.
+ * has no more.
  */
 export class LaneCursor {
-  readonly #lanes = new Map<string, Lane>();
+  #lanes: readonly Lane[] = [];
   /** Until when to go on. */
   #goOnUntil = -Infinity;
-  /** Whether to go on even where nothing more is due, since a look at all is dear. */
-  #dear = false;
-  /** How long a turn takes that goes on. */
-  #goOnMs = Infinity;
-  /** The quickest look of late. */
-  #leastMs = Infinity;
+  /** How long the server takes to look at all lanes, and to go on. */
+  readonly #fullLooks = new Quickest();
+  readonly #onwards = new Quickest();
 
   /** Where to go on, or undefined where it is time to look from the beginning. */
   lanes(now: number): readonly Lane[] | undefined {
-    return now < this.#goOnUntil ? [...this.#lanes.values()] : undefined;
+    return now < this.#goOnUntil ? this.#lanes : undefined;
   }
 
-  /**
-   * Learns from a turn that was sent at `sentAt` and answered at `now`.
-   *
-   * @returns the answer as the worker should take it: where it went on and found no more, it may rest until the
-   *   next look at all
-   */
-  answered(pickUp: PickUp, answer: TurnAnswer, sentAt: number, now: number): TurnAnswer {
-    const ms = now - sentAt;
-    this.#leastMs = Math.min(ms, this.#leastMs * FORGETS);
+  /** Learns from a turn that was answered at `now`. */
+  answered(pickUp: PickUp, answer: TurnAnswer, now: number): void {
     const filled = answer.jobs.length >= pickUp.slots + (pickUp.buffer ?? 0);
-    return pickUp.lanes === undefined
-      ? this.#lookedAtAll(answer, filled, ms, now)
-      : this.#wentOn(answer, filled, ms, now);
+    if (pickUp.lanes === undefined) this.#lookedAtAll(answer, filled, now);
+    else this.#wentOn(answer, filled);
   }
 
   /** Looks from the beginning next. */
@@ -56,44 +44,42 @@ export class LaneCursor {
     this.#goOnUntil = -Infinity;
   }
 
-  #wentOn(answer: TurnAnswer, filled: boolean, ms: number, now: number): TurnAnswer {
-    this.#goOnMs = ms;
-    for (const lane of answer.lanes) this.#lanes.set(keyOf(lane), lane);
-    if (filled) return answer;
-    if (this.#dear && now < this.#goOnUntil)
-      return { ...answer, more: false, nextDueInMs: this.#goOnUntil - now };
-    this.forget();
-    return answer;
+  #wentOn(answer: TurnAnswer, filled: boolean): void {
+    this.#onwards.add(answer.serverMs);
+    if (!filled) this.forget();
+    const moved = new Set(answer.lanes.map(keyOf));
+    this.#lanes = [...this.#lanes.filter((lane) => !moved.has(keyOf(lane))), ...answer.lanes];
   }
 
-  #lookedAtAll(answer: TurnAnswer, filled: boolean, ms: number, now: number): TurnAnswer {
-    this.forget();
-    if (answer.more) this.#lanes.clear();
-    for (const lane of answer.lanes) this.#keep(lane);
-    this.#dear = ms - this.#leastMs >= DEAR_MS;
-    if (this.#lanes.size === 0 || this.#lanes.size > MAX_LANES) return answer;
-    // What a turn costs in any case is not the look's.
-    if (answer.more && filled)
-      this.#goOnUntil = now + Math.max(FULL_LOOK_MS, FULL_LOOK_SHARE * (ms - this.#goOnMs));
-    else if (!answer.more && this.#dear)
-      // What is due later may be in any lane.
-      this.#goOnUntil =
-        now + Math.min(answer.nextDueInMs ?? Infinity, FULL_LOOK_SHARE * (ms - this.#leastMs));
-    return answer;
+  #lookedAtAll(answer: TurnAnswer, filled: boolean, now: number): void {
+    this.#fullLooks.add(answer.serverMs);
+    this.#lanes = answer.lanes;
+    const goesOn = answer.more && filled && this.#lanes.length > 0 && this.#lanes.length <= MAX_LANES;
+    this.#goOnUntil = goesOn ? now + this.#pauseMs : -Infinity;
   }
 
-  /** Where nothing more is due, what lies before the furthest job has been seen. */
-  #keep(lane: Lane): void {
-    const known = this.#lanes.get(keyOf(lane));
-    if (known === undefined || isBehind(lane, known)) this.#lanes.set(keyOf(lane), lane);
+  /** For how long to go on. What a turn costs in any case is not the look's. */
+  get #pauseMs(): number {
+    const { ms: fullMs = 0 } = this.#fullLooks;
+    const { ms: onwardsMs = fullMs } = this.#onwards;
+    return Math.min(Math.max(FULL_LOOK_MS, FULL_LOOK_SHARE * (fullMs - onwardsMs)), LONGEST_MS);
+  }
+}
+
+/** The quickest of late. */
+class Quickest {
+  #samples: readonly number[] = [];
+
+  /** Undefined where there have been too few to tell. */
+  get ms(): number | undefined {
+    return this.#samples.length < SAMPLES ? undefined : Math.min(...this.#samples);
+  }
+
+  add(ms: number): void {
+    this.#samples = [...this.#samples, ms].slice(-SAMPLES);
   }
 }
 
 function keyOf({ type, priority }: Lane): string {
   return `${priority} ${type}`;
-}
-
-function isBehind(a: Lane, b: Lane): boolean {
-  const [dueA, dueB] = [Number(a.afterDue), Number(b.afterDue)];
-  return dueA > dueB || (dueA === dueB && BigInt(a.afterId) > BigInt(b.afterId));
 }

@@ -48,8 +48,8 @@ export class PickUps {
   }
 
   /** Learns from a pick-up, as {@link LaneCursor.answered}. */
-  answered(pickUp: PickUp, answer: TurnAnswer, sentAt: number, now: number): TurnAnswer {
-    return this.#cursor.answered(pickUp, answer, sentAt, now);
+  answered(pickUp: PickUp, answer: TurnAnswer, now: number): void {
+    this.#cursor.answered(pickUp, answer, now);
   }
 
   /** What a turn that failed has picked up is not known. */

@@ -251,11 +251,11 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
     if (this.#slots.outbox.ready > 0) this.#timing.gather();
     const now = this.#options.now();
     const { pickUp, reap } = request;
-    const seen = pickUp === undefined ? answer : this.#pickUps.answered(pickUp, answer, sentAt, now);
-    this.#next.listener?.answered(request, seen, this.#next.sent);
-    const idleMs = pickUp !== undefined && !seen.more ? this.#next.listener?.idleMs() : undefined;
-    this.#schedule.mayReap(seen, now, reap !== undefined, idleMs);
-    if (pickUp !== undefined) this.#schedule.looked(seen, now, idleMs);
+    if (pickUp !== undefined) this.#pickUps.answered(pickUp, answer, now);
+    this.#next.listener?.answered(request, answer, this.#next.sent);
+    const idleMs = pickUp !== undefined && !answer.more ? this.#next.listener?.idleMs() : undefined;
+    this.#schedule.mayReap(answer, now, reap !== undefined, idleMs);
+    if (pickUp !== undefined) this.#schedule.looked(answer, now, idleMs);
     // A look under way is too early to see what is due again.
     else if (answer.settlements.some(({ status }) => status === "READY")) this.#schedule.lookNow();
   }
