@@ -17,7 +17,7 @@ DECLARE
 
   jobs        CONSTANT text := pg_catalog.format('%I.%I', schema_name, table_name);
   archive     CONSTANT text := pg_catalog.format('%I.%I', schema_name, archive_name);
-  status_type CONSTANT text := pg_catalog.format('%I.job_status', schema_name);
+  status_type CONSTANT text := pg_catalog.format('%I.%I', schema_name, 'job_status');
   -- One key for all tables, since tables share schemas and the enum: 'pqrun' in ASCII.
   lock_key    CONSTANT bigint := 482939663726;
   path_before CONSTANT text := pg_catalog.current_setting('search_path');
@@ -56,11 +56,12 @@ BEGIN
                    (14, 'finished_at', 'timestamp with time zone'), (15, 'duration_ms', 'integer'),
                    (16, 'result', 'jsonb'), (17, 'created_at', 'timestamp with time zone'),
                    (18, 'updated_at', 'timestamp with time zone')) AS want (place, name, type)
-      LEFT JOIN (SELECT attname, CASE format_type(atttypid, NULL) WHEN 'character varying' THEN 'text'
-                                      ELSE format_type(atttypid, NULL) END AS type
+      LEFT JOIN (SELECT attname, format_type(atttypid, NULL) AS type,
+                        CASE atttypid WHEN 'varchar'::regtype THEN 'text'::regtype ELSE atttypid END AS same
                    FROM pg_attribute
                   WHERE attrelid = found.oid AND attnum > 0 AND NOT attisdropped) a ON a.attname = want.name
-     WHERE a.type IS DISTINCT FROM want.type;
+     -- Not by its name, which quote_all_identifiers changes.
+     WHERE a.same IS NULL OR a.same IS DISTINCT FROM to_regtype(want.type)::oid;
     IF wrong <> '' THEN
       RAISE EXCEPTION 'pqrun: % is not a job queue: %; nothing was changed', jobs, wrong
         USING ERRCODE = 'PQR01', HINT = 'It may be the application''s own. Choose another table or schema.';

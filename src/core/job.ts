@@ -9,6 +9,9 @@ export type JobStatus = (typeof JOB_STATUSES)[number];
 /** What most jobs have: it is not sent for each of them, in either direction. */
 export const USUAL = { priority: 0, maxAttempts: 5, attempts: 1, outcome: "done" } as const;
 
+/** What stands for NULL in a column that is sent: no other element is empty, below 0, JSON's null, or before all time. */
+export const ABSENT = { text: "", number: -1, json: "null", moment: "-infinity" } as const;
+
 /** The right to settle one attempt. `lockedBy` carries a nonce of its pick-up, so no two attempts share a fence. */
 export interface Fence {
   /** An int8 as text: JavaScript's numbers end at 2^53. */
@@ -86,17 +89,16 @@ function cell(value: unknown): string | null {
   return typeof value === "bigint" ? value.toString() : JSON.stringify(value);
 }
 
-/** Half of PostgreSQL's finest step: a float8 may fall short of a whole millisecond by less. */
-const HALF_A_MICROSECOND = 0.0005;
-
-/** Epoch milliseconds as a Date; an `infinity` of PostgreSQL becomes an invalid one. */
-export function dateOf(milliseconds: string | null | undefined): Date {
-  return new Date(Math.floor(Number(milliseconds ?? Number.NaN) + HALF_A_MICROSECOND));
+/** Epoch microseconds as a Date; an `infinity` of PostgreSQL becomes an invalid one. */
+export function dateOf(microseconds: string | null | undefined): Date {
+  const exact = Number(microseconds ?? Number.NaN);
+  // The server divides as a float8, which beyond the year 2255 may fall short of a whole millisecond by a last digit.
+  return new Date(Math.floor((exact + Math.abs(exact) * Number.EPSILON) / 1000));
 }
 
 /** As {@link dateOf}, where the column may be null. */
-export function dateOrNull(milliseconds: string | null | undefined): Date | null {
-  return milliseconds === null || milliseconds === undefined ? null : dateOf(milliseconds);
+export function dateOrNull(microseconds: string | null | undefined): Date | null {
+  return microseconds === null || microseconds === undefined ? null : dateOf(microseconds);
 }
 
 /** A number, where the column may be null. */

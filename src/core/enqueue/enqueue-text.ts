@@ -1,6 +1,6 @@
 import { quoteLiteral } from "../sql/table-names.ts";
 import type { TableNames } from "../sql/table-names.ts";
-import { USUAL } from "../job.ts";
+import { ABSENT, USUAL } from "../job.ts";
 
 /** The texts of enqueue: which of them is sent depends on how many jobs there are, and whether one has a dedupe key. */
 export interface EnqueueTexts {
@@ -28,8 +28,9 @@ const WRITTEN = "job_type, payload, dedupe_key, priority, run_after, max_attempt
 /** `$1` – `$7` are the jobs, each a column as an array, which may be shorter where the rest has what is usual. */
 const COLUMNS = `unnest($1::text::text[], $2::text::jsonb[], $3::text::text[], $4::text::int4[], $5::text::timestamptz[],
                 $6::text::int4[], $7::text::int4[])`;
-const INPUT = `x.job_type, x.payload, x.dedupe_key, coalesce(x.priority, ${USUAL.priority}) AS priority,
-         coalesce(x.run_after, now()) AS run_after, coalesce(x.max_attempts, ${USUAL.maxAttempts}) AS max_attempts, x.timeout_seconds`;
+const INPUT = `x.job_type, x.payload, nullif(x.dedupe_key, '${ABSENT.text}') AS dedupe_key, coalesce(x.priority, ${USUAL.priority}) AS priority,
+         coalesce(nullif(x.run_after, '${ABSENT.moment}'), now()) AS run_after, coalesce(x.max_attempts, ${USUAL.maxAttempts}) AS max_attempts,
+         nullif(x.timeout_seconds, ${ABSENT.number}) AS timeout_seconds`;
 
 const FIRST_KEY = "($3::text::text[])[1]";
 const ACTIVE = "status IN ('READY', 'RUNNING')";

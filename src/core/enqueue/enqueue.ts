@@ -1,7 +1,7 @@
-import { arrayLiteral } from "../sql/array-literal.ts";
+import { columnLiteral } from "../sql/array-literal.ts";
 import type { SqlRow, SqlStatement } from "../executor.ts";
 import type { EnqueueTexts } from "./enqueue-text.ts";
-import { USUAL, cells } from "../job.ts";
+import { ABSENT, USUAL, cells } from "../job.ts";
 
 /** A job that has been checked and only has to be written. */
 export interface CheckedJob {
@@ -30,7 +30,7 @@ export function enqueueStatement(
   jobs: readonly CheckedJob[],
   byDefault: boolean,
 ): SqlStatement {
-  const params = COLUMNS.map((column) => arrayLiteral(jobs.map(column)));
+  const params = COLUMNS.map(([column, none]) => columnLiteral(jobs.map(column), none));
   const keyed = jobs.some(({ dedupeKey }) => dedupeKey !== null);
   if (jobs.length === 1) return { text: keyed ? texts.keyed : texts.plain, params };
   if (!keyed) return { text: texts.plainMany, params: [...params, String(jobs.length)] };
@@ -48,12 +48,13 @@ export function readEnqueued(rows: readonly SqlRow[]): readonly (Enqueued | null
   );
 }
 
-const COLUMNS: readonly ((job: CheckedJob) => string | number | null)[] = [
-  ({ type }) => type,
-  ({ payloadText }) => payloadText,
-  ({ dedupeKey }) => dedupeKey,
-  ({ priority }) => (priority === USUAL.priority ? null : priority),
-  ({ runAfter }) => runAfter,
-  ({ maxAttempts }) => (maxAttempts === USUAL.maxAttempts ? null : maxAttempts),
-  ({ timeoutSeconds }) => timeoutSeconds,
+/** Each with what stands for null, where some jobs have a value and others have none. */
+const COLUMNS: readonly (readonly [(job: CheckedJob) => string | number | null, none: string | number])[] = [
+  [({ type }) => type, ABSENT.text],
+  [({ payloadText }) => payloadText, ABSENT.json],
+  [({ dedupeKey }) => dedupeKey, ABSENT.text],
+  [({ priority }) => (priority === USUAL.priority ? null : priority), USUAL.priority],
+  [({ runAfter }) => runAfter, ABSENT.moment],
+  [({ maxAttempts }) => (maxAttempts === USUAL.maxAttempts ? null : maxAttempts), USUAL.maxAttempts],
+  [({ timeoutSeconds }) => timeoutSeconds, ABSENT.number],
 ];

@@ -1,4 +1,5 @@
 import type { SqlRow, SqlStatement } from "../executor.ts";
+import { momentText } from "../sql/moment-text.ts";
 import type { TableNames } from "../sql/table-names.ts";
 import { NEVER_CACHED, cells, dateOf, numberOrNull } from "../job.ts";
 import type { PickedUpJob } from "../job.ts";
@@ -7,8 +8,8 @@ import type { PickedUpJob } from "../job.ts";
 export const findPickUpText = ({ jobs }: TableNames): string => `
 ${NEVER_CACHED}
 SELECT j.id::text AS a, j.job_type AS b, j.payload::text AS c, j.attempts::text AS d, j.max_attempts::text AS e,
-       j.locked_by AS f, j.priority::text AS g, (extract(epoch FROM j.run_after) * 1000)::float8::text AS h,
-       j.timeout_seconds::text AS i, j.dedupe_key AS j, (extract(epoch FROM j.created_at) * 1000)::float8::text AS k
+       j.locked_by AS f, j.priority::text AS g, ${momentText("j.run_after")} AS h,
+       j.timeout_seconds::text AS i, j.dedupe_key AS j, ${momentText("j.created_at")} AS k
   FROM ${jobs} j
  WHERE j.status = 'RUNNING'
    AND j.locked_by = ANY (ARRAY(SELECT value FROM json_array_elements_text($1::text::json)))

@@ -23,8 +23,8 @@ export interface Stats {
 export const statsText = ({ jobs }: TableNames): string => `${NEVER_CACHED}
 SELECT j.job_type AS type, j.status::text AS status, count(*)::text AS count,
        count(*) FILTER (WHERE j.status = 'READY' AND j.run_after <= now())::text AS due,
-       extract(epoch FROM now() - min(j.run_after)
-         FILTER (WHERE j.status = 'READY' AND j.run_after <= now() AND isfinite(j.run_after)))::text AS oldest,
+       (1000000 * extract(epoch FROM now() - min(j.run_after)
+         FILTER (WHERE j.status = 'READY' AND j.run_after <= now() AND isfinite(j.run_after))))::int8::text AS oldest,
        count(*) FILTER (WHERE j.status = 'RUNNING' AND j.lease_holder = j.locked_by
          AND j.lease_expires_at <= now())::text AS ended,
        NULL AS age
@@ -52,8 +52,8 @@ export function readStats(rows: readonly SqlRow[]): Stats {
     types.set(type, { ...types.get(type), [status]: Number(count) });
     due += Number(dueHere);
     ended += Number(endedHere);
-    const seconds = numberOrNull(oldestHere);
-    if (seconds !== null) oldest = Math.max(oldest ?? 0, seconds);
+    const microseconds = numberOrNull(oldestHere);
+    if (microseconds !== null) oldest = Math.max(oldest ?? 0, microseconds / 1_000_000);
   }
   const sorted = [...types].sort(([a], [b]) => (a < b ? -1 : 1));
   return {

@@ -1,15 +1,16 @@
 import { cells, dateOf, dateOrNull, isJobStatus, numberOrNull } from "../job.ts";
 import type { Job } from "../job.ts";
 import type { SqlRow } from "../executor.ts";
+import { momentText } from "./moment-text.ts";
 
-const epochMs = (column: string): string => `(extract(epoch FROM j.${column}) * 1000)::float8::text`;
+const moment = (column: string): string => momentText(`j.${column}`);
 
 /** A whole row of `jobs j` as text, in the order that {@link readJob} expects. */
 export const JOB_COLUMNS = `j.id::text AS a, j.job_type AS b, j.payload::text AS c, j.status::text AS d,
-       j.priority::text AS e, j.attempts::text AS f, j.max_attempts::text AS g, ${epochMs("run_after")} AS h,
-       j.timeout_seconds::text AS i, ${epochMs("locked_at")} AS j, j.locked_by AS k,
-       ${epochMs("lease_expires_at")} AS l, j.dedupe_key AS m, j.last_error AS n, ${epochMs("finished_at")} AS o,
-       j.duration_ms::text AS p, j.result::text AS q, ${epochMs("created_at")} AS r, ${epochMs("updated_at")} AS s`;
+       j.priority::text AS e, j.attempts::text AS f, j.max_attempts::text AS g, ${moment("run_after")} AS h,
+       j.timeout_seconds::text AS i, ${moment("locked_at")} AS j, j.locked_by AS k,
+       ${moment("lease_expires_at")} AS l, j.dedupe_key AS m, j.last_error AS n, ${moment("finished_at")} AS o,
+       j.duration_ms::text AS p, j.result::text AS q, ${moment("created_at")} AS r, ${moment("updated_at")} AS s`;
 
 /** Reads {@link JOB_COLUMNS}. */
 export function readJob(row: SqlRow): Job {

@@ -28,7 +28,7 @@ const LEAST_ID = "'-9223372036854775808'::int8";
 export function pickingText({ jobs }: Pick<TableNames, "jobs">, last: number): string {
   const withinMs = `$${last}`;
   return `handled AS MATERIALIZED (
-  SELECT DISTINCT x.t AS job_type, x.p AS priority, coalesce(to_timestamp(x.r / 1000), '-infinity') AS after_due,
+  SELECT DISTINCT x.t AS job_type, x.p AS priority, coalesce(to_timestamp(x.r / 1000000), '-infinity') AS after_due,
          coalesce(x.i, ${LEAST_ID}) AS after_id
     FROM json_to_recordset($1::text::json) AS x(t text, p int4, r float8, i int8)
    -- No more than there are: a list is taken for a hundred rows otherwise. By a subselect it is taken for ten.

@@ -1,5 +1,5 @@
 import type { TableNames } from "../sql/table-names.ts";
-import { USUAL } from "../job.ts";
+import { ABSENT, USUAL } from "../job.ts";
 
 /** How often a job may be released before a release counts as an attempt. */
 const MAX_RELEASES = 10;
@@ -22,8 +22,10 @@ export function settlingText(
   const [ready, failed] = [`'READY'::${statusType}`, `'FAILED'::${statusType}`];
   return `input AS MATERIALIZED (
   SELECT x.id, coalesce(x.attempts, ${USUAL.attempts}) AS attempts, ((SELECT ${param(10)}::text::text[]))[coalesce(x.holder, 1)] AS locked_by,
-         coalesce(x.outcome, '${USUAL.outcome}') AS outcome, x.duration_ms, x.result, x.error,
-         coalesce(to_timestamp(x.due / 1000), now() + x.wait * interval '1 ms') AS run_after
+         coalesce(x.outcome, '${USUAL.outcome}') AS outcome, nullif(x.duration_ms, ${ABSENT.number}) AS duration_ms,
+         nullif(x.result, '${ABSENT.json}') AS result, nullif(x.error, '${ABSENT.text}') AS error,
+         coalesce(to_timestamp(nullif(x.due, ${ABSENT.number}) / 1000),
+                  now() + nullif(x.wait, ${ABSENT.number}) * interval '1 ms') AS run_after
     FROM unnest(${param(1)}::text::int8[], ${param(2)}::text::int4[], ${param(3)}::text::int4[], ${param(4)}::text::text[], ${param(5)}::text::int4[],
                 ${param(6)}::text::jsonb[], ${param(7)}::text::text[], ${param(8)}::text::float8[], ${param(9)}::text::float8[])
       AS x(id, attempts, holder, outcome, duration_ms, result, error, wait, due)

@@ -1,6 +1,6 @@
-import { arrayLiteral } from "../sql/array-literal.ts";
+import { arrayLiteral, columnLiteral } from "../sql/array-literal.ts";
 import type { Element } from "../sql/array-literal.ts";
-import { USUAL } from "../job.ts";
+import { ABSENT, USUAL } from "../job.ts";
 import type { Fence, JobStatus } from "../job.ts";
 
 /** How an attempt may end. */
@@ -70,18 +70,24 @@ const MAX_DELAY_MS = 3_155_760_000_000;
 export function encodeSettlements(settlements: readonly Settlement[]): readonly string[] {
   const holders = [...new Set(settlements.map(({ job }) => job.lockedBy))];
   const places = new Map(holders.map((holder, index) => [holder, index + 1]));
-  const columns: readonly ((settlement: Settlement) => Element)[] = [
-    ({ job }) => job.id,
-    ({ job }) => (job.attempts === USUAL.attempts ? null : job.attempts),
-    ({ job }) => (job.lockedBy === holders[0] ? null : places.get(job.lockedBy)),
-    ({ outcome }) => (outcome === USUAL.outcome ? null : outcome),
-    ({ durationMs }) => (durationMs === null ? null : Math.round(clamp(durationMs, MAX_DURATION_MS))),
-    resultOf,
-    errorOf,
-    waitOf,
-    dueOf,
+  const column = (of: (settlement: Settlement) => Element, none: string | number): string =>
+    columnLiteral(settlements.map(of), none);
+  return [
+    arrayLiteral(settlements.map(({ job }) => job.id)),
+    column(({ job }) => (job.attempts === USUAL.attempts ? null : job.attempts), USUAL.attempts),
+    column(({ job }) => (job.lockedBy === holders[0] ? null : places.get(job.lockedBy)), 1),
+    column(({ outcome }) => (outcome === USUAL.outcome ? null : outcome), USUAL.outcome),
+    column(durationOf, ABSENT.number),
+    column(resultOf, ABSENT.json),
+    column(errorOf, ABSENT.text),
+    column(waitOf, ABSENT.number),
+    column(dueOf, ABSENT.number),
+    arrayLiteral(holders),
   ];
-  return [...columns.map((column) => arrayLiteral(settlements.map(column))), arrayLiteral(holders)];
+}
+
+function durationOf({ durationMs }: Settlement): Element {
+  return durationMs === null ? null : Math.round(clamp(durationMs, MAX_DURATION_MS));
 }
 
 /** JSON's null is stored as none, as an absent result is. */

@@ -74,12 +74,12 @@ export function readTurn(rows: readonly SqlRow[], { settlements = [], pickUp }: 
     // What is due and was not handed out is more where nothing was asked for, and locked by somebody where it was.
     more: more === "true" || (slots === 0 && dueElsewhere === "true"),
     contended: slots > 0 && dueElsewhere === "true",
-    nextDueInMs: secondsToMs(nextDue),
-    nextLeaseEndInMs: secondsToMs(nextLeaseEnd),
+    nextDueInMs: untilMs(nextDue),
+    nextLeaseEndInMs: untilMs(nextLeaseEnd),
     snapshot: { oldest: BigInt(oldest ?? 0), next: BigInt(next ?? 0) },
     tableBytes: Number(bytes ?? 0),
     stood: stood === "true",
-    clockMs: Number(clock ?? NaN),
+    clockMs: Number(clock ?? NaN) / 1_000,
     serverMs: Number.parseInt(took ?? "", 10) / 1_000,
   };
 }
@@ -162,8 +162,8 @@ function readReaped(
   return { id: id ?? "", type: type ?? "", status: isJobStatus(status) ? status : "READY" };
 }
 
-/** Never below 0, and null for null and for PostgreSQL's infinity. */
-function secondsToMs(seconds: string | null | undefined): number | null {
-  const ms = numberOrNull(seconds);
-  return ms === null || !Number.isFinite(ms) ? null : Math.max(0, ms * 1000);
+/** Never below 0. */
+function untilMs(text: string | null | undefined): number | null {
+  const ms = numberOrNull(text);
+  return ms === null ? null : Math.max(0, ms);
 }

@@ -8,7 +8,7 @@ import type { TurnScope } from "./turn-text.ts";
 export interface Lane {
   readonly type: string;
   readonly priority: number;
-  /** Its due time as the turn wrote it, in epoch milliseconds: a Date would lose the microseconds. */
+  /** Its due time as the turn wrote it, in epoch microseconds: a Date would lose the microseconds. */
   readonly afterDue: string;
   readonly afterId: string;
 }

@@ -1,3 +1,4 @@
+import { momentText } from "../sql/moment-text.ts";
 import { quoteLiteral } from "../sql/table-names.ts";
 import type { TableNames } from "../sql/table-names.ts";
 import { USUAL } from "../job.ts";
@@ -30,7 +31,7 @@ export type TurnScope = "whole" | "pick-up" | "settling";
  * | `$13` | worker that waits for NOTIFY from now on, or null |
  * | `$14` | for how many ms its guard stands |
  * | `$15` | payload of a probing NOTIFY, or null; left out while the queue of NOTIFYs is full, which would refuse the turn |
- * | `$16` – `$24` | settlements, each a column as an array: ids, attempts, which of `$25`, outcomes, durations in ms, results, errors, ms until due, or due when in epoch ms. What is usual is NULL, and a column of nulls is empty |
+ * | `$16` – `$24` | settlements, each a column as an array: ids, attempts, which of `$25`, outcomes, durations in ms, results, errors, ms until due, or due when in epoch ms. A column of what is usual, or of what is absent, is empty; else what is absent is {@link ABSENT} |
  * | `$25` | the `locked_by` of the settlements, an array of each once |
  * | `$26` | for how many ms the pick-up may be held up: later it takes nothing; or null. `$10` of one that is alone |
  * | `$27` | job types that the worker of `$13` waits for, an array, or null for all |
@@ -146,9 +147,9 @@ forgotten AS (
 const PICKED = `SELECT CASE WHEN p.status = 'FAILED' THEN 'exhausted' WHEN EXISTS (SELECT 1 FROM ranked WHERE chosen AND alone) THEN 'alone' ELSE 'job' END AS kind,
        p.id::text AS a, p.job_type AS b, p.payload::text AS c,
        nullif(p.attempts, ${USUAL.attempts})::text AS d, nullif(p.max_attempts, ${USUAL.maxAttempts})::text AS e,
-       nullif(p.priority, ${USUAL.priority})::text AS f, (date_part('epoch', p.run_after) * 1000)::text AS g,
+       nullif(p.priority, ${USUAL.priority})::text AS f, ${momentText("p.run_after")} AS g,
        p.timeout_seconds::text AS h, p.dedupe_key AS i,
-       CASE WHEN p.created_at <> p.run_after THEN (date_part('epoch', p.created_at) * 1000)::text END AS j
+       CASE WHEN p.created_at <> p.run_after THEN ${momentText("p.created_at")} END AS j
   FROM (SELECT * FROM picked UNION ALL SELECT * FROM exhausted) p`;
 
 function turnRowText({ jobs, waiting, channel }: TableNames, scope: TurnScope): string {
@@ -166,7 +167,7 @@ function turnRowText({ jobs, waiting, channel }: TableNames, scope: TurnScope): 
        pg_relation_size(${quoteLiteral(jobs)}::regclass)::text AS g,
        ${picksUp ? `concat_ws(' ', ${SERVER_US}, (SELECT count(*) FROM hastened)${whole ? `, ${probe}` : ""})` : "NULL"} AS h,
        ${whole ? stood : "NULL"} AS i,
-       ${picksUp ? "(date_part('epoch', clock_timestamp()) * 1000)::text" : "NULL"} AS j`;
+       ${picksUp ? "(date_part('epoch', clock_timestamp()) * 1000000)::int8::text" : "NULL"} AS j`;
 }
 
 /** Microseconds since the statement's arrival. */
@@ -178,7 +179,7 @@ const FULL_QUEUE = 0.9;
 /** Whoever only settles has others in hand, and does not ask how long to sleep. */
 const NOT_ASKED = "NULL AS b, NULL AS c, NULL AS d";
 
-/** Whether something is due that somebody else has locked, and the seconds until the next is due, and until the next lease ends. */
+/** Whether something is due that somebody else has locked, and the ms until the next is due, and until the next lease ends. */
 function sleepText(jobs: string, reaps: boolean): string {
   return `CASE WHEN NOT (SELECT more FROM backlog) AND NOT EXISTS (SELECT 1 FROM candidates) THEN
          EXISTS (SELECT 1 FROM lanes l, LATERAL (
@@ -188,18 +189,21 @@ function sleepText(jobs: string, reaps: boolean): string {
             ORDER BY j.run_after LIMIT 1) due)
        END::text AS b,
        CASE WHEN NOT (SELECT more FROM backlog) THEN
-         least((SELECT min(extract(epoch FROM next.run_after)) FROM lanes l, LATERAL (
+         ceil(1000 * (least((SELECT min(extract(epoch FROM next.run_after)) FROM lanes l, LATERAL (
                   SELECT j.run_after FROM ${jobs} j
-                   WHERE j.status = 'READY' AND j.job_type = l.job_type AND j.priority = l.priority AND j.run_after > now()
+                   WHERE j.status = 'READY' AND j.job_type = l.job_type AND j.priority = l.priority
+                     AND j.run_after > now() AND j.run_after < 'infinity'
                    ORDER BY j.run_after LIMIT 1) next),
-               (SELECT min(extract(epoch FROM m.run_after)) FROM made_ready m JOIN handled h USING (job_type)))
-         - extract(epoch FROM now())
+               (SELECT min(extract(epoch FROM m.run_after)) FROM made_ready m JOIN handled h USING (job_type)
+                WHERE m.run_after < 'infinity'))
+         - extract(epoch FROM now())))::int8
        END::text AS c,
        CASE WHEN NOT (SELECT more FROM backlog) AND (EXISTS (SELECT 1 FROM handled)${reaps ? " OR $10::text::int4 > 0" : ""}) THEN
-         (SELECT min(extract(epoch FROM CASE WHEN j.lease_holder = j.locked_by THEN j.lease_expires_at
-                     ${reaps ? PYTHON_LEASE_END : ""} END))
-            ${reaps ? otherRunningText(jobs) : runningText(jobs)})
-         - extract(epoch FROM now())
+         ceil(1000 * ((SELECT min(extract(epoch FROM lease.ends))
+            FROM (SELECT CASE WHEN j.lease_holder = j.locked_by THEN j.lease_expires_at
+                     ${reaps ? PYTHON_LEASE_END : ""} END AS ends
+            ${reaps ? otherRunningText(jobs) : runningText(jobs)}) lease WHERE isfinite(lease.ends))
+         - extract(epoch FROM now())))::int8
        END::text AS d`;
 }
 
@@ -240,7 +244,7 @@ const REAPED =
 /** Where something is due and was passed over: whoever goes on elsewhere must not pass it over for long. */
 const PASSED_OVER = `(SELECT DISTINCT ON (r.job_type, r.priority) 'lane', (r.id - 1)::text, r.job_type, NULL, NULL, NULL,
         nullif(r.priority, ${USUAL.priority})::text,
-        (date_part('epoch', r.run_after) * 1000)::text, NULL, NULL, NULL
+        ${momentText("r.run_after")}, NULL, NULL, NULL
    FROM ranked r
   WHERE NOT r.chosen
   ORDER BY r.job_type, r.priority, r.run_after, r.id)`;
