@@ -1,9 +1,11 @@
 // npm run test:runtimes [-- filters of vitest]: the conformance suite in every runtime, against the installed package.
-// A whole run puts its matrix into the README; with --check it fails where the README shows another.
+// The first run installs the runtimes, into test/runtimes. A whole run puts its matrix into the README; with --check it
+// fails where the README shows another.
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
+import { installBeside } from "./install-beside.ts";
 import { installBuilt, PROJECT } from "./install-built.ts";
 import { matrixOf, rowTimes, type Report } from "./runtimes-matrix.ts";
 
@@ -15,6 +17,7 @@ const MARKS = ["<!-- matrix -->\n", "<!-- /matrix -->"] as const;
 const filters = process.argv.slice(2).filter((argument) => argument !== "--check");
 const check = process.argv.includes("--check");
 
+installBeside("test/runtimes");
 console.log("building and installing pqrun");
 installBuilt();
 const { status } = spawnSync(

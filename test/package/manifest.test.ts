@@ -4,8 +4,12 @@ import { fileURLToPath } from "node:url";
 import ts from "typescript";
 import { expect, test } from "vitest";
 
+import bench from "../../bench/package.json" with { type: "json" };
 import manifest from "../../package.json" with { type: "json" };
 import { ENTRIES } from "../../scripts/entries.ts";
+import { testForecast } from "../../scripts/test-forecast.ts";
+import config from "../../vitest.config.ts";
+import runtimes from "../runtimes/package.json" with { type: "json" };
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const paths = Object.entries(ENTRIES).filter(([name]) => name !== "cli/main");
@@ -40,17 +44,40 @@ test("the package depends on nothing, and every peer is optional", () => {
   expect(manifest.peerDependenciesMeta).toEqual(Object.fromEntries(optional));
 });
 
+/** What each command of a folder of its own installs, beside the root. */
+const BESIDE = { "bench/": bench, "test/runtimes/": runtimes } as const;
+
 test("every development dependency is one exact version", () => {
-  const inexact = Object.entries(manifest.devDependencies).filter(
-    ([, version]) => !/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(version),
-  );
-  expect(inexact).toEqual([]);
+  const all = [manifest, bench, runtimes].flatMap(({ devDependencies }) => Object.entries(devDependencies));
+  expect(all.filter(([, version]) => !/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(version))).toEqual([]);
 });
 
-test("the lockfile names no registry", () => {
-  const lockfile = JSON.parse(readFileSync(`${root}package-lock.json`, "utf8")) as {
-    packages: Record<string, { resolved?: string }>;
-  };
-  const resolved = Object.entries(lockfile.packages).filter(([, { resolved }]) => resolved !== undefined);
+test.for(["", ...Object.keys(BESIDE)])("the lockfile of ./%s names no registry", (folder) => {
+  const resolved = Object.entries(lockedIn(folder)).filter(([, { resolved }]) => resolved !== undefined);
   expect(resolved).toEqual([]);
 });
+
+test("npm ci leaves out what one command alone needs: other runtimes, and the benchmark's peers", () => {
+  const alone = Object.values(BESIDE)
+    .flatMap(({ devDependencies }) => Object.keys(devDependencies))
+    .filter((name) => !Object.hasOwn(manifest.devDependencies, name));
+  expect(alone).toEqual(
+    expect.arrayContaining(["bullmq", "graphile-worker", "pg-boss", "bun", "deno", "miniflare", "wrangler"]),
+  );
+  const installed = Object.keys(lockedIn("")).map((path) => path.replace(/^.*node_modules\//, ""));
+  expect(installed.filter((name) => [...alone, "workerd"].includes(name))).toEqual([]);
+});
+
+test("npm test begins with what it will do, and for about how long", () => {
+  expect(manifest.scripts.test).toBe("node scripts/test.ts");
+  const { include = [], exclude = [] } = config.test ?? {};
+  const line = testForecast({ root, include, exclude }, undefined);
+  expect(line).toMatch(/^\d{3} files of tests on a real PostgreSQL \(.+\): about \d minutes/);
+});
+
+function lockedIn(folder: string): Readonly<Record<string, { readonly resolved?: string }>> {
+  const { packages } = JSON.parse(readFileSync(`${root}${folder}package-lock.json`, "utf8")) as {
+    readonly packages: Readonly<Record<string, { readonly resolved?: string }>>;
+  };
+  return packages;
+}

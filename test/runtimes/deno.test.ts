@@ -1,4 +1,4 @@
-import manifest from "../../package.json" with { type: "json" };
+import manifest from "./package.json" with { type: "json" };
 import { registerProcessRow } from "./process-row.ts";
 import { program } from "./program.ts";
 

@@ -1,6 +1,9 @@
 import { fileURLToPath } from "node:url";
 
-/** The path of a program that came with `npm ci`. */
+/** Where `npm run test:runtimes` puts the programs that it installs. */
+export const PROGRAMS = fileURLToPath(new URL("node_modules/.bin/", import.meta.url));
+
+/** The path of such a program. */
 export function program(name: "bun" | "deno" | "wrangler"): string {
-  return fileURLToPath(new URL(`../../node_modules/.bin/${name}`, import.meta.url));
+  return PROGRAMS + name;
 }

@@ -64,7 +64,7 @@ export async function workerdCell(
     modulesRoot: `${PROJECT}cells/worker`,
     compatibilityDate: COMPATIBILITY.date,
     compatibilityFlags: [...COMPATIBILITY.flags],
-    bindings: { PLACE: place as never },
+    bindings: { PLACE: place },
     ...(hyperdrive ? { hyperdrives: { HYPERDRIVE: place.databaseUrl } } : {}),
     cf: false,
   });
