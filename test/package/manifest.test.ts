@@ -40,6 +40,12 @@ test("the package depends on nothing, and every peer is optional", () => {
   expect(manifest.peerDependenciesMeta).toEqual(Object.fromEntries(optional));
 });
 
+test("the package says where it comes from, as its publication with provenance asks", () => {
+  const home = "https://github.com/pqrun/pqrun-js";
+  expect(manifest.repository).toEqual({ type: "git", url: `git+${home}.git` });
+  expect([manifest.homepage, manifest.bugs]).toEqual([`${home}#readme`, `${home}/issues`]);
+});
+
 test("every development dependency is one exact version", () => {
   const inexact = Object.entries(manifest.devDependencies).filter(
     ([, version]) => !/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(version),
