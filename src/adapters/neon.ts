@@ -34,7 +34,7 @@ export function neonExecutor<Q>(sql: NeonHttp<Q>): SqlExecutor {
     signal?: AbortSignal,
   ): Promise<readonly SqlRow[][]> => {
     refuseAborted(signal);
-    // Overrides what `neon()` was told; a statement alone could not choose its isolation level.
+    // Overrides what `neon()` was given; a statement alone could not choose its isolation level.
     const options: NeonBatchOptions = {
       isolationLevel: "ReadCommitted",
       arrayMode: false,
