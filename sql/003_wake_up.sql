@@ -149,7 +149,7 @@ BEGIN
   IF guard IS NULL THEN
     EXECUTE 'CREATE UNLOGGED TABLE IF NOT EXISTS ' || waiting
          || ' (worker text PRIMARY KEY, until timestamptz NOT NULL, types text[])';
-    -- The triggers run with the rights of whoever writes.
+    -- The triggers run with the rights of the role that writes.
     EXECUTE 'GRANT SELECT ON ' || waiting || ' TO PUBLIC';
     guard := to_regclass(waiting);
   ELSIF NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = guard AND a.attname = 'types' AND NOT a.attisdropped) THEN

@@ -16,7 +16,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
 
 for (const output of [process.stdout, process.stderr]) {
   output.on("error", (error: NodeJS.ErrnoException) => {
-    // Whoever read has had enough: `pqrun sql | head -1`.
+    // The reader has had enough: `pqrun sql | head -1`.
     if (error.code !== "EPIPE") throw error;
     controller.abort(new Interruption("a closed pipe", 0));
   });

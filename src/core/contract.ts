@@ -63,8 +63,8 @@ export type ResultOf<C> = C extends JobContract<infer _Input, infer _Output, inf
  * };
  * ```
  *
- * The schema is asked at enqueue, and again before the handler, whose payload
- * is the second answer. A `result` schema is asked when a handler returns; what
+ * The schema validates at enqueue, and again before the handler, whose payload
+ * is the second validation's output. A `result` schema validates what a handler returns; what
  * it refuses is not stored, and the job is DONE all the same.
  */
 export function defineJob<Input extends object, Result = unknown>(

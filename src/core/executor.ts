@@ -1,6 +1,6 @@
 /**
  * One row: an object in column order. The core reads rows by position, since
- * drivers can be told to rename columns.
+ * drivers can be set to rename columns.
  */
 export type SqlRow = Readonly<Record<string, unknown>>;
 
@@ -27,7 +27,7 @@ export interface QueryOptions {
   readonly own?: boolean | undefined;
 }
 
-/** What a LISTEN tells its caller. */
+/** What a LISTEN reports to its caller. */
 export interface ListenCallbacks {
   /** Takes a message. Anybody who may NOTIFY wrote it. */
   readonly onNotify: (payload: string) => void;

@@ -85,7 +85,7 @@ function isText(value: unknown): value is string | null {
 function cell(value: unknown): string | null {
   if (isText(value)) return value;
   if (value === undefined) return null;
-  // A driver told to parse even text hands over something else; as text again it is what it was.
+  // A driver set to parse even text hands over something else; as text again it is what it was.
   return typeof value === "bigint" ? value.toString() : JSON.stringify(value);
 }
 

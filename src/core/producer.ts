@@ -76,7 +76,7 @@ export class JobProducer<J extends JobContracts = UntypedJobs, Tx = never> {
   }
 
   /**
-   * Enqueues one job. Never answers without an id.
+   * Enqueues one job. Never returns without an id.
    *
    * @throws InvalidInputError before anything is sent.
    * @throws UnknownOutcomeError where the job may be there although no answer came.
@@ -90,7 +90,7 @@ export class JobProducer<J extends JobContracts = UntypedJobs, Tx = never> {
     // A job with a key may have to wait for a rival's transaction, and nobody else's should wait with it.
     if (this.#coalescing !== undefined && job.dedupeKey === null) return await this.#coalescing.enqueue(job);
     const [enqueued] = await this.#askAgain([job], await this.#write([job]));
-    if (enqueued === undefined) throw new Error("the database answered without a row");
+    if (enqueued === undefined) throw new Error("enqueue: the database returned no row");
     return enqueued;
   }
 
@@ -134,7 +134,7 @@ export class JobProducer<J extends JobContracts = UntypedJobs, Tx = never> {
 
   /**
    * The statement that enqueues one job, for transactions that are lists. It
-   * answers one row `{ id, created }` of text; `id` is null where a rival's job
+   * returns one row `{ id, created }` of text; `id` is null where a rival's job
    * with the dedupe key was committed while it ran.
    */
   async enqueueStatement<N extends JobName<J>>(

@@ -2,8 +2,8 @@
  * Calls what is the user's own, whose mistakes are not the queue's. A promise that rejects would end the process
  * otherwise: nobody waits for it.
  *
- * @param failed is told the name of what it throws or rejects with; must not throw
- * @returns where it answered a promise, one that resolves when that has settled
+ * @param failed called with the name of what it throws or rejects with; must not throw
+ * @returns where it returned a promise, one that resolves when that has settled
  */
 export function safely(call: () => unknown, failed: (name: string) => void): Promise<void> | undefined {
   const fails = (error: unknown): void => {

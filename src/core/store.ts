@@ -320,7 +320,7 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
       }
       if (answer.verdict !== "busy") return answer;
     }
-    // Not an answer: who overlooks it loses the settlement, and the job runs again.
+    // An error, not a return value: a caller that overlooks it loses the settlement, and the job runs again.
     throw new Error(`job ${id} is locked by another transaction: nothing was written, settle it again`);
   }
 

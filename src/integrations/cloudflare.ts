@@ -70,7 +70,7 @@ export function scheduledDrain<Env, J extends JobContracts = UntypedJobs, Tx = n
 }
 
 /**
- * Drains after the response: enqueue in the route, answer, and the job runs at
+ * Drains after the response: enqueue in the route, respond, and the job runs at
  * once, with the cron trigger for what is left. At most 25 s.
  *
  * ```ts
@@ -114,7 +114,7 @@ async function drain<J extends JobContracts, Tx>(
     await safely(() => onReport?.(report), threw("onReport"));
     if (report.stoppedBy === "error") {
       // Without the cause itself: Cloudflare would print it as it is.
-      throw new Error(`the drain broke off: ${causesText(report.error)}`);
+      throw new Error(`drain stopped on an error: ${causesText(report.error)}`);
     }
   } finally {
     await safely(() => close?.(), threw("close"));

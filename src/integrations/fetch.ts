@@ -16,14 +16,14 @@ export interface DrainRouteOptions<J extends JobContracts = UntypedJobs, Tx = ne
   /**
    * What a caller sends as `Authorization: Bearer …`, of at least 16 characters;
    * Vercel's cron sends CRON_SECRET. Without one, or with a shorter one, every
-   * request is answered 500.
+   * request gets a 500.
    */
   readonly secret: string | undefined | (() => string | undefined | Promise<string | undefined>);
   /** Gets what the responses keep to themselves. @default the store's, where it is no function: the console */
   readonly logger?: Logger | false | undefined;
 }
 
-/** What the route answers: a {@link DrainReport} without what failed. */
+/** What the route returns: a {@link DrainReport} without what failed. */
 export type DrainRouteReport = Omit<DrainReport, "error">;
 
 const MIN_SECRET_LENGTH = 16;
@@ -37,8 +37,8 @@ const utf8 = new TextEncoder();
  * export const GET = drainRoute({ store, handlers, budgetMs: 50_000, secret: process.env.CRON_SECRET });
  * ```
  *
- * It answers 200 with the report; 401 to the wrong secret; 500 where it was set
- * up wrongly or the database failed. No answer holds a payload, an error's text
+ * It returns 200 with the report; 401 for the wrong secret; 500 where it was set
+ * up wrongly or the database failed. No response holds a payload, an error's text
  * or more about a refusal than its status: that goes to the logger.
  */
 export function drainRoute<J extends JobContracts = UntypedJobs, Tx = never>(
@@ -59,7 +59,7 @@ export function drainRoute<J extends JobContracts = UntypedJobs, Tx = never>(
         store: typeof store === "function" ? await store() : store,
       });
       if (report.stoppedBy === "error") {
-        logger.error("drainRoute: the drain broke off", { error: causesText(report.error) });
+        logger.error("drainRoute: drain stopped on an error", { error: causesText(report.error) });
       }
       // A cron that shows its failures is to show this one.
       return answer(report.stoppedBy === "error" ? 500 : 200, visible(report));

@@ -24,7 +24,7 @@ export interface SignalOptions {
 }
 
 /**
- * Runs a worker until the process is told to end: the life of a container in
+ * Runs a worker until a signal asks the process to end: the life of a container in
  * one line. The first signal stops it gracefully; a second one aborts its
  * handlers at once, and the process will exit with 128 and the signal's number;
  * a third one kills, as if nobody listened.

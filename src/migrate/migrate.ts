@@ -14,7 +14,7 @@ export type { MigrateControls } from "./retry-ddl.ts";
 /** Which table, and which indexes it is to have. */
 export interface MigrateOptions extends TableOptions, IndexOptions {}
 
-/** What changed while `migrate` ran, whoever changed it: several may run at once. */
+/** What changed while `migrate` ran, by any of several that ran at once. */
 export interface MigrationReport {
   readonly table: "created" | "upgraded" | "unchanged";
   /** The indexes that were not there, or were invalid. */

@@ -33,7 +33,7 @@ export interface RunnerOptions<J extends JobContracts = UntypedJobs, Tx = never>
   readonly reaper?: boolean | undefined;
   /** Longest run in seconds of a handler whose job doesn't say; and when a Python worker's job is lost. WORKER_STALE_TIMEOUT. @default 1,200 */
   readonly staleTimeoutSeconds?: number | undefined;
-  /** Is told what happens to each job. @default nothing */
+  /** Called with what happens to each job. @default nothing */
   readonly onEvent?: OnJobEvent | undefined;
   /** Where failed attempts and the database's trouble are logged; false is silence. @default the store's: the console */
   readonly logger?: Logger | false | undefined;

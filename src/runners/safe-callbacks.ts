@@ -11,8 +11,8 @@ interface DelayPolicy {
 }
 
 /**
- * The user's policy, whose mistakes end no loop: where it throws, or answers
- * what is no delay up to `longestMs`, that is logged and the default's answer counts.
+ * The user's policy, whose mistakes end no loop: where it throws, or returns
+ * what is no delay up to `longestMs`, that is logged and the default's delay counts.
  */
 export function soundPolicy(
   name: string,
@@ -28,7 +28,7 @@ export function soundPolicy(
         const delayMs: unknown = own.delayMs(step);
         if (typeof delayMs === "number" && delayMs >= 0 && delayMs <= longestMs) return delayMs;
         void safely(() => delayMs, ignored);
-        logger.error(`${name} answered no delay`, { step, answer: String(delayMs).slice(0, 40) });
+        logger.error(`${name} returned no valid delay`, { step, returned: String(delayMs).slice(0, 40) });
       } catch (error) {
         logger.error(`${name} threw`, { step, error: causesText(error) });
       }

@@ -61,7 +61,7 @@ export function nextTick(): Promise<void> {
   });
 }
 
-/** What {@link within} answers where the work took longer, or was cut short. */
+/** What {@link within} returns where the work took longer, or was cut short. */
 export const TOO_LATE: unique symbol = Symbol("too late");
 
 /**
@@ -93,7 +93,7 @@ export async function within<T>(
   });
   cut?.addEventListener("abort", onCut);
   const working = work(controller.signal);
-  // What it throws after it was given up on is nobody's any more.
+  // What it throws after it was given up on is ignored.
   working.catch(() => undefined);
   try {
     return await Promise.race([working, late]);

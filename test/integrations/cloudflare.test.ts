@@ -63,7 +63,7 @@ test("a drain that broke off fails the invocation, without a password, and close
   };
   const ctx = invocation();
   const running = scheduledDrain(() => ({ store: breaking, handlers, close }))(trigger, {}, ctx);
-  await expect(running).rejects.toThrow(/^the drain broke off: .*: lost postgres:\/\/\*\*\*@db\/app$/);
+  await expect(running).rejects.toThrow(/^drain stopped on an error: .*: lost postgres:\/\/\*\*\*@db\/app$/);
   expect((await ctx.ended()).map(({ status }) => status)).toEqual(["rejected"]);
   expect(closed).toBe(true);
 });

@@ -47,6 +47,12 @@ test("the package depends on nothing, and every peer is optional", () => {
 /** What each command of a folder of its own installs, beside the root. */
 const BESIDE = { "bench/": bench, "test/runtimes/": runtimes } as const;
 
+test("the package says where it comes from, as its publication with provenance asks", () => {
+  const home = "https://github.com/pqrun/pqrun-js";
+  expect(manifest.repository).toEqual({ type: "git", url: `git+${home}.git` });
+  expect([manifest.homepage, manifest.bugs]).toEqual([`${home}#readme`, `${home}/issues`]);
+});
+
 test("every development dependency is one exact version", () => {
   const all = [manifest, bench, runtimes].flatMap(({ devDependencies }) => Object.entries(devDependencies));
   expect(all.filter(([, version]) => !/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(version))).toEqual([]);

@@ -50,9 +50,9 @@ function collector(): {
 
 test.each([
   ["throws", throwingPolicy, "error: backoff threw"],
-  ["answers NaN", { delayMs: () => NaN }, "error: backoff answered no delay"],
-  ["answers Infinity", { delayMs: () => Infinity }, "error: backoff answered no delay"],
-  ["answers -1", { delayMs: () => -1 }, "error: backoff answered no delay"],
+  ["answers NaN", { delayMs: () => NaN }, "error: backoff returned no valid delay"],
+  ["answers Infinity", { delayMs: () => Infinity }, "error: backoff returned no valid delay"],
+  ["answers -1", { delayMs: () => -1 }, "error: backoff returned no valid delay"],
 ])("a backoff that %s is logged, and the job is retried as by default", async (_, backoff, line) => {
   const id = await queue.insert();
   const { lines, logger } = collector();
@@ -173,7 +173,7 @@ test("a backoff that answers a promise is no delay, and its rejection ends nothi
   const { lines, logger } = collector();
   const backoff = { delayMs: rejects as unknown as () => number };
   await drainOnce({ store: queue.store, handlers: { a: fails }, budgetMs: 5_000, backoff, logger });
-  expect(lines).toContain("error: backoff answered no delay");
+  expect(lines).toContain("error: backoff returned no valid delay");
   expect(await jobRow(queue, id)).toMatchObject({ status: "READY", attempts: 1 });
 });
 

@@ -1,7 +1,7 @@
 /**
  * Settles as `work` does, or at once with the signal's reason. `onAbort` runs
- * in the second case: the place to tell the driver. What becomes of `work`
- * then is nobody's.
+ * in the second case: the place to cancel at the driver. What becomes of `work`
+ * then is ignored.
  */
 export async function orAbort<T>(
   work: Promise<T>,

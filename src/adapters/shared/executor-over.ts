@@ -9,7 +9,7 @@ export type Send = (
   options: QueryOptions,
 ) => Promise<readonly SqlRow[]>;
 
-/** Without parameters some drivers run a text of several statements, and answer a list of lists. */
+/** Without parameters some drivers run a text of several statements, and return a list of lists. */
 export function severalStatements(): never {
   throw new Error("a text of several statements: this driver has run them all");
 }

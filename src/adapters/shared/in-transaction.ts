@@ -6,7 +6,7 @@ import type { Send } from "./executor-over.ts";
  * Runs `work` between the BEGIN and the COMMIT of a driver: rejects, so that the
  * driver rolls back, where `work` does, and where a statement failed although
  * `work` caught its error. PostgreSQL answers such a COMMIT with a rollback,
- * and drivers don't tell. `send` keeps the order of statements sent at once.
+ * and drivers don't report it. `send` keeps the order of statements sent at once.
  */
 export async function inTransaction<T>(send: Send, work: (tx: SqlExecutor) => Promise<T>): Promise<T> {
   let ended = false;

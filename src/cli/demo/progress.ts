@@ -6,7 +6,7 @@ const TYPES = ["summarize", "embed", "relate"] as const;
 /** How often the line moves, and how often a new one is written where it can't. */
 const EVERY_MS = { watched: 80, unwatched: 500 };
 
-/** Shows the worker at work, by what it tells. */
+/** Shows the worker at work, by its events. */
 export class Progress {
   readonly #screen: Screen;
   readonly #files: number;

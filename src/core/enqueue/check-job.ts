@@ -10,7 +10,7 @@ import type { StandardSchema } from "../values/standard-schema.ts";
 export interface EnqueueOptions extends JobDefaults {
   /**
    * While a job with this key is READY or RUNNING, another enqueue writes
-   * nothing and answers that job's id. 1 to 512 characters.
+   * nothing and returns that job's id. 1 to 512 characters.
    */
   readonly dedupeKey?: string | undefined;
   /** Not before. @default now, by the database's clock */

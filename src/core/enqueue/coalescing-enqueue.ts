@@ -15,7 +15,7 @@ const MAX_SHARED_CHARACTERS = 1_048_576;
  * Concurrent enqueues share a statement: those of one moment leave together at
  * once, those that come while it is under way when it is back. Each caller's
  * promise settles after its own row's commit. Only for connections that outlive
- * a request, and for jobs without dedupe keys, which wait for nobody's transaction.
+ * a request, and for jobs without dedupe keys, which wait for no other transaction.
  */
 export class CoalescingEnqueue {
   readonly #write: (jobs: readonly CheckedJob[]) => Promise<readonly (Enqueued | null)[]>;
@@ -52,7 +52,7 @@ export class CoalescingEnqueue {
       group.forEach(({ resolve, reject }, index) => {
         const own = enqueued[index];
         if (own) resolve(own);
-        else reject(new Error("the database answered for fewer jobs than were sent"));
+        else reject(new Error("enqueue: the database returned fewer rows than jobs were sent"));
       });
     } catch (error) {
       // One bad job fails one caller: what was refused as a whole goes again job by job. Where the database is

@@ -126,7 +126,7 @@ const activeText = ({ jobs }: TableNames, key: string): string =>
   `SELECT j.id FROM ${jobs} j WHERE j.dedupe_key = ${key} AND j.${ACTIVE}`;
 
 /**
- * The sequence of the ids, whoever owns it: an identity's, or the one of which
+ * The sequence of the ids, whatever column owns it: an identity's, or the one of which
  * the column's default is the next value and nothing else. Otherwise NULL.
  */
 function sequenceText({ jobs }: TableNames): string {

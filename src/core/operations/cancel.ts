@@ -14,7 +14,7 @@ export interface Cancelled {
 /**
  * `$1` id. A job that is finished stays as it is; a running handler learns of it when it next extends or settles.
  *
- * `held` waits for whoever is settling the job and then reads what became of it; the statement's snapshot is older.
+ * `held` waits for the transaction that is settling the job and then reads what became of it; the statement's snapshot is older.
  */
 export const cancelText = ({ jobs }: TableNames): string => `
 WITH held AS MATERIALIZED (

@@ -14,7 +14,7 @@ export interface Retried {
 /**
  * `$1` id. Attempts begin anew, since a FAILED job has none left. Fails with 23505 where its dedupe key is active.
  *
- * `held` waits for whoever is changing the job and then reads what became of it; the statement's snapshot is older.
+ * `held` waits for the transaction that is changing the job and then reads what became of it; the statement's snapshot is older.
  */
 export const retryText = ({ jobs }: TableNames): string => `
 WITH held AS MATERIALIZED (

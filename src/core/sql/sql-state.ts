@@ -28,7 +28,7 @@ export function provesRollback(error: unknown): boolean {
   const state = sqlState(error);
   if (state === undefined) return neverSent(error);
   // 08: connection exceptions, also poolers'. 57P01, 57P02, 57P05: the session was ended, perhaps after the
-  // commit. 40003: completion unknown. XX: poolers answer so for a lost server.
+  // commit. 40003: completion unknown. XX: poolers report a lost server so.
   return !/^(?:08|57P0[125]|40003|XX)/.test(state);
 }
 

@@ -3,7 +3,7 @@ import { ignored, safely } from "../safely.ts";
 /** Most bytes of `last_error`, in UTF-8. */
 export const MAX_ERROR_BYTES = 10_000;
 
-/** Most errors of a `cause` chain that are told. */
+/** Most errors of a `cause` chain that are written out. */
 const MAX_CAUSES = 5;
 
 const utf8 = new TextEncoder();

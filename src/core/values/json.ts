@@ -110,7 +110,7 @@ function encodeObject(
   const parts: string[] = [];
   for (const key of Object.keys(object)) {
     const inner = `${path}.${key.length <= 40 ? key : `${key.slice(0, 40)}…`}`;
-    // Own `__proto__` keys come from hostile JSON and poison whoever copies the payload by assignment.
+    // Own `__proto__` keys come from hostile JSON and poison the object of a handler that copies the payload by assignment.
     if (key === "__proto__") throw new InvalidInputError(inner, "another key than __proto__", object[key]);
     const text = encode(object[key], inner, depth + 1, limits);
     if (text !== undefined) parts.push(`${encodeText(key, inner)}:${text}`);

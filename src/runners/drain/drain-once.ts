@@ -28,7 +28,7 @@ const LEASE_MARGIN_MS = 10_000;
  * const report = await drainOnce({ store, handlers, budgetMs: 25_000 });
  * ```
  *
- * @throws InvalidInputError for a wrong option, and whatever the first statement throws. What fails later is told in the report.
+ * @throws InvalidInputError for a wrong option, and whatever the first statement throws. What fails later is in the report.
  */
 export async function drainOnce<J extends JobContracts = UntypedJobs, Tx = never>(
   options: DrainOptions<J, Tx>,
@@ -128,7 +128,7 @@ class Drain {
     return settles && !this.#mustWindDown() ? this.#statements.settleOnly() : undefined;
   }
 
-  /** A limit that was reached stops the picking up; the first one is told, but for a shutdown. */
+  /** A limit that was reached stops the picking up; the first one is reported, but for a shutdown. */
   #stopIfOver(): void {
     if (this.#options.signal?.aborted === true) this.#stoppedBy = "signal";
     else if (this.#timeUp) this.#stoppedBy ??= "budget";

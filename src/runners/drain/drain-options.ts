@@ -13,7 +13,7 @@ import type { Environment } from "../worker-environment.ts";
 export interface DrainOptions<J extends JobContracts = UntypedJobs, Tx = never> extends RunnerOptions<J, Tx> {
   /**
    * How long the drain may take, in milliseconds, from 100; or a function that
-   * answers how long is left, such as Lambda's `getRemainingTimeInMillis`.
+   * returns how long is left, such as Lambda's `getRemainingTimeInMillis`.
    */
   readonly budgetMs: number | (() => number);
   /** Most jobs of one pick-up, 1 to 1,000. What exceeds the free slots waits in a buffer. @default concurrency */

@@ -44,10 +44,9 @@ export class DrainStatements {
   }
 
   /**
-   * Sends one turn, again with less in it where it was too much; answers whether
-   * it was answered within `ms` in all, or refused for a settlement's sake: then
-   * each goes alone.
+   * Sends one turn, again with less in it where it was too much.
    *
+   * @returns whether an answer came within `ms` in all, or the database refused a settlement: then each goes alone.
    * @throws whatever the drain's first statement throws
    */
   async turn(request: DrainTurn, ms: number): Promise<boolean> {
@@ -65,7 +64,8 @@ export class DrainStatements {
       // The next drain may have better luck; this one has jobs to run.
       if (request.reap !== undefined) this.reaps = false;
       const unreapable = request.reap !== undefined && refusalState(error) !== undefined;
-      if (unreapable) this.#options.logger.error("a lost row can't be reaped", { error: causesText(error) });
+      if (unreapable)
+        this.#options.logger.error("reap refused by the database", { error: causesText(error) });
       const less = unreapable ? unreaping(request) : wasTooMuch(error) ? halved(request) : undefined;
       // What is sent again has what is left of the time: the whole of it would be more than the budget.
       const leftMs = endMs - this.#budget.elapsedMs;
@@ -76,7 +76,7 @@ export class DrainStatements {
         await this.settleRest();
         throw error;
       }
-      this.#options.logger.warn("a turn failed", { error: causesText(error) });
+      this.#options.logger.warn("statement failed (settle, pick up, reap)", { error: causesText(error) });
       const alone = request.pickUp.slots === 0;
       if (this.#slots.outbox.refused(request.settlements ?? [], error, alone)) return true;
       this.error ??= error;
@@ -108,7 +108,7 @@ export class DrainStatements {
     }
   }
 
-  /** A turn that settles and picks up nothing. Asking for no job still tells what is due. */
+  /** A turn that settles and picks up nothing. Asking for no job still says what is due. */
   settleOnly(): DrainTurn {
     const { types, workerId } = this.#options;
     return {
@@ -128,11 +128,11 @@ export class DrainStatements {
       );
       for (const job of found) this.#slots.release(job);
     } catch {
-      // The turn's own error is told already; these leases run out.
+      // The turn's own error is reported already; these leases run out.
     }
   }
 
-  /** Prunes, if that was asked for and there is time; answers what cut that short, if anything did. */
+  /** Prunes, if that was asked for and there is time. @returns what cut that short, if anything did */
   async prune(): Promise<DrainEnd | undefined> {
     const { prune, store, signal } = this.#options;
     const ms = this.#budget.beforeLastMs;

@@ -15,7 +15,7 @@ export interface HandlerRun {
 let signalOf: (context: HandlerContext) => AbortSignal;
 
 /**
- * One getter for all, the context's own property: whoever copies a context with
+ * One getter for all, the context's own property: code that copies a context with
  * `{ ...ctx }` has the signal too. A getter in a literal is another one each
  * time, with which V8 makes a dictionary of the object: four times as slow, and
  * a kilobyte more for each job.

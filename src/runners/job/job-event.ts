@@ -29,7 +29,7 @@ export interface JobEvent {
   readonly event: JobEventName;
   readonly id: string;
   readonly type: string;
-  /** Null where the runner did not hold the job: `reaped`, and `failed` for want of attempts. */
+  /** Null where the runner did not hold the job: `reaped`, and `failed` without an attempt left. */
   readonly attempts: number | null;
   readonly durationMs: number | null;
   /** What the handler threw, as it threw it: it may hold secrets. */
@@ -38,7 +38,7 @@ export interface JobEvent {
   readonly lastError?: string;
 }
 
-/** Is told of each event, and not waited for. What it throws, or rejects with, is logged and goes no further. */
+/** Called with each event, and not waited for. What it throws, or rejects with, is logged and goes no further. */
 export type OnJobEvent = (event: JobEvent) => unknown;
 
 /** Tells of an event. */
@@ -95,7 +95,7 @@ export type OutcomeCounts = Readonly<Record<Exclude<JobEventName, "started" | "u
 
 /** Counts events on their way to a hook. */
 export class EventCounts {
-  /** Counts an event and tells it on. */
+  /** Counts an event and passes it on. */
   readonly tell: TellsOfJobs;
   readonly #counts = new Map<JobEventName, number>();
 

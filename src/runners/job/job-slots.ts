@@ -18,7 +18,7 @@ export interface JobSlotsOptions {
   readonly mayStart: (job: PickedUpJob) => boolean;
   /** How many may start before the event loop has its turn, lest a turn that is to leave waits for a whole buffer. @default Infinity */
   readonly burst?: number;
-  /** Is told of each run's end, after the outbox has it. */
+  /** Called with each run's end, after the outbox has it. */
   readonly onEnd: (job: PickedUpJob, ranMs: number) => void;
 }
 
@@ -107,7 +107,7 @@ export class JobSlots implements RunOwner {
     for (const run of [...this.#running.runs]) run.giveUp();
   }
 
-  /** Forgets a job that is somebody else's, or answers the run that it is in. */
+  /** Forgets a job that is somebody else's. @returns the run that it is in, if there is one */
   take(job: PickedUpJob): JobRun | undefined {
     if (this.#buffer.includes(job)) this.#alone.delete(job);
     this.#buffer = this.#buffer.filter((buffered) => buffered !== job);

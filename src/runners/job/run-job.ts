@@ -33,7 +33,7 @@ export interface RunJobOptions {
   readonly now: () => number;
 }
 
-/** Who started a run, and is told of its end. */
+/** What started a run, and hears of its end. */
 export interface RunOwner {
   ended(run: JobRun, end: JobEnd): void;
 }
@@ -43,7 +43,7 @@ const TIMEOUT_GRACE_MS = 1_000;
 /** The longest that setTimeout can wait. */
 const MAX_TIMER_MS = 2_147_483_647;
 
-/** One handler at work. Its end is told once, whether the handler ends or is given up on. */
+/** One handler at work. Its end is reported once, whether the handler ends or is given up on. */
 export class JobRun {
   readonly job: PickedUpJob;
   readonly #options: RunJobOptions;

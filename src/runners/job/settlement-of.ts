@@ -38,7 +38,7 @@ export function conclude(ending: Ending, circumstances: Circumstances): Settleme
   };
   switch (ending.kind) {
     case "returned":
-      // Repeated here, the settlement answers "already" if the handler's own transaction was committed.
+      // Repeated here, the settlement's verdict is "already" if the handler's own transaction was committed.
       if (settledItself) return failed(new Error("the settlement was not committed"));
       return new Done(job, durationMs, ending.resultText, ending.note);
     case "refused":
@@ -86,13 +86,13 @@ function threw(
   return cutShort(circumstances, failed, error);
 }
 
-/** The handler was told to end: what it threw on the way is only the cause. */
+/** The handler's signal aborted: what it threw on the way is only the cause. */
 function cutShort(
   { job, durationMs, reason, settledItself, timeoutMs }: Circumstances,
   failed: (error: unknown) => Settlement,
   cause?: unknown,
 ): Settlement | null {
-  // The reason itself, thrown by `signal.throwIfAborted()`, tells nothing new.
+  // The reason itself, thrown by `signal.throwIfAborted()`, adds nothing.
   const options = cause === undefined || cause === reason ? {} : { cause };
   switch (reason) {
     case "timeout":
@@ -104,7 +104,7 @@ function cutShort(
       return failed(new Error("the lease was not extended in time", options));
     case "shutdown":
     case undefined:
-      // Who has settled itself keeps no lease: answered "already" it is done, and otherwise it has ended nothing.
+      // A handler that has settled itself keeps no lease: by the verdict "already" it is done, and otherwise it has ended nothing.
       return settledItself ? { job, durationMs, outcome: "release" } : null;
     case "cancelled":
       return null;

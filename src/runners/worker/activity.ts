@@ -9,7 +9,7 @@ const JOBS_PER_LOOK = 1.5;
 /** How long a busy worker must find nothing before it counts as idle. */
 const QUIET_MS = 50;
 
-/** Whether a worker finds jobs whenever it looks, so that it need not be told of them. */
+/** Whether a worker finds jobs whenever it looks, so that it need not be notified of them. */
 export class Busyness {
   #busy = false;
   #backlogSince: number | undefined;

@@ -15,7 +15,7 @@ export interface LeaseKeeperOptions extends Pick<CheckedWorker, "store" | "lease
 /** How a lease is known to be gone; `already` where its attempt is DONE. */
 export type LeaseGone = "already" | "lost" | "cancelled" | "unextended";
 
-/** Is told which job's lease is gone. */
+/** Called with the job whose lease is gone. */
 export type OnLeaseGone = (job: PickedUpJob, how: LeaseGone) => void;
 
 /**

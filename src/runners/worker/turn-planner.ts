@@ -114,7 +114,7 @@ export class NextTurns {
     return {
       // What is buffered will soon have ended, and has a turn of its own then: it must not wait for this one's answer.
       settlements: settling || (looks && slots.buffered >= APART) ? [] : outbox.next(timing.size.most),
-      // Whoever settles may as well look.
+      // A turn that settles also picks up.
       pickUp: alone || this.stopping ? undefined : pickUps.next(this.workerId, now),
       ...(reap ? { reap: { staleTimeoutSeconds: options.staleTimeoutSeconds } } : {}),
       running: reap ? leases.ids() : [],

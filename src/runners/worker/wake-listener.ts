@@ -121,7 +121,7 @@ export class WakeListener {
   }
 
   /**
-   * Takes the guard down with the next turn: a worker that finds jobs whenever it looks need not be told of more,
+   * Takes the guard down with the next turn: a worker that finds jobs whenever it looks need not be notified of more,
    * and writers that notify wait for each other's commits.
    */
   lower(): Pick<TurnRequest, "guard"> {
@@ -192,7 +192,7 @@ export class WakeListener {
   #readClock({ clockMs }: TurnAnswer, now: number): void {
     if (Number.isNaN(clockMs)) return;
     const aheadMs = clockMs - now;
-    // The greatest of late is the nearest; clocks are put right now and then.
+    // The greatest recent value is the nearest; clocks are put right now and then.
     this.#clockAheadMs = Number.isNaN(this.#clockAheadMs)
       ? aheadMs
       : Math.max(aheadMs, this.#clockAheadMs - 1);
