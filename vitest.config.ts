@@ -13,6 +13,8 @@ export default defineConfig({
     // Vitest leaves one core free, which on two leaves one; most tests wait for PostgreSQL or for a lease.
     maxWorkers: Math.max(2, availableParallelism() - 1),
     globalSetup: ["test/support/global-setup.ts"],
+    // What a worker prints at its start belongs to the test that fails, and to no other.
+    silent: "passed-only",
     // Beside other load anything may take long, and what is late proves nothing; a hung wait still ends.
     testTimeout: 120_000,
     hookTimeout: 120_000,
