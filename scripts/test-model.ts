@@ -43,7 +43,7 @@ try {
   try {
     if (!(await passes(real))) process.exitCode = 1;
   } finally {
-    await real.client.end();
+    await real.close();
     await withClient(server.url, (client) => client.query(`DROP DATABASE ${name}`));
   }
 } finally {

@@ -2,10 +2,11 @@ import { afterAll, expect, test } from "vitest";
 
 import { freshDatabase } from "../support/postgres.ts";
 import { replay, type Command } from "./command.ts";
-import { extend, settleIn } from "./commands/attempt.ts";
+import { refer, refersNoMore } from "./commands/application.ts";
+import { extend, markDone, settleIn } from "./commands/attempt.ts";
 import { enqueue } from "./commands/enqueue.ts";
-import { edit, retry } from "./commands/operator.ts";
-import { pythonPickUp } from "./commands/python.ts";
+import { edit, prune, retry } from "./commands/operator.ts";
+import { pythonCancel, pythonPickUp } from "./commands/python.ts";
 import { pass } from "./commands/time.ts";
 import { pickUp, reap, settle, turn } from "./commands/turn.ts";
 import { RealQueue } from "./real-queue.ts";
@@ -16,7 +17,7 @@ const database = await freshDatabase();
 const real = await RealQueue.open(database.url);
 
 afterAll(async () => {
-  await real.client.end();
+  await real.close();
   await database.drop();
 });
 
@@ -25,11 +26,12 @@ const USUAL = [
   ...["settlement DONE", "settlement READY", "settlement FAILED", "settlement lost", "settlement already"],
   ...["settlement cancelled", "extension extended", "extension lost", "extension already"],
   ...["extension cancelled", "retried", "pruned"],
+  ...["picked up too late", "picked up refused", "skipped", "referred to RUNNING"],
 ];
 
 test("whatever is done in whatever order, the table and the answers are what the model says", async () => {
   const met = nothingMet();
-  const { failed, report } = await modelRun(real, { seed: 7, runs: 60, maxCommands: 40, met });
+  const { failed, report } = await modelRun(real, { seed: 3, runs: 60, maxCommands: 40, met });
   expect(failed, report).toBe(false);
   // A run of commands that come to nothing would pass too.
   for (const answer of USUAL) expect(met.answers.of(answer), answer).toBeGreaterThan(0);
@@ -129,4 +131,39 @@ test("a job that is lost for the second time is picked up alone, and one before 
   expect(await answers(...sequence, takes)).toMatch("picked up RUNNING, alone 1");
   const behind = [...sequence, enqueue({ ...poison, priority: 1 }), takes, takes] as const;
   expect(await answers(...behind)).toMatch(/picked up RUNNING 3.*picked up RUNNING, alone 1/);
+});
+
+test("a job that an open transaction refers to is extended, settled, reaped and picked up; a prune leaves it", async () => {
+  const leased = [enqueue({ ...job, dedupeKey: null }), pickUp(worker), refer(0)] as const;
+  const done = settle({ nth: 0, ...end, ending: { outcome: "done", result: null, note: null } });
+  const prunes = [pass(60_000), prune({ olderThanSeconds: 30, statuses: ["DONE"], limit: 100 })] as const;
+  const extended = extend({ nths: [0], leaseMs: 5_000 });
+  expect(await answers(...leased, extended, done, ...prunes)).toMatch(
+    /extension extended 1, settlement DONE 1, nothing pruned 1$/,
+  );
+  expect(await answers(...leased, done, refersNoMore(null), ...prunes)).toMatch("pruned 1");
+  const lost = [pass(5_000), reap({ staleTimeoutSeconds: 0 }), pickUp(worker)] as const;
+  expect(await answers(...leased, ...lost)).toMatch(/reaped READY 1, picked up RUNNING, alone 1$/);
+});
+
+test("a pick-up that has been held up for too long takes nothing, and FAILs nothing", async () => {
+  const late = pickUp({ ...worker, withinMs: 0 });
+  const exhausted = edit({ nth: 0, column: "maxAttempts", value: 0 });
+  expect(await answers(enqueue(job), late)).toBe("created 1, picked up too late 1");
+  expect(await answers(enqueue(job), exhausted, late)).toBe("created 1, picked up too late 1");
+  expect(await answers(late)).toBe("");
+});
+
+test("a handler that has settled itself is told so at the next extension, and no job of its own is lost", async () => {
+  const goesOn = [settleIn(0), pass(5_000), extend({ nths: [0], leaseMs: 5_000 }), markDone(0)] as const;
+  expect(await answers(enqueue(job), pickUp(worker), ...goesOn)).toMatch(
+    /settleIn settled 1, extension already 1, markDone already 1$/,
+  );
+});
+
+test("a job that Python has cancelled is cancelled to its holder, whatever that does", async () => {
+  const held = [enqueue(job), pickUp(worker), pythonCancel(0)] as const;
+  expect(await answers(...held, markDone(0), extend({ nths: [0], leaseMs: 0 }), settleIn(0))).toMatch(
+    /markDone cancelled 1, extension cancelled 1, settleIn cancelled 1$/,
+  );
 });

@@ -29,6 +29,8 @@ export interface ModelTurnAnswer {
   /** What a settlement wrote, or what was there where it had been written before. */
   readonly states: readonly (JobStatus | null)[];
   readonly reaped: readonly ReapedJob[];
+  /** Something is due that a pick-up in time would have taken. */
+  readonly contended: boolean;
   readonly sleep: { readonly nextDueInMs: number | null; readonly nextLeaseEndInMs: number | null } | null;
 }
 
@@ -40,10 +42,12 @@ export interface ModelTurnAnswer {
 export class QueueModel {
   now = 0;
   jobs = new Map<string, ModelJob>();
+  /** Jobs that somebody's open transaction refers to by a foreign key: nobody but a prune minds, and the Python package. */
+  readonly referred = new Set<string>();
 
   /** While a job with the key is active another is not written; the active one is the answer. */
   enqueue(spec: ModelSpec, freshId: string): { readonly id: string; readonly created: boolean } {
-    const active = spec.dedupeKey === null ? undefined : this.#active(spec.dedupeKey);
+    const active = this.active(spec.dedupeKey);
     if (active !== undefined) return { id: active.id, created: false };
     const { dueInMs, ...given } = spec;
     const now = { createdAt: this.now, updatedAt: this.now };
@@ -53,7 +57,10 @@ export class QueueModel {
 
   /** All parts see the table as it was before the turn. */
   turn({ settlements, pickUp, reap, running }: ModelTurn): ModelTurnAnswer {
-    const chosen = pickUp === null ? [] : this.#chosen(pickUp).map((job) => ({ job, pickUp }));
+    const late = pickUp?.withinMs === 0;
+    const due = new Set(this.due(pickUp?.types ?? []));
+    const missed = late && pickUp.slots > 0 && due.size > 0;
+    const chosen = pickUp === null || late ? [] : this.#chosen(pickUp).map((job) => ({ job, pickUp }));
     const named = new Set([...settlements.map(({ job }) => job.id), ...running]);
     const lost = reap === null ? [] : this.#lost(reap, named);
 
@@ -67,6 +74,7 @@ export class QueueModel {
     const taken = chosen.map(({ job, pickUp: by }) => this.#pickUp(job, by));
     const picked = taken.filter(({ status }) => status === "RUNNING");
     const exhausted = taken.filter(({ status }) => status === "FAILED");
+    const madeDue = this.due(pickUp?.types ?? []).some((job) => !due.has(job));
     return {
       jobs: picked,
       alone: chosen.some(({ job }) => isSuspect(job)),
@@ -74,6 +82,7 @@ export class QueueModel {
       verdicts,
       states,
       reaped: reaped.map(summary),
+      contended: missed && !madeDue,
       sleep: this.#sleep(pickUp?.types ?? [], reap, new Set([...picked.map(({ id }) => id), ...running])),
     };
   }
@@ -105,7 +114,7 @@ export class QueueModel {
   retry(id: string): { readonly retried: boolean; readonly status: string | null } | "conflict" {
     const job = this.jobs.get(id);
     if (job?.status !== "FAILED") return { retried: false, status: job?.status ?? null };
-    if (job.dedupeKey !== null && this.#active(job.dedupeKey) !== undefined) return "conflict";
+    if (this.active(job.dedupeKey) !== undefined) return "conflict";
     const anew = { attempts: 0, released: 0, runAfter: this.now, finishedAt: null, updatedAt: this.now };
     this.#write({ ...job, ...anew, status: "READY" });
     return { retried: true, status: "READY" };
@@ -117,8 +126,9 @@ export class QueueModel {
     const old = this.all().filter(
       ({ status, finishedAt }) => statuses.includes(status) && finishedAt !== null && finishedAt < before,
     );
-    for (const { id } of old.slice(0, limit)) this.jobs.delete(id);
-    return Math.min(old.length, limit);
+    const deleted = old.filter(({ id }) => !this.referred.has(id)).slice(0, limit);
+    for (const { id } of deleted) this.jobs.delete(id);
+    return deleted.length;
   }
 
   /** What others write with SQL of their own. */
@@ -238,7 +248,9 @@ export class QueueModel {
     return job?.status === "DONE" && job.lockedBy === lockedBy ? "already" : "lost";
   }
 
-  #active(key: string): ModelJob | undefined {
+  /** The one that has this key. */
+  active(key: string | null): ModelJob | undefined {
+    if (key === null) return undefined;
     return this.all().find(
       ({ dedupeKey, status }) => dedupeKey === key && (status === "READY" || status === "RUNNING"),
     );

@@ -9,6 +9,20 @@ import type { ModelJob } from "./model-job.ts";
 
 type Row = Readonly<Record<string, string | null>>;
 
+/** The type of the jobs that a trigger refuses to have picked up, within {@link RealQueue.refusing}. */
+export const REFUSED_TYPE = "b";
+
+/** What the application has put on the table. */
+const APPLICATION = `
+CREATE TABLE refs (job_id int8 NOT NULL REFERENCES jobs (id));
+CREATE FUNCTION skip() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+CREATE TRIGGER skip BEFORE INSERT ON jobs FOR EACH ROW WHEN (new.payload ? 'skip') EXECUTE FUNCTION skip();
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+  'BEGIN IF current_setting(''model.refuses'', true) = ''yes'' THEN RAISE ''the application refuses it''; END IF; RETURN new; END';
+CREATE TRIGGER refuse BEFORE UPDATE ON jobs FOR EACH ROW
+  WHEN (old.job_type = '${REFUSED_TYPE}' AND old.status = 'READY' AND new.status IN ('RUNNING', 'FAILED'))
+  EXECUTE FUNCTION refuse()`;
+
 /** The columns that hold a time, by their names in the model. */
 const TIMES = {
   runAfter: "run_after",
@@ -48,26 +62,53 @@ export interface RealRow {
 export class RealQueue {
   readonly client: Client;
   readonly store: PgJobStore;
+  /** A handler's own transaction beside it. */
+  readonly #other: Client;
+  readonly #later: (() => Promise<void>)[] = [];
   #last = "now()";
   #nowMs = 0;
 
-  constructor(client: Client) {
+  constructor(client: Client, other: Client) {
     this.client = client;
+    this.#other = other;
     this.store = new PgJobStore(pgExecutor(client, { prepare: true })).with(client);
   }
 
   static async open(url: string): Promise<RealQueue> {
-    const client = new Client({ connectionString: url });
-    client.on("error", () => undefined); // The database is dropped under it at the end.
-    await client.connect();
+    const [client, other] = [await connected(url), await connected(url)];
     await migrate(pgExecutor(client));
     await client.query(`CREATE FUNCTION moved(t timestamptz, last timestamptz, passed float8) RETURNS timestamptz
       LANGUAGE sql STABLE STRICT AS $$ SELECT now() + (${sinceMs("t", "last")}::float8 - passed) * interval '1 ms' $$`);
-    return new RealQueue(client);
+    await client.query(APPLICATION);
+    return new RealQueue(client, other);
   }
 
   async empty(): Promise<void> {
-    await this.client.query("ROLLBACK; TRUNCATE jobs, jobs_waiting RESTART IDENTITY");
+    await this.#other.query("ROLLBACK");
+    await this.client.query("ROLLBACK; TRUNCATE jobs, refs, jobs_waiting RESTART IDENTITY");
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#other.end(), this.client.end()]);
+  }
+
+  /** Another session's transaction refers to the job by a foreign key, and stays open. */
+  async refer(id: string): Promise<void> {
+    await this.#other.query("BEGIN");
+    await this.#other.query("INSERT INTO refs (job_id) VALUES ($1)", [id]);
+  }
+
+  /** That transaction comes to nothing. */
+  async refersNoMore(): Promise<void> {
+    await this.#other.query("ROLLBACK");
+  }
+
+  /** What is done while the application refuses; it is to fail, and so to be undone. */
+  refusing<T>(work: () => Promise<T>): Promise<T> {
+    return this.attempt(async () => {
+      await this.client.query("SELECT set_config('model.refuses', 'yes', true)");
+      return await work();
+    });
   }
 
   /** Begins a command, so much time having passed since the last. @returns the rows' images. */
@@ -87,7 +128,13 @@ export class RealQueue {
   /** Ends a command. @returns the rows by id, their times by the model's clock. */
   async end(now: number): Promise<ReadonlyMap<string, RealRow>> {
     const [rows] = await this.#several(`${ROWS} ORDER BY j.id; COMMIT`);
+    for (const work of this.#later.splice(0)) await work();
     return new Map(rows?.rows.map((row) => [row["id"] ?? "", readRow(row, now)]));
+  }
+
+  /** What another session is to do once the command is committed: before that it would wait for it. */
+  later(work: () => Promise<void>): void {
+    this.#later.push(work);
   }
 
   /** What fails here ends no transaction. */
@@ -132,6 +179,13 @@ export class RealQueue {
     const results: unknown = await this.client.query(text);
     return results as QueryResult<Row>[];
   }
+}
+
+async function connected(url: string): Promise<Client> {
+  const client = new Client({ connectionString: url });
+  client.on("error", () => undefined); // The database is dropped under it at the end.
+  await client.connect();
+  return client;
 }
 
 function readRow(row: Row, now: number): RealRow {

@@ -2,12 +2,13 @@ import fc from "fast-check";
 
 import { World, type Command } from "./command.ts";
 import { extend, markDone, markError, release, settleIn } from "./commands/attempt.ts";
+import { enqueueSkipped, refer, refersNoMore } from "./commands/application.ts";
 import { enqueue, enqueueMany } from "./commands/enqueue.ts";
 import { cancel, edit, prune, retry } from "./commands/operator.ts";
 import { pythonCancel, pythonDone, pythonError, pythonPickUp, pythonReap } from "./commands/python.ts";
 import { findPickUp, get, list, stats } from "./commands/reads.ts";
 import { pass } from "./commands/time.ts";
-import { pickUp, reap, settle, turn } from "./commands/turn.ts";
+import { pickUp, reap, refusedPickUp, settle, turn } from "./commands/turn.ts";
 import type { RealQueue } from "./real-queue.ts";
 import { nothingMet, type Met } from "./tally.ts";
 
@@ -34,6 +35,10 @@ const KINDS: readonly (readonly [number, { readonly commands: fc.Arbitrary<Comma
   [1, pythonDone],
   [1, pythonError],
   [1, pythonReap],
+  [2, refer],
+  [1, refersNoMore],
+  [1, enqueueSkipped],
+  [2, refusedPickUp],
   [1, get],
   [1, list],
   [1, stats],

@@ -14,12 +14,16 @@ import { nth } from "./inputs.ts";
 /** What each of its settlements and its reap leave of a hold: the lease stays as it was. */
 const OVER = { lockedAt: null, lockedBy: null } as const;
 
-/** Picks up one job of any type: no lease, whatever attempts are left, and what was left of one stays. */
+/**
+ * Picks up one job of any type: no lease, whatever attempts are left, and what was left of one stays. It locks as though it
+ * would delete the row, and so passes over one that an open transaction refers to.
+ */
 export const pythonPickUp = kind("pythonPickUp", fc.constant(null), async (_, { model }, real) => {
   await real.client.query(PYTHON_PICK_UP, ["python"]);
-  const [job] = [...model.due(["a", "b"])].sort(
-    (a, b) => b.priority - a.priority || Number(a.id) - Number(b.id),
-  );
+  const [job] = model
+    .due(["a", "b"])
+    .filter(({ id }) => !model.referred.has(id))
+    .sort((a, b) => b.priority - a.priority || Number(a.id) - Number(b.id));
   if (job === undefined) return;
   const { now } = model;
   const anew = { lockedAt: now, lockedBy: "python", updatedAt: now, finishedAt: null, durationMs: null };

@@ -1,4 +1,4 @@
-import { deepStrictEqual } from "node:assert/strict";
+import { deepStrictEqual, rejects } from "node:assert/strict";
 
 import fc from "fast-check";
 
@@ -9,7 +9,7 @@ import type { PickUp, Reap } from "../../../src/core/turn/turn-request.ts";
 import { kind, type Act, type World } from "../command.ts";
 import type { Ending, ModelJob } from "../model-job.ts";
 import type { ModelSettlement } from "../queue-model.ts";
-import type { RealQueue } from "../real-queue.ts";
+import { REFUSED_TYPE, type RealQueue } from "../real-queue.ts";
 import { endings, nth, oftenNull, spansMs } from "./inputs.ts";
 
 interface EndOf {
@@ -46,6 +46,8 @@ const pickUps: fc.Arbitrary<PickUpInput> = fc.record(
     buffer: fc.nat(3),
     timeoutSeconds: fc.constantFrom(1, 30),
     marginMs: fc.constantFrom(0, 10_000),
+    // Within nothing every pick-up is late, as one is that a lock on the table has held up.
+    withinMs: fc.constantFrom(0, 3_600_000, 3_600_000, 3_600_000),
   },
   { requiredKeys: ["worker", "types", "slots", "leaseMs"] },
 );
@@ -95,7 +97,11 @@ const acts: Act<TurnInput> = async (input, world, real) => {
     "the verdicts",
   );
   const { more, contended } = answer;
-  deepStrictEqual({ more, contended }, { more: expected.sleep === null, contended: false });
+  if (expected.contended) answers.add("picked up too late");
+  deepStrictEqual(
+    { more, contended },
+    { more: expected.sleep === null && !expected.contended, contended: expected.contended },
+  );
   if (expected.sleep !== null) {
     const nextDueInMs = wholeMs(answer.nextDueInMs);
     const nextLeaseEndInMs = wholeMs(answer.nextLeaseEndInMs);
@@ -121,6 +127,27 @@ const nothing = { ends: [], pickUp: null, reap: null, running: [] } as const;
 export const pickUp = kind("pickUp", pickUps, (input, world, real) =>
   acts({ ...nothing, pickUp: input }, world, real),
 );
+
+/** A pick-up while a trigger of the application's refuses jobs of one type: it takes all that it was to take, or nothing. */
+export const refusedPickUp = kind("refusedPickUp", pickUps, async (input, world, real) => {
+  const pickUp = pickUpOf(input, world);
+  const { model } = world;
+  const before = new Map(model.jobs);
+  const request = { settlements: [], pickUp, reap: null, running: [] };
+  const expected = model.turn(request);
+  const refused = [...expected.jobs, ...expected.exhausted].some(({ type }) => type === REFUSED_TYPE);
+  if (!refused) {
+    model.jobs = before;
+    await acts({ ...nothing, pickUp: input }, world, real);
+    return;
+  }
+  world.met.answers.add("picked up refused");
+  model.jobs = before;
+  await rejects(
+    real.refusing(() => real.store.turn({ pickUp: pickUp ?? undefined })),
+    /the application refuses it/,
+  );
+});
 
 /** Only a settlement. */
 export const settle = kind(
