@@ -86,7 +86,8 @@ export class NextTurns {
     const listens = this.listener?.nextAt ?? Infinity;
     const { lookAt, reapAt } = schedule;
     // A worker without a free slot is woken by the end of a job.
-    const look = pickUps.room === 0 || lookAt <= now ? Infinity : lookAt;
+    const noRoom = pickUps.pausedUntil > now ? pickUps.pausedUntil : Infinity;
+    const look = pickUps.room === 0 ? noRoom : lookAt <= now ? Infinity : lookAt;
     const { busyMs } = slots.outbox;
     // What has gathered already, and could not leave, waits for an answer.
     const gathered = this.#settling && gatheredAt <= now ? Infinity : gatheredAt;
