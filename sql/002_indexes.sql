@@ -9,6 +9,7 @@ DECLARE
   schema_name  CONSTANT text := 'public';
   table_name   CONSTANT text := 'jobs';
   ready_name   CONSTANT text := 'jobs_ready';
+  ready_due_name CONSTANT text := 'jobs_ready_due';
   running_name CONSTANT text := 'jobs_running';
   dedupe_name  CONSTANT text := 'uq_jobs_active_dedupe';
   pick_name    CONSTANT text := 'idx_jobs_pick';
@@ -22,6 +23,8 @@ DECLARE
   without_python_indexes CONSTANT boolean := false;
 
   ready_keys   CONSTANT text := '(job_type, priority DESC, run_after, id) WHERE status = ''READY''';
+  -- What is due in whatever priority, for types that have thousands; jobs of the usual priority are not in it, and cost nothing.
+  ready_due_keys CONSTANT text := '(job_type, run_after, priority) WHERE status = ''READY'' AND priority <> 0';
   -- By id, not by time: a lease that is extended moves no index entry.
   running_keys CONSTANT text := '(id) WHERE status = ''RUNNING''';
   dedupe_keys  CONSTANT text := '(dedupe_key) WHERE dedupe_key IS NOT NULL AND status IN (''READY'', ''RUNNING'')';
@@ -53,9 +56,10 @@ BEGIN
 
   FOR own IN
     SELECT * FROM (VALUES (1, ready_name, '', ready_keys, true),
-                          (2, running_name, '', running_keys, true),
-                          (3, dedupe_name, 'UNIQUE ', dedupe_keys, true),
-                          (4, python_pick_name, '', python_pick_keys, with_pick)) AS v (place, name, uniqueness, keys, wanted)
+                          (2, ready_due_name, '', ready_due_keys, true),
+                          (3, running_name, '', running_keys, true),
+                          (4, dedupe_name, 'UNIQUE ', dedupe_keys, true),
+                          (5, python_pick_name, '', python_pick_keys, with_pick)) AS v (place, name, uniqueness, keys, wanted)
      WHERE wanted ORDER BY place
   LOOP
     SELECT c.oid, i.indrelid, i.indisvalid INTO found

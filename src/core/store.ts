@@ -32,6 +32,7 @@ import { sqlState } from "./sql/sql-state.ts";
 import { readStats, statsStatement, statsText } from "./operations/stats.ts";
 import type { Stats } from "./operations/stats.ts";
 import { turnText } from "./turn/turn-text.ts";
+import type { LaneDepth } from "./turn/lanes-text.ts";
 import type { TurnScope } from "./turn/turn-text.ts";
 import { readTurn } from "./turn/turn-answer.ts";
 import { turnStatement } from "./turn/turn-request.ts";
@@ -57,6 +58,8 @@ export interface PickupOptions {
 
 /** How often a settlement is tried whose row somebody else has locked, and a pick-up that finds nothing else. */
 const BUSY_TRIES = 10;
+/** How many pick-ups in a backlog of very many priorities find them by what is due, before one walks through them again. */
+const DEEP_TURNS = 16;
 
 /**
  * The queue: enqueue, look, cancel, retry and prune for applications; turn,
@@ -74,8 +77,10 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
   readonly #options: StoreOptions<J>;
   readonly #executor: SqlExecutor<Tx>;
   readonly #texts: Readonly<Record<"extend" | "find" | "settleOrFail", string>>;
-  readonly #turnTexts = new Map<TurnScope, string>();
+  readonly #turnTexts = new Map<string, string>();
   #tableBytes = 0;
+  /** How many more pick-ups that leave something look for priorities by what is due; undefined where none has had to. */
+  #deepTurns: number | undefined;
   /** What a prune must ask of each job, once a foreign key has held one. */
   #holders: readonly string[] | undefined;
 
@@ -115,9 +120,14 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
 
   /** One round trip of a runner: settles, reaps and picks up. */
   async turn(request: TurnRequest, options: QueryOptions = {}): Promise<TurnAnswer> {
-    const statement = turnStatement((scope) => sizedText(this.#turnText(scope), this.#tableBytes), request);
+    const depth = this.#depthOf(request);
+    const textOf = (scope: TurnScope): string => sizedText(this.#turnText(scope, depth), this.#tableBytes);
+    const statement = turnStatement(textOf, request);
     const answer = readTurn(await send(this.connection, "turn", statement, options), request);
     this.#tableBytes = answer.tableBytes;
+    if (answer.deeper) this.#deepTurns = DEEP_TURNS;
+    // A backlog that is walked in order costs less, if it can be.
+    else if (depth === "deep" && answer.more) this.#deepTurns = Math.max(0, (this.#deepTurns ?? 0) - 1);
     return answer;
   }
 
@@ -159,8 +169,8 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
     for (let tries = 1; ; tries += 1) {
       const lockedBy = `${workerId}:${crypto.randomUUID()}`;
       const pickUp = { types, slots: limit, lockedBy, leaseMs, withinMs };
-      const { jobs, contended } = await this.turn({ pickUp });
-      if (jobs.length > 0 || !contended || tries === BUSY_TRIES) return jobs;
+      const { jobs, contended, deeper } = await this.turn({ pickUp });
+      if (jobs.length > 0 || !(contended || deeper) || tries === BUSY_TRIES) return jobs;
     }
   }
 
@@ -305,9 +315,16 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
     this.#holders = readHolders(await send(this.connection, "prune", statement, { ...query, reads: true }));
   }
 
-  #turnText(scope: TurnScope): string {
-    const text = this.#turnTexts.get(scope) ?? turnText(this.connection.names, scope);
-    this.#turnTexts.set(scope, text);
+  /** One that goes on in lanes looks for none, and one that picks nothing up can't say that it must look deeper. */
+  #depthOf({ pickUp }: TurnRequest): LaneDepth {
+    if (pickUp === undefined || pickUp.lanes !== undefined || this.#deepTurns === undefined) return "shallow";
+    return this.#deepTurns > 0 || pickUp.slots + (pickUp.buffer ?? 0) === 0 ? "deep" : "shallow";
+  }
+
+  #turnText(scope: TurnScope, depth: LaneDepth): string {
+    const key = `${depth} ${scope}`;
+    const text = this.#turnTexts.get(key) ?? turnText(this.connection.names, scope, depth);
+    this.#turnTexts.set(key, text);
     return text;
   }
 

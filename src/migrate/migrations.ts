@@ -108,6 +108,7 @@ export function queueIndexes(options: TableOptions & IndexOptions): readonly Que
   };
   return [
     { name: names.ready, unique: false, keys: keys("ready_keys") },
+    { name: names.readyDue, unique: false, keys: keys("ready_due_keys") },
     { name: names.running, unique: false, keys: keys("running_keys") },
     { name: names.dedupe, unique: true, keys: keys("dedupe_keys") },
     ...(options.pythonPickIndex
@@ -155,6 +156,7 @@ function constants(
     table_name: table,
     archive_name: derivedName(table, "archive"),
     ready_name: index.ready,
+    ready_due_name: index.readyDue,
     running_name: index.running,
     dedupe_name: index.dedupe,
     pick_name: index.pick,
@@ -174,10 +176,11 @@ function constants(
 /** For the table `jobs`, `dedupe`, `pick` and `type` are the Python package's names. */
 function indexNames(
   options: TableOptions,
-): Record<"ready" | "running" | "dedupe" | "pick" | "type" | "pythonPick", string> {
+): Record<"ready" | "readyDue" | "running" | "dedupe" | "pick" | "type" | "pythonPick", string> {
   const { table } = tableNames(options);
   return {
     ready: derivedName(table, "ready"),
+    readyDue: derivedName(table, "ready_due"),
     running: derivedName(table, "running"),
     dedupe: derivedName(`uq_${table}`, "active_dedupe"),
     pick: derivedName(`idx_${table}`, "pick"),

@@ -39,3 +39,33 @@ test("what is given back by somebody who is told of an answer is settled, too", 
   outbox.answered(outbox.next(), [answer(1, "settled")]);
   expect(outbox.next().map((settlement) => settlement.job)).toEqual([added]);
 });
+
+test("what is busy goes behind what is not, and of what does not fit in one statement others go each time", () => {
+  const large = "x".repeat(1_500_000);
+  const outbox = new Outbox(() => undefined);
+  const ended = (id: number, resultText: string): JobEnd => {
+    const done = job(id);
+    return new JobEnd(done, { job: done, durationMs: 1, outcome: "done", resultText });
+  };
+  for (const id of [1, 2, 3]) outbox.add(ended(id, large));
+  const next = (busy?: boolean): string[] =>
+    outbox.next(undefined, busy).map((settlement) => settlement.job.id);
+  const busy = (): void => {
+    outbox.answered(
+      outbox.next(),
+      next().map((id) => answer(Number(id), "busy")),
+    );
+  };
+  expect(next()).toEqual(["1", "2"]);
+  busy();
+  expect(next()).toEqual(["3", "1"]);
+  busy();
+  expect(next()).toEqual(["2", "3"]);
+  outbox.add(ended(4, "1"));
+  expect(next()).toEqual(["4", "2", "3"].slice(0, 3));
+  expect(next(false)).toEqual(["4"]);
+  // Whatever is settled meanwhile, the others are tried again when they would have been.
+  const [ms, tries] = [outbox.busyMs, outbox.busyTries];
+  outbox.answered(outbox.next(undefined, false), [answer(4, "settled")]);
+  expect([outbox.busyMs, outbox.busyTries]).toEqual([ms, tries]);
+});

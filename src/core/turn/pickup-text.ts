@@ -1,3 +1,5 @@
+import { dueLanesText, laneText, lanesText, walkedText } from "./lanes-text.ts";
+import type { LaneDepth } from "./lanes-text.ts";
 import type { TableNames } from "../sql/table-names.ts";
 
 /** How the error of an attempt begins that a reap ended. */
@@ -12,6 +14,13 @@ const MOST_CANDIDATES = 4_000;
  */
 const SMALL_BYTES = 256;
 
+/** Reaped, not settled: lost again, or with one attempt left, it may be what its workers die of. */
+export const SUSPECT = `(j.attempts > 0 AND j.attempts >= least(2, j.max_attempts - 1) AND j.attempts < j.max_attempts
+                 AND j.locked_by IS NULL AND j.last_error LIKE '${LEASE_LOST}%')`;
+
+/** How a place says of such jobs that they are left alone, or shown and not taken. */
+export const SUSPECTS = { skipped: 1, shown: 2 } as const;
+
 /** Before every id: int8's least value, written so that it is no literal out of range. */
 const LEAST_ID = "'-9223372036854775808'::int8";
 
@@ -25,12 +34,13 @@ const LEAST_ID = "'-9223372036854775808'::int8";
  * nobody would run. So it takes nothing where `now()`, its arrival, lies too far back when the lock is there at last.
  * Not statement_timestamp(): a driver's messages each move that, and the wait is over with the first of them.
  */
-export function pickingText({ jobs }: Pick<TableNames, "jobs">, last: number): string {
+export function pickingText(names: Pick<TableNames, "jobs">, last: number, depth: LaneDepth): string {
+  const { jobs } = names;
   const withinMs = `$${last}`;
   return `handled AS MATERIALIZED (
   SELECT DISTINCT x.t AS job_type, x.p AS priority, coalesce(to_timestamp(x.r / 1000000), '-infinity') AS after_due,
-         coalesce(x.i, ${LEAST_ID}) AS after_id
-    FROM json_to_recordset($1::text::json) AS x(t text, p int4, r float8, i int8)
+         coalesce(x.i, ${LEAST_ID}) AS after_id, x.m AS most, x.s AS suspects
+    FROM json_to_recordset($1::text::json) AS x(t text, p int4, r float8, i int8, m int4, s int2)
    -- No more than there are: a list is taken for a hundred rows otherwise. By a subselect it is taken for ten.
    LIMIT (SELECT json_array_length($1::text::json))
 ),
@@ -40,38 +50,28 @@ wanted AS (
     FROM (SELECT CASE WHEN clock_timestamp() - now() > longest THEN 0 ELSE $2::text::int4 + $3::text::int4 END
             FROM (SELECT ${withinMs}::text::float8 * interval '1 ms') held_up (longest)) room (n)
 ),
-candidates AS MATERIALIZED (
+${dueLanesText(names, depth)}candidates AS MATERIALIZED (
   SELECT c.*
     FROM handled h
    CROSS JOIN LATERAL (
-    WITH RECURSIVE lane(priority) AS (
-      SELECT coalesce(h.priority, (SELECT j.priority FROM ${jobs} j
-                                    WHERE j.status = 'READY' AND j.job_type = h.job_type
-                                    ORDER BY j.priority DESC LIMIT 1))
-      UNION ALL
-      SELECT (SELECT j.priority FROM ${jobs} j
-               WHERE j.status = 'READY' AND j.job_type = h.job_type AND j.priority < lane.priority
-               ORDER BY j.priority DESC LIMIT 1)
-        FROM lane WHERE lane.priority IS NOT NULL AND h.priority IS NULL
-    )
-    SELECT foremost.* FROM (
+    WITH RECURSIVE ${laneText(names, depth)}
+    SELECT foremost.*, row_number() OVER () = (SELECT least(n, h.most) FROM wanted) AS last FROM (
       SELECT due.* FROM lane CROSS JOIN LATERAL (
         SELECT j.id, j.job_type, j.priority, j.run_after, j.attempts, j.max_attempts,
                -- As it is stored; and unpacked, which is all that an empty path does to it.
                CASE WHEN pg_column_size(j.payload) > ${SMALL_BYTES}
                       OR pg_column_size(jsonb_extract_path(j.payload, VARIADIC '{}')) > ${SMALL_BYTES}
                     THEN j.payload END AS large,
-               -- Reaped, not settled: lost again, or with one attempt left, it may be what its workers die of.
-               j.attempts > 0 AND j.attempts >= least(2, j.max_attempts - 1) AND j.attempts < j.max_attempts
-                 AND j.locked_by IS NULL AND j.last_error LIKE '${LEASE_LOST}%' AS alone
+               ${SUSPECT} AS alone, h.suspects
           FROM ${jobs} j
          WHERE j.status = 'READY' AND j.job_type = h.job_type AND j.priority = lane.priority
            AND j.run_after <= now() AND (j.run_after, j.id) > (h.after_due, h.after_id)
+           AND (h.suspects IS DISTINCT FROM ${SUSPECTS.skipped} OR ${SUSPECT} IS NOT TRUE)
          ORDER BY j.run_after, j.id
-         LIMIT (SELECT n FROM wanted)
+         LIMIT (SELECT least(n, h.most) FROM wanted)
            FOR NO KEY UPDATE SKIP LOCKED
-      ) due LIMIT ${MOST_CANDIDATES}
-    ) foremost LIMIT (SELECT n FROM wanted)
+      ) due${walkedText(depth)} LIMIT ${MOST_CANDIDATES}
+    ) foremost LIMIT (SELECT least(n, h.most) FROM wanted)
    ) c
 ),
 -- The first that goes beyond the most bytes. Payloads are written out one by one up to it, and those behind it never.
@@ -90,12 +90,13 @@ ranked AS MATERIALIZED (
          r.place < (SELECT n FROM wanted)
            -- A job that killed its worker must not take a buffer of neighbours with it, least of all their only attempt.
            AND (r.place <= $2::text::int4 OR r.attempts = 0 AND r.max_attempts > 1)
-           -- And one that may do so again takes no neighbours at all: the pick-up ends before it, or with it.
-           AND (r.place = 1 OR NOT r.behind_one_alone)
+           -- And one that may do so again takes no neighbours at all: the pick-up ends before it, or with it. It ends, too,
+           -- before the last job of a share, which is never the first: of that type or lane the next ones are not known.
+           AND (r.place = 1 AND (NOT r.alone OR r.suspects IS NULL) OR NOT r.at_an_end)
            AND (r.place = 1 OR NOT r.too_much) AS chosen
     FROM (
-      SELECT c.id, c.job_type, c.priority, c.run_after, c.attempts, c.max_attempts, c.alone,
-             row_number() OVER best AS place, bool_or(c.alone) OVER best AS behind_one_alone,
+      SELECT c.id, c.job_type, c.priority, c.run_after, c.attempts, c.max_attempts, c.alone, c.suspects,
+             row_number() OVER best AS place, bool_or(c.alone OR c.last) OVER best AS at_an_end,
              bool_or(c.id IN (SELECT id FROM beyond)) OVER best AS too_much
         FROM candidates c
       WINDOW best AS (ORDER BY c.priority DESC, c.run_after, c.id ROWS UNBOUNDED PRECEDING)
@@ -135,17 +136,7 @@ hastened AS MATERIALIZED (
    WHERE $9::text = 'true' AND NOT EXISTS (SELECT 1 FROM done) AND NOT EXISTS (SELECT 1 FROM undone)
      AND NOT EXISTS (SELECT 1 FROM reaped)
 ),
-lanes(job_type, priority) AS (
-  SELECT h.job_type, (SELECT j.priority FROM ${jobs} j
-                       WHERE j.status = 'READY' AND j.job_type = h.job_type
-                       ORDER BY j.priority DESC LIMIT 1)
-    FROM handled h
-   UNION ALL
-  SELECT l.job_type, (SELECT j.priority FROM ${jobs} j
-                       WHERE j.status = 'READY' AND j.job_type = l.job_type AND j.priority < l.priority
-                       ORDER BY j.priority DESC LIMIT 1)
-    FROM lanes l WHERE l.priority IS NOT NULL
-)`;
+${lanesText(names)}`;
 }
 
 /** A turn that picks nothing up. */
@@ -154,5 +145,5 @@ export const NO_PICKING = [
   "candidates AS (SELECT WHERE false)",
   "ranked AS (SELECT 0::int8 AS id, '' AS job_type, 0 AS priority, now() AS run_after, false AS chosen, false AS alone WHERE false)",
   "hastened AS (SELECT WHERE false)",
-  "lanes AS (SELECT '' AS job_type, 0 AS priority WHERE false)",
+  "lanes AS (SELECT '' AS job_type, 0 AS priority, 0 AS nth WHERE false)",
 ].join(",\n");

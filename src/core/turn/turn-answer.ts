@@ -19,13 +19,17 @@ export interface TurnAnswer {
   readonly jobs: readonly PickedUpJob[];
   /** Where a next pick-up may go on. */
   readonly lanes: readonly Lane[];
+  /** The pick-up ended before a job that nothing may run beside, and that it was to show. */
+  readonly suspects: boolean;
   /** READY jobs whose attempts were used up: FAILED now, not run. */
   readonly exhausted: readonly ReapedJob[];
   /** One for each settlement, in the request's order. */
   readonly settlements: readonly SettlementAnswer[];
   readonly reaped: readonly ReapedJob[];
-  /** More is due than was picked up. */
+  /** More is due than was picked up, or may be. */
   readonly more: boolean;
+  /** A type has more priorities than were looked at, and the next pick-up must look deeper. */
+  readonly deeper: boolean;
   /** Something is due, and somebody else has it locked: look again soon. */
   readonly contended: boolean;
   /** Milliseconds until the next job is due, or null. Known where nothing more is due. */
@@ -64,6 +68,7 @@ export function readTurn(rows: readonly SqlRow[], { settlements = [], pickUp }: 
   return {
     jobs: handedOut.filter((row) => row[0] !== "exhausted").map((row) => new HandedOutJob(row, lockedBy)),
     lanes: readLanes(handedOut, ofKind("lane")),
+    suspects: ofKind("lane").some(([, , , alone]) => alone === "alone"),
     exhausted: ofKind("exhausted").map(([, id, type]) => ({
       id: id ?? "",
       type: type ?? "",
@@ -72,7 +77,8 @@ export function readTurn(rows: readonly SqlRow[], { settlements = [], pickUp }: 
     settlements: readSettlements(table, settlements),
     reaped: ofKind("reaped").map(([, id, type, status]) => readReaped(id, type, status)),
     // What is due and was not handed out is more where nothing was asked for, and locked by somebody where it was.
-    more: more === "true" || (slots === 0 && dueElsewhere === "true"),
+    more: more === "true" || more === "deeper" || (slots === 0 && dueElsewhere === "true"),
+    deeper: more === "deeper",
     contended: slots > 0 && dueElsewhere === "true",
     nextDueInMs: untilMs(nextDue),
     nextLeaseEndInMs: untilMs(nextLeaseEnd),

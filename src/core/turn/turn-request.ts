@@ -2,6 +2,7 @@ import { arrayLiteral } from "../sql/array-literal.ts";
 import type { SqlStatement } from "../executor.ts";
 import { encodeSettlements } from "./settlement.ts";
 import type { Settlement } from "./settlement.ts";
+import { SUSPECTS } from "./pickup-text.ts";
 import type { TurnScope } from "./turn-text.ts";
 
 /** Jobs of one type and priority, and the place among them, by due time and id, behind which a next pick-up may go on. */
@@ -22,6 +23,18 @@ export interface PickUp {
    * `types`: for a caller that drains a backlog. The answer says `more` then, and not what is due later.
    */
   readonly lanes?: readonly Lane[] | undefined;
+  /**
+   * The most jobs to look at of each of `types`, or `lanes` where there are some, in their order: at least 2, and undefined
+   * for as many as are wanted. The order over all stays exact: the pick-up ends where more would have to be looked at,
+   * and then says `more`.
+   */
+  readonly shares?: readonly (number | undefined)[] | undefined;
+  /**
+   * What becomes of a job that nothing may run beside, as its workers may die of it: `taken` as the only one of its pick-up,
+   * for a caller that runs nothing; `skipped`, as if it were not there; or `shown` and left, so that the pick-up ends before
+   * it and the answer says `suspects`. @default "taken"
+   */
+  readonly suspects?: "taken" | "skipped" | "shown" | undefined;
   /** Commits asynchronously if nothing is settled or reaped: a crash of the server may forget the attempts. @default false */
   readonly fast?: boolean | undefined;
   /** Free slots: how many jobs can start at once; 0 only asks what is due. */
@@ -132,13 +145,21 @@ function pickUpParams({ pickUp }: TurnRequest): Params {
   ];
 }
 
-function encodePlaces({ types, lanes }: PickUp): readonly Readonly<Record<string, string | number>>[] {
+function encodePlaces({
+  types,
+  lanes,
+  shares = [],
+  suspects = "taken",
+}: PickUp): readonly Readonly<Record<string, string | number | undefined>>[] {
+  const s = suspects === "taken" ? undefined : SUSPECTS[suspects];
   return (
-    lanes?.map(({ type, priority, afterDue, afterId }) => ({
+    lanes?.map(({ type, priority, afterDue, afterId }, n) => ({
       t: type,
       p: priority,
       r: afterDue,
       i: afterId,
-    })) ?? types.map((type) => ({ t: type }))
+      m: shares[n],
+      s,
+    })) ?? types.map((type, n) => ({ t: type, m: shares[n], s }))
   );
 }

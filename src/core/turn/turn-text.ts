@@ -2,7 +2,9 @@ import { momentText } from "../sql/moment-text.ts";
 import { quoteLiteral } from "../sql/table-names.ts";
 import type { TableNames } from "../sql/table-names.ts";
 import { USUAL } from "../job.ts";
-import { LEASE_LOST, NO_PICKING, pickingText } from "./pickup-text.ts";
+import { LEASE_LOST, NO_PICKING, SUSPECT, SUSPECTS, pickingText } from "./pickup-text.ts";
+import { DUE_LANES_LEFT, LANES_LEFT, inLanes } from "./lanes-text.ts";
+import type { LaneDepth } from "./lanes-text.ts";
 import { NO_SETTLING, settlingText } from "./settle-text.ts";
 
 /** What a turn does: all that there is, or but one thing. */
@@ -16,7 +18,7 @@ export type TurnScope = "whole" | "pick-up" | "settling";
  *
  * | parameter | meaning |
  * | --- | --- |
- * | `$1` | where to pick up, a JSON list of `{t, p, r, i}`: a job type; and, of a lane to go on in, its priority and the key of the last job picked up |
+ * | `$1` | where to pick up, a JSON list of `{t, p, r, i, m, s}`: a job type; of a lane to go on in, its priority and the key of the last job picked up; the most to look at there; and what becomes of jobs that must run alone |
  * | `$2` | free slots |
  * | `$3` | buffer: how many more, of jobs never attempted |
  * | `$4` | most bytes of payload |
@@ -46,8 +48,11 @@ export type TurnScope = "whole" | "pick-up" | "settling";
  * - All parts see the snapshot of before: reap must leave out by name what is settled, and
  *   a job that is made READY here is picked up by the next turn (`more` says so).
  * - Each type's priorities are walked one by one (`lane`), and a lane is one range of the index: a
- *   million jobs that are not due cost one probe, on PostgreSQL before 18 too. Nested in LATERAL the
+ *   million jobs that are not due cost one probe, on PostgreSQL before 18 too. Where a type has very many priorities the
+ *   walk ends early, and the next turn finds them by what is due ({@link LaneDepth}). Nested in LATERAL the
  *   walk is lazy and ends at the LIMIT. The planner may not reorder a LATERAL, so lanes come in order.
+ * - Of many types or lanes each is looked at for a share (`m`), as looking at a row locks it. The order stays exact: where
+ *   a share is full, nothing is chosen from its last job on, in whatever lane.
  * - While some transaction holds an old snapshot, the index keeps an entry of each job that has been picked up,
  *   and every walk from a lane's beginning meets them all. A caller that drains a backlog goes on behind the last
  *   job that it has (`after_due, after_id`), and is told no more than that there may be more: whatever has come in
@@ -63,20 +68,24 @@ export type TurnScope = "whole" | "pick-up" | "settling";
  * - A snapshot's xmax is not the next transaction's id, but one past the last that has ended: those that
  *   began later and are still open lie beyond it. An id of this turn's own is later than all of them.
  */
-export function turnText(names: TableNames, scope: TurnScope = "whole"): string {
+export function turnText(
+  names: TableNames,
+  scope: TurnScope = "whole",
+  depth: LaneDepth = "shallow",
+): string {
   const whole = scope === "whole";
   const settles = scope !== "pick-up";
   const picksUp = scope !== "settling";
   const parts = [
     settles ? settlingText(names, whole ? 16 : 1) : NO_SETTLING,
     whole ? reapingText(names) : NO_REAPING,
-    picksUp ? pickingText(names, whole ? 26 : 10) : NO_PICKING,
-    MADE_READY,
+    picksUp ? pickingText(names, whole ? 26 : 10, depth) : NO_PICKING,
+    madeReadyText(picksUp ? depth : "shallow"),
     ...(whole ? [guardingText(names)] : []),
   ];
   const answers = [
     ...(picksUp ? [PICKED] : []),
-    turnRowText(names, scope),
+    turnRowText(names, scope, depth),
     ...(settles ? [unsettledText(names)] : []),
     ...(whole ? [REAPED] : []),
     ...(picksUp ? [PASSED_OVER] : []),
@@ -115,7 +124,8 @@ const NO_REAPING = [
   "reaped AS (SELECT '' AS job_type, now() AS run_after, '' AS status WHERE false)",
 ].join(",\n");
 
-const MADE_READY = `made_ready AS MATERIALIZED (
+function madeReadyText(depth: LaneDepth): string {
+  return `made_ready AS MATERIALIZED (
   SELECT job_type, run_after FROM undone WHERE status = 'READY'
    UNION ALL
   SELECT job_type, run_after FROM reaped WHERE status = 'READY'
@@ -123,8 +133,11 @@ const MADE_READY = `made_ready AS MATERIALIZED (
 backlog AS MATERIALIZED (
   SELECT EXISTS (SELECT 1 FROM ranked WHERE NOT chosen)
       OR EXISTS (SELECT 1 FROM handled WHERE priority IS NOT NULL)
-      OR EXISTS (SELECT 1 FROM made_ready m JOIN handled h USING (job_type) WHERE m.run_after <= now()) AS more
+      OR EXISTS (SELECT 1 FROM made_ready m JOIN handled h USING (job_type) WHERE m.run_after <= now())${
+        depth === "deep" ? ` OR ${DUE_LANES_LEFT}` : ""
+      } AS more
 )`;
+}
 
 function guardingText({ waiting }: TableNames): string {
   return `guarded AS (
@@ -152,7 +165,7 @@ const PICKED = `SELECT CASE WHEN p.status = 'FAILED' THEN 'exhausted' WHEN EXIST
        CASE WHEN p.created_at <> p.run_after THEN ${momentText("p.created_at")} END AS j
   FROM (SELECT * FROM picked UNION ALL SELECT * FROM exhausted) p`;
 
-function turnRowText({ jobs, waiting, channel }: TableNames, scope: TurnScope): string {
+function turnRowText({ jobs, waiting, channel }: TableNames, scope: TurnScope, depth: LaneDepth): string {
   const [whole, picksUp] = [scope === "whole", scope !== "settling"];
   const probe = `CASE WHEN $15::text IS NOT NULL AND pg_notification_queue_usage() < ${FULL_QUEUE}
          THEN pg_notify(${quoteLiteral(channel)}, $15::text)::text END`;
@@ -160,8 +173,8 @@ function turnRowText({ jobs, waiting, channel }: TableNames, scope: TurnScope): 
   const stood = `CASE WHEN $13::text IS NOT NULL
          THEN EXISTS (SELECT 1 FROM ${waiting} w WHERE w.worker = $13::text AND w.until > now()) END::text`;
   return `SELECT 'turn' AS kind,
-       (SELECT more FROM backlog)::text AS a,
-       ${picksUp ? sleepText(jobs, whole) : NOT_ASKED},
+       ${!picksUp || depth === "deep" ? MORE : MORE_OR_DEEPER} AS a,
+       ${picksUp ? sleepText(jobs, whole, depth) : NOT_ASKED},
        txid_snapshot_xmin(txid_current_snapshot())::text AS e,
        txid_current()::text AS f,
        pg_relation_size(${quoteLiteral(jobs)}::regclass)::text AS g,
@@ -172,6 +185,8 @@ function turnRowText({ jobs, waiting, channel }: TableNames, scope: TurnScope): 
 
 /** Microseconds since the statement's arrival. */
 const SERVER_US = "(date_part('epoch', clock_timestamp() - now()) * 1000000)::int8";
+const MORE = "(SELECT more FROM backlog)::text";
+const MORE_OR_DEEPER = `CASE WHEN ${LANES_LEFT} THEN 'deeper' ELSE ${MORE} END`;
 
 /** A share of the queue of NOTIFYs: one that is full refuses commits, and the rest is for others. */
 const FULL_QUEUE = 0.9;
@@ -180,20 +195,25 @@ const FULL_QUEUE = 0.9;
 const NOT_ASKED = "NULL AS b, NULL AS c, NULL AS d";
 
 /** Whether something is due that somebody else has locked, and the ms until the next is due, and until the next lease ends. */
-function sleepText(jobs: string, reaps: boolean): string {
-  return `CASE WHEN NOT (SELECT more FROM backlog) AND NOT EXISTS (SELECT 1 FROM candidates) THEN
-         EXISTS (SELECT 1 FROM lanes l, LATERAL (
+function sleepText(jobs: string, reaps: boolean, depth: LaneDepth): string {
+  const due = (from: string, condition: string): string => `EXISTS (SELECT 1 FROM ${from}, LATERAL (
            SELECT 1 FROM ${jobs} j
-            WHERE j.status = 'READY' AND j.job_type = l.job_type AND j.priority = l.priority AND j.run_after <= now()
+            WHERE j.status = 'READY' AND ${condition} AND j.run_after <= now()
+              AND (NOT EXISTS (SELECT 1 FROM handled WHERE suspects = ${SUSPECTS.skipped}) OR ${SUSPECT} IS NOT TRUE)
             -- Any one will do; the order forbids a sequential scan that hopes to meet one soon.
-            ORDER BY j.run_after LIMIT 1) due)
+            ORDER BY j.run_after LIMIT 1) due)`;
+  const next = (
+    from: string,
+    condition: string,
+  ): string => `(SELECT min(extract(epoch FROM next.run_after)) FROM ${from}, LATERAL (
+                  SELECT j.run_after FROM ${jobs} j
+                   WHERE j.status = 'READY' AND ${condition} AND j.run_after > now() AND j.run_after < 'infinity'
+                   ORDER BY j.run_after LIMIT 1) next)`;
+  return `CASE WHEN NOT (SELECT more FROM backlog) AND NOT EXISTS (SELECT 1 FROM candidates) THEN
+         ${inLanes(depth, due, "\n         OR ")}
        END::text AS b,
        CASE WHEN NOT (SELECT more FROM backlog) THEN
-         ceil(1000 * (least((SELECT min(extract(epoch FROM next.run_after)) FROM lanes l, LATERAL (
-                  SELECT j.run_after FROM ${jobs} j
-                   WHERE j.status = 'READY' AND j.job_type = l.job_type AND j.priority = l.priority
-                     AND j.run_after > now() AND j.run_after < 'infinity'
-                   ORDER BY j.run_after LIMIT 1) next),
+         ceil(1000 * (least(${inLanes(depth, next, ",\n               ")},
                (SELECT min(extract(epoch FROM m.run_after)) FROM made_ready m JOIN handled h USING (job_type)
                 WHERE m.run_after < 'infinity'))
          - extract(epoch FROM now())))::int8
@@ -242,9 +262,9 @@ const REAPED =
   "SELECT 'reaped', id::text, job_type, status::text, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM reaped";
 
 /** Where something is due and was passed over: whoever goes on elsewhere must not pass it over for long. */
-const PASSED_OVER = `(SELECT DISTINCT ON (r.job_type, r.priority) 'lane', (r.id - 1)::text, r.job_type, NULL, NULL, NULL,
+const PASSED_OVER = `(SELECT DISTINCT ON (r.job_type, r.priority) 'lane', (r.id - 1)::text, r.job_type, CASE WHEN r.alone THEN 'alone' END, NULL, NULL,
         nullif(r.priority, ${USUAL.priority})::text,
         ${momentText("r.run_after")}, NULL, NULL, NULL
    FROM ranked r
-  WHERE NOT r.chosen
+  WHERE NOT r.chosen AND r.id IS NOT NULL
   ORDER BY r.job_type, r.priority, r.run_after, r.id)`;

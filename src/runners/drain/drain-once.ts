@@ -8,6 +8,7 @@ import type { DrainTurn } from "./drain-statements.ts";
 import { EventCounts, teller } from "../job/job-event.ts";
 import { JobSlots } from "../job/job-slots.ts";
 import { LateStart } from "./runtime-estimates.ts";
+import { TypeShares } from "../type-shares.ts";
 import { Timers, Waiter, nextTick } from "../wait.ts";
 
 /** How long an ended job waits for others to share its statement, in milliseconds. */
@@ -45,6 +46,7 @@ class Drain {
   readonly #waiter = new Waiter();
   readonly #lateStart = new LateStart();
   readonly #timers = new Timers();
+  readonly #shares = new TypeShares();
   #stoppedBy: DrainEnd | undefined;
   /** Whether a turn may find something: more was due or lost, or a job has ended since. */
   #look = true;
@@ -158,10 +160,13 @@ class Drain {
       this.#stoppedBy = "budget";
       return undefined;
     }
+    const places = { types: startable, slots, buffer: batch - slots };
     return {
-      types: startable,
-      slots,
-      buffer: batch - slots,
+      ...places,
+      // A share may turn out too small, which costs a statement.
+      shares: this.#options.maxStatements === Infinity ? this.#shares.of(places) : undefined,
+      // Nothing may run beside such a job: it waits outside until nothing does.
+      suspects: this.#slots.held > 0 ? "skipped" : "taken",
       lockedBy: `${workerId}:${crypto.randomUUID()}`,
       leaseMs: Math.max(0, this.#budget.remainingMs),
       // A buffered job's timeout begins when it starts, which may be at any time before the deadline.
@@ -209,8 +214,11 @@ class Drain {
     this.#flush = false;
     this.#look = false;
     if (!(await this.#statements.turn(request, this.#budget.beforeLastMs))) this.#stoppedBy = "error";
-    // A job that ended meanwhile may have enqueued what this turn's snapshot did not show.
-    else this.#look ||= this.#statements.more;
+    else {
+      // A job that ended meanwhile may have enqueued what this turn's snapshot did not show.
+      this.#look ||= this.#statements.more;
+      this.#shares.answered(request.pickUp, this.#statements.answer?.jobs ?? []);
+    }
     if (request.pickUp.slots > 0) this.#lookSoonIfContended();
     if (this.#budget.leftMs <= 0) this.#timeUp = true;
   }

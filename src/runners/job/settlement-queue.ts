@@ -16,10 +16,11 @@ type Settling = JobEnd<Settlement>;
 /** Ended jobs on their way to the database. What is taken comes back until it is answered. */
 export class Outbox {
   readonly #tell: TellsOfJobs;
-  /** In the order in which they ended. */
+  /** In the order in which they ended; but what was busy is behind what was not, or has not been tried for longer. */
   #waiting: Settling[] = [];
   /** Those whose rows somebody else had locked. */
   readonly #busy = new Set<Fence>();
+  /** How often in a row some of those have been tried. */
   #busyAnswers = 0;
   /** Jobs whose settlements were refused together: halved until the bad one is alone. */
   #suspects: readonly (readonly Fence[])[] = [];
@@ -66,8 +67,18 @@ export class Outbox {
     this.#waiting.push(end);
   }
 
-  /** The next settlements to send, in the order in which the jobs ended. */
-  next(most = MAX_SETTLEMENTS): readonly Settlement[] {
+  /** Changes with each answer to settlements that were busy: from the last of those on {@link busyMs} counts. */
+  get busyTries(): number {
+    return this.#busyAnswers;
+  }
+
+  /**
+   * The next settlements to send, in the order in which the jobs ended; but first those that may succeed at once, since
+   * what is locked may be large, and stay locked.
+   *
+   * @param busy whether to try again, too, what was locked
+   */
+  next(most = MAX_SETTLEMENTS, busy = true): readonly Settlement[] {
     const [group] = this.#suspects;
     if (group !== undefined) {
       const suspects = new Set(group);
@@ -75,7 +86,7 @@ export class Outbox {
     }
     const batch: Settlement[] = [];
     let characters = 0;
-    for (const { settlement } of this.#waiting) {
+    for (const { settlement } of this.#inTurn(busy)) {
       characters += settlement.outcome === "done" ? (settlement.resultText?.length ?? 0) : 0;
       if (
         batch.length > 0 &&
@@ -85,6 +96,13 @@ export class Outbox {
       batch.push(settlement);
     }
     return batch;
+  }
+
+  /** Ready first. Mostly all are, and none is looked up. */
+  #inTurn(busy: boolean): readonly Settling[] {
+    if (this.#busy.size === 0) return this.#waiting;
+    const ready = this.#waiting.filter(({ job }) => !this.#busy.has(job));
+    return busy ? [...ready, ...this.#waiting.filter(({ job }) => this.#busy.has(job))] : ready;
   }
 
   /** Takes in the database's answers, in the order of the settlements; who was `busy` stays for a later turn. */
@@ -97,27 +115,37 @@ export class Outbox {
       settlements.map(({ job }, index) => [job, answers[index]]),
     );
     const settled: (readonly [Settling, SettlementAnswer])[] = [];
-    let busy = 0;
-    this.#waiting = this.#waiting.filter((ended) => {
+    const busy: Settling[] = [];
+    const waiting: Settling[] = [];
+    for (const ended of this.#waiting) {
       const answer = answerTo.get(ended.job);
-      if (answer === undefined) return true;
-      if (answer.verdict !== "busy") {
-        settled.push([ended, answer]);
-        return false;
-      }
-      busy += 1;
-      this.#busy.add(ended.job);
-      return true;
-    });
-    this.#busyAnswers = busy === 0 ? 0 : this.#busyAnswers + 1;
+      if (answer === undefined) waiting.push(ended);
+      else if (answer.verdict === "busy") busy.push(ended);
+      else settled.push([ended, answer]);
+    }
+    // Those that are busy may be more than fit in a statement: then others of them go with the next.
+    this.#waiting = busy.length === 0 ? waiting : [...waiting, ...busy];
+    this.#learnBusy(
+      settlements.map(({ job }) => job),
+      busy,
+    );
     // Last, since whoever is told may stop the worker, which adds what it gives back.
     for (const [ended, answer] of settled) {
-      this.#busy.delete(ended.job);
       this.#stripped.delete(ended.job);
       const { job, settlement, error } = ended;
       const lastError = "error" in settlement ? settlement.error : undefined;
       this.#tell(jobEvent(happened(answer, ended), job, settlement.durationMs, error, lastError));
     }
+  }
+
+  /** What becomes busy while others wait to be tried again joins them, and makes them wait no longer. */
+  #learnBusy(tried: readonly Fence[], busy: readonly Settling[]): void {
+    if (this.#busy.size === 0 && busy.length === 0) return;
+    const again = this.#busy.size === 0 || tried.some((job) => this.#busy.has(job));
+    for (const job of tried) this.#busy.delete(job);
+    for (const { job } of busy) this.#busy.add(job);
+    if (this.#busy.size === 0) this.#busyAnswers = 0;
+    else if (again) this.#busyAnswers += 1;
   }
 
   /**

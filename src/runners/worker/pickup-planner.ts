@@ -4,10 +4,14 @@ import { BufferSize } from "./buffer-size.ts";
 import type { JobSlots } from "../job/job-slots.ts";
 import { LaneCursor } from "./lane-cursor.ts";
 import type { TurnSize } from "../turn-size.ts";
+import { SuspectTurns } from "./suspect-turns.ts";
+import { TypeShares } from "../type-shares.ts";
 import type { CheckedWorker } from "./worker-options.ts";
 
 /** The part of a lease for which a pick-up may be held up: half of what its answer is waited for, so that it still comes in time. */
 const HELD_UP_SHARE = 4;
+
+const NO_ROOM = { slots: 0, buffer: 0 } as const;
 
 /** What a worker picks up next: how much, and where. */
 export class PickUps {
@@ -16,12 +20,23 @@ export class PickUps {
   readonly #turnSize: TurnSize;
   readonly #bufferSize: BufferSize;
   readonly #cursor = new LaneCursor();
+  readonly #shares = new TypeShares();
+  readonly #suspects = new SuspectTurns();
+  readonly #now: () => number;
+  /** Whether what is due goes into a slot and not into a buffer, as what was attempted before. */
+  #needsSlot = false;
 
   constructor(options: CheckedWorker, slots: JobSlots, turnSize: TurnSize) {
     this.#options = options;
+    this.#now = options.now;
     this.#slots = slots;
     this.#turnSize = turnSize;
     this.#bufferSize = new BufferSize(options.concurrency, options.maxBuffer);
+  }
+
+  /** Until when a worker that holds something takes nothing, lest a job that must run alone waits for ever. */
+  get pausedUntil(): number {
+    return this.#suspects.pausedUntil;
   }
 
   /** How many jobs could be taken, into slots and buffer together. */
@@ -39,7 +54,10 @@ export class PickUps {
     this.#bufferSize.used(size);
     const lockedBy = `${workerId}:${crypto.randomUUID()}`;
     const withinMs = leaseMs / HELD_UP_SHARE;
-    return { types, lanes: this.#cursor.lanes(now), ...room, lockedBy, leaseMs, withinMs, fast: fastPickup };
+    const places = { types, lanes: this.#cursor.lanes(now), ...room };
+    const shares = this.#shares.of(places);
+    const suspects = this.#suspects.next(this.#slots.held, now);
+    return { ...places, shares, suspects, lockedBy, leaseMs, withinMs, fast: fastPickup };
   }
 
   /** Learns how long one job took. */
@@ -49,7 +67,12 @@ export class PickUps {
 
   /** Learns from a pick-up, as {@link LaneCursor.answered}. */
   answered(pickUp: PickUp, answer: TurnAnswer, now: number): void {
-    this.#cursor.answered(pickUp, answer, now);
+    this.#suspects.answered(pickUp, answer.suspects, now);
+    this.#needsSlot = answer.more && answer.jobs.length <= pickUp.slots && (pickUp.buffer ?? 0) > 0;
+    const cut = this.#shares.answered(pickUp, answer.jobs);
+    // Where a share was too small there was no more to be had, and no lane is at its end for that.
+    const asked = cut ? { ...pickUp, slots: answer.jobs.length, buffer: 0 } : pickUp;
+    this.#cursor.answered(asked, answer, now);
   }
 
   /** What a turn that failed has picked up is not known. */
@@ -58,7 +81,9 @@ export class PickUps {
   }
 
   #room(size: number): { readonly slots: number; readonly buffer: number } {
-    return this.#turnSize.fit(this.#slots.room(size));
+    if (this.#slots.held > 0 && this.#now() < this.#suspects.pausedUntil) return NO_ROOM;
+    const room = this.#turnSize.fit(this.#slots.room(size));
+    return this.#needsSlot && room.slots === 0 ? NO_ROOM : room;
   }
 
   get #target(): number {

@@ -11,6 +11,8 @@ import type { CheckedWorker } from "./worker-options.ts";
 const CONTENDED_MS = [5, 25, 100, 250, 1_000] as const;
 /** How often a worker reaps while it drains a backlog: the turns leave anyway. */
 const BUSY_REAP_MS = 2_000;
+/** How long a lost row is left alone that a reap could not have: somebody else has it locked. */
+const LOCKED_REAP_MS = 1_000;
 /** How long after a lease's end it is reaped. */
 const AFTER_LEASE_MS = 100;
 /** Timers may fire a little early, and a job that isn't due yet costs a look. */
@@ -82,7 +84,11 @@ export class LookSchedule {
     if (!this.#reaper) return;
     // Where nothing runs there is nothing to reap: a database that sleeps is not woken for it.
     const sleeps = idleMs === Infinity && this.#safetyPollMs === Infinity;
-    if (answer.reaped.length >= REAP_LIMIT) this.#reapIn(0, now);
+    const full = answer.reaped.length >= REAP_LIMIT;
+    // Each look tells of such a row, too.
+    if (reaped && !full && answer.nextLeaseEndInMs === 0)
+      this.#reapNotBefore = Math.max(this.#reapNotBefore, now + LOCKED_REAP_MS);
+    if (full) this.#reapIn(0, now);
     else if (sleeps) this.#reapAt = Infinity;
     else if (reaped) this.#reapIn(this.#reapAgainMs(answer), now);
     const { nextLeaseEndInMs } = answer;

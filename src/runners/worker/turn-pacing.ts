@@ -16,7 +16,9 @@ export class TurnTiming {
   #notBefore = -Infinity;
   /** Since when something has waited for a turn. */
   #gatherSince: number | undefined;
-  #settledAt = -Infinity;
+  /** When those settlements were last tried whose rows others have locked, and which of their tries that was. */
+  #busySince = -Infinity;
+  #busyTries = 0;
 
   constructor({ loopError, now }: { readonly loopError: LoopErrorPolicy; readonly now: () => number }) {
     this.#loopError = loopError;
@@ -38,9 +40,9 @@ export class TurnTiming {
     return this.#gatherSince === undefined ? Infinity : this.#gatherSince + GATHER_MS;
   }
 
-  /** When settlements were last answered. */
-  get settledAt(): number {
-    return this.#settledAt;
+  /** When those settlements were last tried whose rows others have locked. */
+  get busySince(): number {
+    return this.#busySince;
   }
 
   /** Something waits for a turn. */
@@ -53,11 +55,12 @@ export class TurnTiming {
     this.#gatherSince = undefined;
   }
 
-  /** @param settled whether it settled anything */
-  answered(settled: boolean): void {
+  /** @param busyTries of the outbox, after the answer */
+  answered(busyTries: number): void {
     this.#failures = 0;
     this.size.answered();
-    if (settled) this.#settledAt = this.#now();
+    if (busyTries !== this.#busyTries) this.#busySince = this.#now();
+    this.#busyTries = busyTries;
   }
 
   /** @param futile whether waiting is not likely to mend it: then the waits grow to a minute */

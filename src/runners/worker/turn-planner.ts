@@ -1,3 +1,4 @@
+import type { Settlement } from "../../core/turn/settlement.ts";
 import type { TurnRequest } from "../../core/turn/turn-request.ts";
 import type { JobSlots } from "../job/job-slots.ts";
 import type { LeaseKeeper } from "./lease-keeper.ts";
@@ -70,7 +71,7 @@ export class NextTurns {
     const alone = outbox.size > 0 && (timing.failures > 0 || outbox.suspects);
     const looks = idle && !alone && !this.stopping && this.#looks(now);
     const beside = (looks || !idle) && !alone && !this.#settling && outbox.ready >= APART;
-    const apart = beside ? { settlements: outbox.next(timing.size.most) } : undefined;
+    const apart = beside ? { settlements: this.#settlements(now) } : undefined;
     const whole = idle ? this.#whole(now, alone, looks, this.#settling || beside) : undefined;
     return { ...(apart && { apart }), ...(whole && { whole }) };
   }
@@ -78,18 +79,19 @@ export class NextTurns {
   /** How long nothing is due, unless a job ends or a turn is answered first. */
   sleepMs(now: number): number {
     const { slots, schedule, timing, pickUps } = this.#parts;
-    const { notBefore, gatheredAt, settledAt } = timing;
+    const { notBefore, gatheredAt, busySince } = timing;
     // After a failure all waits for the loop's policy, and then something is to be done.
     if (now < notBefore) return notBefore - now;
     if (this.underWay.whole !== undefined) return Infinity;
     const listens = this.listener?.nextAt ?? Infinity;
     const { lookAt, reapAt } = schedule;
     // A worker without a free slot is woken by the end of a job.
-    const look = pickUps.room === 0 || lookAt <= now ? Infinity : lookAt;
+    const noRoom = pickUps.pausedUntil > now ? pickUps.pausedUntil : Infinity;
+    const look = pickUps.room === 0 ? noRoom : lookAt <= now ? Infinity : lookAt;
     const { busyMs } = slots.outbox;
     // What has gathered already, and could not leave, waits for an answer.
     const gathered = this.#settling && gatheredAt <= now ? Infinity : gatheredAt;
-    const again = this.#settling || busyMs === 0 ? Infinity : settledAt + busyMs;
+    const again = this.#settling || busyMs === 0 ? Infinity : busySince + busyMs;
     const settle = Math.min(gathered, again);
     // Never without letting the event loop run.
     return Math.max((this.stopping ? settle : Math.min(look, reapAt, settle, listens)) - now, 1);
@@ -104,16 +106,13 @@ export class NextTurns {
   #whole(now: number, alone: boolean, looks: boolean, settling: boolean): TurnRequest | undefined {
     const { options, slots, schedule, timing, pickUps, leases } = this.#parts;
     const { outbox } = slots;
-    const settle =
-      !settling &&
-      ((outbox.ready > 0 && this.#hasGathered(now)) ||
-        (outbox.busyMs > 0 && now >= timing.settledAt + outbox.busyMs));
+    const settle = !settling && ((outbox.ready > 0 && this.#hasGathered(now)) || this.#busyIsDue(now));
     const reap = !this.stopping && !alone && schedule.reapIsDue(now, looks);
     const lower = this.stopping && timing.failures === 0 && this.listener?.lower().guard !== undefined;
     if (!looks && !settle && !reap && !lower) return undefined;
     return {
       // What is buffered will soon have ended, and has a turn of its own then: it must not wait for this one's answer.
-      settlements: settling || (looks && slots.buffered >= APART) ? [] : outbox.next(timing.size.most),
+      settlements: settling || (looks && slots.buffered >= APART) ? [] : this.#settlements(now),
       // A turn that settles also picks up.
       pickUp: alone || this.stopping ? undefined : pickUps.next(this.workerId, now),
       ...(reap ? { reap: { staleTimeoutSeconds: options.staleTimeoutSeconds } } : {}),
@@ -130,6 +129,17 @@ export class NextTurns {
     if (room === 0) return false;
     timing.gather();
     return room >= slots.held || this.#hasGathered(now);
+  }
+
+  /** What is locked by others is not sent again with each turn: it may be megabytes. */
+  #settlements(now: number): readonly Settlement[] {
+    const { slots, timing } = this.#parts;
+    return slots.outbox.next(timing.size.most, this.timeOver || this.#busyIsDue(now));
+  }
+
+  #busyIsDue(now: number): boolean {
+    const { busyMs } = this.#parts.slots.outbox;
+    return busyMs > 0 && now >= this.#parts.timing.busySince + busyMs;
   }
 
   #hasGathered(now: number): boolean {

@@ -245,7 +245,7 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
     this.#first.answered();
     this.#errors.answered("turn");
     this.#slots.outbox.answered(request.settlements ?? [], answer.settlements);
-    this.#timing.answered(answer.settlements.length > 0);
+    this.#timing.answered(this.#slots.outbox.busyTries);
     this.#events.tellReaped(answer);
     for (const job of answer.jobs) this.#hold(job, sentAt);
     if (this.#slots.outbox.ready > 0) this.#timing.gather();

@@ -13,6 +13,8 @@ import { session } from "../../support/table-sessions.ts";
 const INDEXES = [
   "CREATE INDEX jobs_ready ON public.jobs USING btree (job_type, priority DESC, run_after, id)" +
     " WHERE (status = 'READY'::job_status)",
+  "CREATE INDEX jobs_ready_due ON public.jobs USING btree (job_type, run_after, priority)" +
+    " WHERE ((status = 'READY'::job_status) AND (priority <> 0))",
   "CREATE INDEX jobs_running ON public.jobs USING btree (id) WHERE (status = 'RUNNING'::job_status)",
   "CREATE UNIQUE INDEX jobs_pkey ON public.jobs USING btree (id)",
   "CREATE UNIQUE INDEX uq_jobs_active_dedupe ON public.jobs USING btree (dedupe_key) WHERE ((dedupe_key IS NOT NULL)" +
@@ -48,7 +50,7 @@ test("an empty database gets Python's table, name for name and type for type, an
   await using database = await tableDatabase();
   expect(await database.migrate()).toEqual({
     table: "created",
-    built: ["jobs_pkey", "jobs_ready", "jobs_running", "uq_jobs_active_dedupe"],
+    built: ["jobs_pkey", "jobs_ready", "jobs_ready_due", "jobs_running", "uq_jobs_active_dedupe"],
     dropped: [],
   });
   const columns = await database.rows(
