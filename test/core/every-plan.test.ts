@@ -68,6 +68,17 @@ const STATEMENTS: Readonly<Record<string, SqlStatement>> = {
     pickUp: pickUpOf({ types: ["a", ...Array.from({ length: 19 }, (_, n) => `t${n}`)], slots: 10 }),
   }),
   "a look that finds nothing": turn({ pickUp: pickUpOf({ types: ["none"], slots: 10 }) }),
+  "a look by what is due": turnStatement((scope) => turnText(names, scope, "deep"), {
+    pickUp: pickUpOf({ types: ["a", "none"], slots: 10 }),
+  }),
+  "a pick-up of many types by shares": turn({
+    pickUp: pickUpOf({
+      types: ["a", ...Array.from({ length: 19 }, (_, n) => `t${n}`)],
+      slots: 100,
+      buffer: 900,
+      shares: Array.from({ length: 20 }, () => 200),
+    }),
+  }),
   "a pick-up of a thousand": turn({ pickUp: pickUpOf({ types: ["a"], slots: 100, buffer: 900 }) }),
   "a pick-up that goes on": turn({
     pickUp: pickUpOf({

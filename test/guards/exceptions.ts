@@ -53,7 +53,7 @@ export const EXCEPTIONS: readonly Exception[] = [
   },
   {
     part: "picking candidates",
-    text: "LIMIT (SELECT n FROM wanted)",
+    text: "LIMIT (SELECT least(n, h.most) FROM wanted)",
     which: 1,
     reason:
       "guides the planner: the outer LIMIT stops the walk, this one tells that a lane is short and need not be sorted",

@@ -18,6 +18,8 @@ const TURN_TESTS: readonly string[] = [
     "turn-pick-up",
     "turn-alone",
     "turn-cursor",
+    "turn-shares",
+    "turn-priorities",
     "plans",
     "turn-written",
     "turn-release",

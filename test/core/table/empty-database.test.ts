@@ -141,7 +141,7 @@ test("standard_conforming_strings = off makes no difference", async () => {
   await using user = await session(database.url);
   await user.rows("SET standard_conforming_strings = off");
   await user.rows(renderMigrations({ table: "odd'name\\" }));
-  expect(await indexDefinitions(database, `public."odd'name\\"`)).toHaveLength(4);
+  expect(await indexDefinitions(database, `public."odd'name\\"`)).toHaveLength(5);
 });
 
 test("a role without superuser's rights can apply, where it may create in the schema", async () => {
@@ -158,7 +158,7 @@ test("a role without superuser's rights can apply, where it may create in the sc
     await user.rows(renderMigrations({ schema: "queue" }));
     await user.rows(renderMigrations({ schema: "queue" }));
     await user.rows("INSERT INTO queue.jobs (job_type) VALUES ('embed')");
-    expect(await indexDefinitions(database, "queue.jobs")).toHaveLength(4);
+    expect(await indexDefinitions(database, "queue.jobs")).toHaveLength(5);
   } finally {
     await user.rows(`RESET ROLE; DROP OWNED BY ${role}; DROP ROLE ${role}`);
   }
