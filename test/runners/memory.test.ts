@@ -57,6 +57,7 @@ test("what a worker has settled is gone with the next small collection, and wait
       slots.start();
     },
   });
+  slots.open();
   function pickUp(type: string, count: number, lockedBy: string): void {
     for (let id = 1; id <= count; id += 1) {
       const payload = `${PAYLOAD.slice(0, -2)}${id}"}`;

@@ -76,6 +76,7 @@ class Drain {
 
   async run(): Promise<DrainReport> {
     const { signal } = this.#options;
+    this.#slots.open();
     const onAbort = (): void => {
       this.#waiter.wake();
     };

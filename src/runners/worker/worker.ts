@@ -22,8 +22,6 @@ import { TOO_LATE, Timers, Waiter, uponAbort, within } from "../wait.ts";
 import { checkWorker } from "./worker-options.ts";
 import type { CheckedWorker, WorkerOptions } from "./worker-options.ts";
 
-/** How long a handler that lost its lease may still end by itself. */
-const LOST_GRACE_MS = 1_000;
 /** How long before the end of a stop the last settlement leaves. */
 const STOP_MARGIN_MS = 500;
 /**
@@ -109,6 +107,7 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
     const id = this.#options.workerId ?? `worker-${crypto.randomUUID().slice(0, 8)}`;
     this.#next.workerId = id;
     logStart(this.#options, id);
+    this.#slots.open();
     const { listener, stop } = startListening(this.#options, {
       id,
       schedule: this.#schedule,
@@ -309,15 +308,8 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
     const run = this.#slots.take(job);
     // What a handler does after it has settled its job is its own affair, and ends as DONE.
     if (run !== undefined && how === "already") return;
-    if (run === undefined) {
-      this.#events.tell(jobEvent(how === "cancelled" ? how : "lost", job));
-    } else if (how === "lost" || how === "cancelled") {
-      run.abandon(how);
-    } else {
-      run.abort("lost");
-      this.#after(LOST_GRACE_MS, () => {
-        run.giveUp();
-      });
-    }
+    if (run === undefined) this.#events.tell(jobEvent(how === "cancelled" ? how : "lost", job));
+    else if (how === "lost" || how === "cancelled") run.abandon(how);
+    else run.abortSoon("lost");
   }
 }
