@@ -178,7 +178,7 @@ class Drain {
   }
 
   #fits(type: string): boolean {
-    return this.#lateStart.fits(type, this.#budget.leftMs);
+    return this.#lateStart.fits(type, this.#budget.leftToStartMs);
   }
 
   #start(): void {
