@@ -11,7 +11,7 @@ import type { OnJobEvent } from "./job/job-event.ts";
 import type { AnyHandler, RunJobOptions } from "./job/run-job.ts";
 import type { OnRunnerError } from "./runner-error.ts";
 import { soundPolicy } from "./safe-callbacks.ts";
-import { checkTimers } from "./timers.ts";
+import { calendarMs, checkTimers } from "./timers.ts";
 
 /** Options that the worker and the drain share. */
 export interface RunnerOptions<J extends JobContracts = UntypedJobs, Tx = never> {
@@ -39,6 +39,13 @@ export interface RunnerOptions<J extends JobContracts = UntypedJobs, Tx = never>
   readonly logger?: Logger | false | undefined;
   /** Is called with each failure of the runner's own statements, whether or not it goes on. @default nothing */
   readonly onError?: OnRunnerError | undefined;
+  /**
+   * Milliseconds by the calendar, which go on while the machine sleeps: a job starts only while its lease can't have
+   * ended by this clock either. Set forward, it has leases extended, or jobs given back, before they start.
+   *
+   * @default Date.now
+   */
+  readonly calendar?: (() => number) | undefined;
   /** Takes secrets of your own out of error texts before they are stored. Connection strings are always taken out. */
   readonly redact?: ((text: string) => string) | undefined;
 }
@@ -53,6 +60,7 @@ export interface CheckedRunner {
   readonly logger: Logger;
   readonly onEvent: OnJobEvent | undefined;
   readonly onError: OnRunnerError | undefined;
+  readonly calendar: () => number;
   readonly runJob: RunJobOptions;
 }
 
@@ -74,7 +82,7 @@ export function checkRunner<J extends JobContracts, Tx>(
   const logger = loggerOf(options.logger, store.logger);
   checkNumber("concurrency", concurrency, 1, 1_000, true);
   checkNumber("staleTimeoutSeconds", staleTimeoutSeconds, 1, 2_147_483);
-  const { workerId, redact, onEvent, onError, reaper = true } = options;
+  const { workerId, redact, onEvent, onError, reaper = true, calendar = calendarMs } = options;
   if (workerId !== undefined) checkWorkerId(workerId);
   const backoff = soundPolicy("backoff", options.backoff, backoffPolicy(), logger);
   const runJob = { store, handlers, backoff, timeoutSeconds: staleTimeoutSeconds, logger, redact, now };
@@ -87,6 +95,7 @@ export function checkRunner<J extends JobContracts, Tx>(
     logger,
     onEvent,
     onError,
+    calendar,
     runJob,
   };
 }

@@ -1,3 +1,4 @@
+import { contextPromises } from "./context-promises.ts";
 import { drainPromises } from "./drain-promises.ts";
 import { promisesOf } from "./subject.ts";
 import type { Suite } from "./subject.ts";
@@ -8,4 +9,5 @@ export function runnerSuite<Tx>(suite: Suite<Tx>): void {
   const promise = promisesOf(suite);
   drainPromises(promise);
   workerPromises(promise);
+  contextPromises(promise);
 }

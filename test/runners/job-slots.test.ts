@@ -6,6 +6,7 @@ import { HandedOutJob } from "../../src/core/turn/picked-up-job-row.ts";
 import { silentLogger } from "../../src/core/logger.ts";
 import { backoffPolicy } from "../../src/core/delay-policies.ts";
 import { PgJobStore } from "../../src/core/store.ts";
+import type { JobEventName } from "../../src/runners/job/job-event.ts";
 import { JobSlots, type JobSlotsOptions } from "../../src/runners/job/job-slots.ts";
 
 const job = (id: number): HandedOutJob =>
@@ -32,7 +33,19 @@ function slotsFor(options: Partial<JobSlotsOptions>): JobSlots {
     },
     ...options,
   });
+  slots.open();
   return slots;
+}
+
+/** The settlements that wait, by outcome, and the names of all events. */
+function watched(options: Partial<JobSlotsOptions> = {}): {
+  readonly slots: JobSlots;
+  readonly events: JobEventName[];
+  readonly outcomes: () => readonly string[];
+} {
+  const events: JobEventName[] = [];
+  const slots = slotsFor({ tell: ({ event }) => events.push(event), onEnd: () => undefined, ...options });
+  return { slots, events, outcomes: () => slots.outbox.next().map(({ outcome }) => outcome) };
 }
 
 test("of a buffer of jobs that end at once, no more start than a burst before the event loop has its turn", async () => {
@@ -52,4 +65,44 @@ test("without one, all that can start do", async () => {
   slots.start();
   await eventsPass();
   expect(slots.outbox.size).toBe(250);
+});
+
+test.for([
+  ["aborted", (slots: JobSlots) => slots.abort("shutdown")],
+  ["cut short", (slots: JobSlots) => slots.abort("deadline")],
+  ["given up", (slots: JobSlots) => slots.giveUp()],
+] as const)("a job that is %s before its handler has started is given back", async ([, end]) => {
+  const { slots, events, outcomes } = watched();
+  for (let id = 0; id < 3; id += 1) slots.add(job(id));
+  slots.start();
+  end(slots);
+  await eventsPass();
+  expect([slots.held, slots.outbox.leftToExpire, events]).toEqual([0, 0, []]);
+  expect(outcomes()).toEqual(["release", "release", "release"]);
+});
+
+test("a job whose lease is lost before its handler has started is nobody's to give back", async () => {
+  const { slots, events, outcomes } = watched();
+  const lost = job(1);
+  slots.add(lost);
+  slots.start();
+  slots.take(lost)?.abandon("lost");
+  await eventsPass();
+  expect([events, outcomes()]).toEqual([["lost"], []]);
+});
+
+test("a handler that blocks the event loop keeps those behind it from starting too late", async () => {
+  let blocked = false;
+  const { slots, events, outcomes } = watched({
+    mayStart: () => !blocked,
+    tell: ({ event }) => {
+      events.push(event);
+      blocked = true;
+    },
+  });
+  for (let id = 0; id < 3; id += 1) slots.add(job(id));
+  slots.start();
+  await eventsPass();
+  expect(events).toEqual(["started"]);
+  expect(outcomes()).toEqual(["release", "release", "done"]);
 });

@@ -10,6 +10,7 @@ import { silentLogger } from "../../src/core/logger.ts";
 import { backoffPolicy } from "../../src/core/delay-policies.ts";
 import { PgJobStore } from "../../src/core/store.ts";
 import { JobSlots } from "../../src/runners/job/job-slots.ts";
+import { momentOf } from "../../src/runners/moment.ts";
 import { LeaseKeeper } from "../../src/runners/worker/lease-keeper.ts";
 import type { AnyHandler } from "../../src/runners/job/run-job.ts";
 
@@ -33,7 +34,10 @@ test("what a worker has settled is gone with the next small collection, and wait
   const store = new PgJobStore<JobContracts>({ query: () => Promise.reject(new Error("nothing is sent")) });
   const now = performance.now.bind(performance);
   const leases = new LeaseKeeper(
-    { store, leaseMs: 30_000, now, errors: { failed: () => undefined, answered: () => undefined } },
+    {
+      ...{ store, leaseMs: 30_000, now, calendar: Date.now },
+      ...{ errors: { failed: () => undefined, answered: () => undefined }, onRevived: () => undefined },
+    },
     () => undefined,
   );
   const slots: JobSlots = new JobSlots({
@@ -57,12 +61,14 @@ test("what a worker has settled is gone with the next small collection, and wait
       slots.start();
     },
   });
+  slots.open();
   function pickUp(type: string, count: number, lockedBy: string): void {
+    const granted = momentOf({ now, calendar: Date.now });
     for (let id = 1; id <= count; id += 1) {
       const payload = `${PAYLOAD.slice(0, -2)}${id}"}`;
       const row = ["job", String(id), type, payload, null, null, null, "1700000000000", null, null, null];
       const job = new HandedOutJob(row, lockedBy);
-      leases.hold(job, now());
+      leases.hold(job, granted);
       slots.add(job);
     }
     slots.start();

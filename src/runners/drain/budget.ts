@@ -1,25 +1,33 @@
 import { UnknownOutcomeError } from "../../core/errors.ts";
 import type { CheckedDrain } from "./drain-options.ts";
+import { momentOf, mostMsSince } from "../moment.ts";
+import type { Clocks, Moment } from "../moment.ts";
 import { TOO_LATE, within } from "../wait.ts";
 import type { Timers } from "../wait.ts";
+
+/** What {@link Budget} has to know. */
+type BudgetOptions = Pick<
+  CheckedDrain,
+  "budgetMs" | "remaining" | "reserveMs" | "maxStatements" | "clock" | "calendar"
+>;
 
 /**
  * What a drain may still spend: time and statements. The clock is read after
  * awaited statements only, since it may stand still between them.
  */
 export class Budget {
-  readonly #options: Pick<CheckedDrain, "budgetMs" | "remaining" | "reserveMs" | "maxStatements" | "clock">;
-  readonly #startedAt: number;
+  readonly #options: BudgetOptions;
+  readonly #clocks: Clocks;
+  readonly #startedAt: Moment;
   #statements = 0;
   #slowestMs = 0;
   /** How much time has passed by the timers, which go on where the clock stands still. */
   #passedMs = 0;
 
-  constructor(
-    options: Pick<CheckedDrain, "budgetMs" | "remaining" | "reserveMs" | "maxStatements" | "clock">,
-  ) {
+  constructor(options: BudgetOptions) {
     this.#options = options;
-    this.#startedAt = options.clock();
+    this.#clocks = { now: options.clock, calendar: options.calendar };
+    this.#startedAt = this.moment();
   }
 
   get statements(): number {
@@ -27,7 +35,17 @@ export class Budget {
   }
 
   get elapsedMs(): number {
-    return Math.max(this.#options.clock() - this.#startedAt, this.#passedMs);
+    return Math.max(this.#options.clock() - this.#startedAt.at, this.#passedMs);
+  }
+
+  /** This moment, for {@link Budget.mostMsSince}. */
+  moment(): Moment {
+    return momentOf(this.#clocks);
+  }
+
+  /** How long ago that was, by the clock that says more: a machine may have slept. */
+  mostMsSince(moment: Moment): number {
+    return mostMsSince(moment, this.#clocks);
   }
 
   /** What is left in all. */
@@ -43,6 +61,15 @@ export class Budget {
   /** What is left for handlers. */
   get leftMs(): number {
     return this.remainingMs - this.reserveMs;
+  }
+
+  /**
+   * What is left for what has not started. After a sleep of the machine its leases are over: by the calendar, which may
+   * have been set forward, though, so that handlers at work keep {@link Budget.leftMs}.
+   */
+  get leftToStartMs(): number {
+    const { budgetMs } = this.#options;
+    return Math.min(this.leftMs, budgetMs - this.mostMsSince(this.#startedAt) - this.reserveMs);
   }
 
   /** What is left before the last settlement should leave: half of the reserve is its own. */

@@ -78,6 +78,7 @@ class Drain {
 
   async run(): Promise<DrainReport> {
     const { signal } = this.#options;
+    this.#slots.open();
     const onAbort = (): void => {
       this.#waiter.wake();
     };
@@ -182,7 +183,7 @@ class Drain {
   }
 
   #fits(type: string): boolean {
-    return this.#lateStart.fits(type, this.#budget.leftMs);
+    return this.#lateStart.fits(type, this.#budget.leftToStartMs);
   }
 
   #start(): void {

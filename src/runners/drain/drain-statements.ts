@@ -1,5 +1,6 @@
 import { causesText } from "../../core/values/error-text.ts";
 import { isPqrunError } from "../../core/errors.ts";
+import type { PickedUpJob } from "../../core/job.ts";
 import { REAP_LIMIT } from "../../core/turn/turn-request.ts";
 import type { TurnAnswer } from "../../core/turn/turn-answer.ts";
 import type { PickUp, TurnRequest } from "../../core/turn/turn-request.ts";
@@ -8,6 +9,7 @@ import type { CheckedDrain, DrainEnd, DrainReport } from "./drain-options.ts";
 import type { EventCounts } from "../job/job-event.ts";
 import type { JobSlots } from "../job/job-slots.ts";
 import { refusalState } from "../../core/sql/refusal.ts";
+import type { Moment } from "../moment.ts";
 import { wasTooMuch } from "../turn-size.ts";
 import type { Timers } from "../wait.ts";
 
@@ -52,13 +54,14 @@ export class DrainStatements {
   async turn(request: DrainTurn, ms: number): Promise<boolean> {
     const first = this.#budget.statements === 0;
     const endMs = this.#budget.elapsedMs + ms;
+    const sentAt = this.#budget.moment();
     try {
       const { store } = this.#options;
       // Half of what its answer is waited for: what was held up for longer is looked for anew while there is time.
       const sent = { ...request, pickUp: { ...request.pickUp, withinMs: ms / 2 } };
       const answer = await this.#budget.spend("turn", ms, (signal) => store.turn(sent, { signal }));
       if (request.reap !== undefined) this.reaps = answer.reaped.length >= REAP_LIMIT;
-      this.#take(request, answer);
+      this.#take(request, answer, sentAt);
       return true;
     } catch (error) {
       // The next drain may have better luck; this one has jobs to run.
@@ -173,13 +176,27 @@ export class DrainStatements {
     return error === undefined ? report : { ...report, error };
   }
 
-  #take(request: DrainTurn, answer: TurnAnswer): void {
+  #take(request: DrainTurn, answer: TurnAnswer, sentAt: Moment): void {
     this.answer = answer;
     this.#slots.outbox.answered(request.settlements ?? [], answer.settlements);
     this.#events.tellReaped(answer);
     this.picked += answer.jobs.length;
-    for (const job of answer.jobs) this.#slots.add(job);
+    const agoMs = this.#budget.mostMsSince(sentAt);
+    for (const job of answer.jobs) {
+      // The answer may have waited for longer than the lease lasts.
+      if (agoMs < leaseMsOf(request.pickUp, job)) this.#slots.add(job);
+      else this.#slots.release(job);
+    }
   }
+}
+
+/** As the turn has it. */
+function leaseMsOf(
+  { leaseMs, timeoutSeconds, marginMs = 0 }: PickUp,
+  job: Pick<PickedUpJob, "timeoutSeconds">,
+): number {
+  const boundMs = timeoutSeconds === undefined ? Infinity : (job.timeoutSeconds ?? timeoutSeconds) * 1_000;
+  return Math.min(leaseMs, boundMs) + marginMs;
 }
 
 function unreaping({ reap: _, ...rest }: DrainTurn): DrainTurn {

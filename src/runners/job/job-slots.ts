@@ -7,6 +7,7 @@ import { Outbox } from "./settlement-queue.ts";
 import { JobRun } from "./run-job.ts";
 import type { RunJobOptions, RunOwner } from "./run-job.ts";
 import { RunSet } from "./run-set.ts";
+import { StartContext } from "./start-context.ts";
 import { afterEvents } from "../timers.ts";
 
 /** What {@link JobSlots} has to know. */
@@ -28,6 +29,7 @@ export class JobSlots implements RunOwner {
   readonly outbox: Outbox;
   readonly #options: JobSlotsOptions;
   readonly #running = new RunSet();
+  readonly #context = new StartContext();
   #buffer: PickedUpJob[] = [];
   /** Those held that nothing may run beside. */
   readonly #alone = new Set<PickedUpJob>();
@@ -38,6 +40,11 @@ export class JobSlots implements RunOwner {
     this.#options = options;
     this.#burst = options.burst ?? Infinity;
     this.outbox = new Outbox(options.tell);
+  }
+
+  /** Lets jobs start, each in the async context of this call. */
+  open(): void {
+    this.#context.open();
   }
 
   get running(): number {
@@ -99,7 +106,7 @@ export class JobSlots implements RunOwner {
 
   /** Aborts every handler. */
   abort(reason: AbortReason): void {
-    for (const run of this.#running.runs) run.abort(reason);
+    for (const run of [...this.#running.runs]) run.abort(reason);
   }
 
   /** Waits for no handler any longer. */
@@ -128,15 +135,23 @@ export class JobSlots implements RunOwner {
   }
 
   #run(job: PickedUpJob): void {
-    const { runJob, tell } = this.#options;
     this.#burst -= 1;
     if (this.#burst === 0) {
       afterEvents(() => {
         this.#rested();
       });
     }
-    tell(jobEvent("started", job));
-    this.#running.add(new JobRun(runJob, job, this));
+    const run = new JobRun(this.#options.runJob, job, this);
+    this.#running.add(run);
+    this.#context.enter(run);
+  }
+
+  /** A handler is about to start. Those before it may have blocked the event loop, so it is asked again if it may. */
+  begins({ job }: JobRun): boolean {
+    const { mayStart, tell } = this.#options;
+    const starts = mayStart(job);
+    if (starts) tell(jobEvent("started", job));
+    return starts;
   }
 
   /** A run has ended. */

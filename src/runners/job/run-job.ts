@@ -33,17 +33,19 @@ export interface RunJobOptions {
   readonly now: () => number;
 }
 
-/** What started a run, and hears of its end. */
+/** What makes a run, and hears of its end. */
 export interface RunOwner {
+  /** The handler is about to start. @returns whether it may */
+  begins(run: JobRun): boolean;
   ended(run: JobRun, end: JobEnd): void;
 }
 
-/** How long after its timeout a handler may still end by itself, in milliseconds. */
-const TIMEOUT_GRACE_MS = 1_000;
+/** How long after its timeout, or without its lease, a handler may still end by itself, in milliseconds. */
+const GRACE_MS = 1_000;
 /** The longest that setTimeout can wait. */
 const MAX_TIMER_MS = 2_147_483_647;
 
-/** One handler at work. Its end is reported once, whether the handler ends or is given up on. */
+/** One handler, at work once it has begun. Its end is reported once, whether the handler ends or is given up on. */
 export class JobRun {
   readonly job: PickedUpJob;
   readonly #options: RunJobOptions;
@@ -52,11 +54,14 @@ export class JobRun {
   #controller: AbortController | undefined;
   #reason: AbortReason | undefined;
   /** By the runner's clock. */
-  readonly startedAt: number;
+  startedAt: number;
   /** Where it is in its {@link RunSet}. */
   place = -1;
   readonly #timeoutMs: number;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #begun = false;
+  /** Whether it is soon given up on. */
+  #soon = false;
   #settledItself = false;
   #told = false;
 
@@ -66,28 +71,60 @@ export class JobRun {
     this.#owner = owner;
     this.startedAt = options.now();
     this.#timeoutMs = Math.min((job.timeoutSeconds ?? options.timeoutSeconds) * 1000, MAX_TIMER_MS);
+  }
+
+  /** Starts the handler, unless its owner refuses, or the run has ended before. */
+  begin(): void {
+    if (this.#told) return;
+    if (!this.#owner.begins(this)) {
+      this.#giveBack();
+      return;
+    }
+    this.#begun = true;
+    this.startedAt = this.#options.now();
     this.#timer = setTimeout(() => {
-      this.#timeOut();
+      this.abortSoon("timeout");
     }, this.#timeoutMs);
     void this.#run();
   }
 
-  /** Aborts the handler's signal; the first reason stands. */
+  /** Aborts the handler's signal; the first reason stands. What has not begun is given back. */
   abort(reason: AbortReason): void {
+    this.#abortSignal(reason);
+    if (!this.#begun) this.#giveBack();
+  }
+
+  /** Aborts the handler's signal, and soon waits for the handler no longer. */
+  abortSoon(reason: "timeout" | "lost"): void {
+    this.abort(reason);
+    if (this.#told || this.#soon) return;
+    this.#soon = true;
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.giveUp();
+    }, GRACE_MS);
+  }
+
+  /** Waits for the handler no longer. */
+  giveUp(): void {
+    if (this.#begun) this.#end({ kind: "given-up" });
+    else this.#giveBack();
+  }
+
+  /** The lease is gone: aborts the handler, and whatever it does writes nothing. */
+  abandon(reason: "lost" | "cancelled"): void {
+    this.#abortSignal(reason);
+    this.#tell(null, reason);
+  }
+
+  #abortSignal(reason: AbortReason): void {
     if (this.#reason !== undefined) return;
     this.#reason = reason;
     this.#controller?.abort(reason);
   }
 
-  /** Waits for the handler no longer. */
-  giveUp(): void {
-    this.#end({ kind: "given-up" });
-  }
-
-  /** The lease is gone: aborts the handler, and whatever it does writes nothing. */
-  abandon(reason: "lost" | "cancelled"): void {
-    this.abort(reason);
-    this.#tell(null, reason);
+  #giveBack(): void {
+    this.#tell({ job: this.job, durationMs: null, outcome: "release" }, undefined);
   }
 
   async #run(): Promise<void> {
@@ -105,13 +142,6 @@ export class JobRun {
   settling(): number {
     this.#settledItself = true;
     return this.#options.now() - this.startedAt;
-  }
-
-  #timeOut(): void {
-    this.abort("timeout");
-    this.#timer = setTimeout(() => {
-      this.giveUp();
-    }, TIMEOUT_GRACE_MS);
   }
 
   #end(ending: Ending): void {

@@ -3,13 +3,17 @@ import type { PickedUpJob } from "../../core/job.ts";
 import { settlementKey } from "../../core/turn/settlement.ts";
 import type { RunnerErrors } from "../runner-error.ts";
 import type { CheckedWorker } from "./worker-options.ts";
+import { momentOf, mostMsSince } from "../moment.ts";
+import type { Moment } from "../moment.ts";
 import { clearTimeout, setTimeout } from "../timers.ts";
 import { wasTooMuch } from "../turn-size.ts";
 import { TOO_LATE, within } from "../wait.ts";
 
 /** What {@link LeaseKeeper} has to know. */
-export interface LeaseKeeperOptions extends Pick<CheckedWorker, "store" | "leaseMs" | "now"> {
+export interface LeaseKeeperOptions extends Pick<CheckedWorker, "store" | "leaseMs" | "now" | "calendar"> {
   readonly errors: Pick<RunnerErrors, "failed" | "answered">;
+  /** Called when what was not live is so again. */
+  readonly onRevived: () => void;
 }
 
 /** How a lease is known to be gone; `already` where its attempt is DONE. */
@@ -22,6 +26,10 @@ export type OnLeaseGone = (job: PickedUpJob, how: LeaseGone) => void;
  * Extends the leases of all that a worker holds, at every third of their
  * length, whatever its loop is doing. Where it can't for a whole length, by its
  * own clock, it says that the lease is gone: somebody else may run the job now.
+ *
+ * That clock may have stood still while the machine slept. So what the calendar says counts, too, where caution costs
+ * little: nothing starts on a lease that may be over by either, and it is extended at once. A handler at work goes on
+ * until the database says that its lease is gone, lest whoever puts a calendar right cost attempts.
  */
 export class LeaseKeeper {
   readonly #options: LeaseKeeperOptions;
@@ -30,7 +38,7 @@ export class LeaseKeeper {
    * What is held, by pick-up, and when the statement that last granted its lease was sent: it ends no earlier than its
    * length after that. One Map of all would keep what has left it: each table that a Map outgrows points to the next.
    */
-  readonly #held = new Map<string, Map<PickedUpJob, number>>();
+  readonly #held = new Map<string, Map<PickedUpJob, Moment>>();
   /** When a lease was last seen to be held although the row was locked, by its own handler's transaction perhaps. */
   readonly #lockedAt = new WeakMap<PickedUpJob, number>();
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -51,15 +59,15 @@ export class LeaseKeeper {
     return [...(this.#held.get(lockedBy)?.keys() ?? [])].some((held) => held.id === id);
   }
 
-  /** Whether the lease can't have ended yet, by this side's clock: else somebody else may run the job. */
+  /** Whether the lease can't have ended yet, by either of this side's clocks: else somebody else may run the job. */
   isLive(job: PickedUpJob): boolean {
     const grantedAt = this.#held.get(job.lockedBy)?.get(job);
-    return grantedAt !== undefined && this.#options.now() - grantedAt < this.#options.leaseMs;
+    return grantedAt !== undefined && !this.#isPast(grantedAt, this.#options.leaseMs);
   }
 
   /** @param grantedAt when the pick-up's statement was sent */
-  hold(job: PickedUpJob, grantedAt: number): void {
-    const held = this.#held.get(job.lockedBy) ?? new Map<PickedUpJob, number>();
+  hold(job: PickedUpJob, grantedAt: Moment): void {
+    const held = this.#held.get(job.lockedBy) ?? new Map<PickedUpJob, Moment>();
     if (held.size === 0) this.#held.set(job.lockedBy, held);
     held.set(job, grantedAt);
     this.#timer ??= setTimeout(() => {
@@ -87,12 +95,12 @@ export class LeaseKeeper {
 
   async #tick(): Promise<void> {
     this.#timer = undefined;
-    const now = this.#options.now();
-    for (const [job, grantedAt] of this.#leases()) {
-      if (now - grantedAt >= this.#options.leaseMs && !this.#isLocked(job, now))
-        this.#gone(job, "unextended");
+    const { leaseMs } = this.#options;
+    const now = momentOf(this.#options);
+    for (const [job, { at }] of this.#leases()) {
+      if (now.at - at >= leaseMs && !this.#isLocked(job, now.at)) this.#gone(job, "unextended");
     }
-    const due = this.#leases().some(([, grantedAt]) => now - grantedAt >= this.#options.leaseMs / 3);
+    const due = this.#leases().some(([, grantedAt]) => this.#isPast(grantedAt, leaseMs / 3));
     if (due && !this.#extending) await this.#extend(now);
     if (this.#held.size > 0) {
       this.#timer ??= setTimeout(() => {
@@ -101,7 +109,7 @@ export class LeaseKeeper {
     }
   }
 
-  async #extend(sentAt: number): Promise<void> {
+  async #extend(sentAt: Moment): Promise<void> {
     const { store, leaseMs, errors } = this.#options;
     this.#extending = true;
     const jobs = this.#leases().map(([job]) => job);
@@ -125,16 +133,24 @@ export class LeaseKeeper {
   }
 
   /** Each half's answers count, whatever becomes of the other half. */
-  #take(jobs: readonly PickedUpJob[], answers: readonly ExtendAnswer[], sentAt: number): void {
+  #take(jobs: readonly PickedUpJob[], answers: readonly ExtendAnswer[], sentAt: Moment): void {
+    let revived = false;
     const byKey = new Map(jobs.map((job) => [settlementKey(job), job]));
     for (const { verdict, ...fence } of answers) {
       const job = byKey.get(settlementKey(fence));
       const held = job && this.#held.get(job.lockedBy);
       if (job === undefined || held?.has(job) !== true) continue;
-      if (verdict === "extended") held.set(job, sentAt);
-      else if (verdict === "busy") this.#lockedAt.set(job, sentAt);
+      if (verdict === "extended") {
+        revived ||= !this.isLive(job);
+        held.set(job, sentAt);
+      } else if (verdict === "busy") this.#lockedAt.set(job, sentAt.at);
       else this.#gone(job, verdict);
     }
+    if (revived) this.#options.onRevived();
+  }
+
+  #isPast(grantedAt: Moment, ms: number): boolean {
+    return mostMsSince(grantedAt, this.#options) >= ms;
   }
 
   /** What is locked nobody reaps: so it was a moment ago, and each tick asks again. */
@@ -142,7 +158,7 @@ export class LeaseKeeper {
     return now - (this.#lockedAt.get(job) ?? -Infinity) < this.#options.leaseMs / 2;
   }
 
-  #leases(): readonly (readonly [job: PickedUpJob, grantedAt: number])[] {
+  #leases(): readonly (readonly [job: PickedUpJob, grantedAt: Moment])[] {
     return [...this.#held.values()].flatMap((held) => [...held]);
   }
 

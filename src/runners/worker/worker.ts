@@ -15,6 +15,8 @@ import type { TurnKind } from "./turn-planner.ts";
 import { ObservedPromise } from "./observed-promise.ts";
 import { PickUps } from "./pickup-planner.ts";
 import { RunnerErrors } from "../runner-error.ts";
+import { momentOf, mostMsSince } from "../moment.ts";
+import type { Moment } from "../moment.ts";
 import { logStart } from "./start-line.ts";
 import { startListening } from "./start-listening.ts";
 import { TurnTiming } from "./turn-pacing.ts";
@@ -22,8 +24,6 @@ import { TOO_LATE, Timers, Waiter, uponAbort, within } from "../wait.ts";
 import { checkWorker } from "./worker-options.ts";
 import type { CheckedWorker, WorkerOptions } from "./worker-options.ts";
 
-/** How long a handler that lost its lease may still end by itself. */
-const LOST_GRACE_MS = 1_000;
 /** How long before the end of a stop the last settlement leaves. */
 const STOP_MARGIN_MS = 500;
 /**
@@ -82,7 +82,10 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
     this.#schedule = new LookSchedule(this.#options);
     this.#timing = new TurnTiming(this.#options);
     this.#pickUps = new PickUps(this.#options, this.#slots, this.#timing.size);
-    this.#leases = new LeaseKeeper({ ...this.#options, errors: this.#errors }, (job, how) => {
+    const onRevived = (): void => {
+      this.#waiter.wake();
+    };
+    this.#leases = new LeaseKeeper({ ...this.#options, errors: this.#errors, onRevived }, (job, how) => {
       this.#leaseGone(job, how);
     });
     this.#lost = new LostPickUps({ ...this.#options, errors: this.#errors });
@@ -109,6 +112,7 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
     const id = this.#options.workerId ?? `worker-${crypto.randomUUID().slice(0, 8)}`;
     this.#next.workerId = id;
     logStart(this.#options, id);
+    this.#slots.open();
     const { listener, stop } = startListening(this.#options, {
       id,
       schedule: this.#schedule,
@@ -224,14 +228,15 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
     this.#next.underWay[kind] = request;
     this.#timing.sent();
     if (request.pickUp !== undefined) this.#schedule.sent(now);
-    void this.#turn(request, now).finally(() => {
+    void this.#turn(request).finally(() => {
       this.#next.underWay[kind] = undefined;
       this.#waiter.wake();
     });
   }
 
-  async #turn(request: TurnRequest, sentAt: number): Promise<void> {
+  async #turn(request: TurnRequest): Promise<void> {
     const { store, leaseMs } = this.#options;
+    const sentAt = momentOf(this.#options);
     try {
       const answer = await within(leaseMs / 2, (signal) => store.turn(request, { signal }));
       if (answer === TOO_LATE) throw new UnknownOutcomeError("turn", new Error("no answer came in time"));
@@ -241,7 +246,7 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
     }
   }
 
-  #take(request: TurnRequest, answer: TurnAnswer, sentAt: number): void {
+  #take(request: TurnRequest, answer: TurnAnswer, sentAt: Moment): void {
     this.#first.answered();
     this.#errors.answered("turn");
     this.#slots.outbox.answered(request.settlements ?? [], answer.settlements);
@@ -260,7 +265,7 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
     else if (answer.settlements.some(({ status }) => status === "READY")) this.#schedule.lookNow();
   }
 
-  #failed(request: TurnRequest, error: unknown, sentAt: number): void {
+  #failed(request: TurnRequest, error: unknown, sentAt: Moment): void {
     const { settlements = [], pickUp, reap } = request;
     this.#next.listener?.failed(request, error);
     this.#pickUps.failed();
@@ -278,17 +283,17 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
   }
 
   async #findLost(): Promise<void> {
-    const { leaseMs, now } = this.#options;
+    const { leaseMs } = this.#options;
     for (const { job, sentAt } of await this.#lost.find()) {
       if (this.#leases.has(job)) continue;
       // A lease that may end before it is extended is no ground to start on.
-      if (now() - sentAt > leaseMs / 2) this.#slots.release(job);
+      if (mostMsSince(sentAt, this.#options) > leaseMs / 2) this.#slots.release(job);
       else this.#hold(job, sentAt);
     }
     if (this.#slots.outbox.ready > 0) this.#timing.gather();
   }
 
-  #hold(job: PickedUpJob, grantedAt: number): void {
+  #hold(job: PickedUpJob, grantedAt: Moment): void {
     if (this.#next.stopping) {
       this.#slots.release(job);
       return;
@@ -309,15 +314,8 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
     const run = this.#slots.take(job);
     // What a handler does after it has settled its job is its own affair, and ends as DONE.
     if (run !== undefined && how === "already") return;
-    if (run === undefined) {
-      this.#events.tell(jobEvent(how === "cancelled" ? how : "lost", job));
-    } else if (how === "lost" || how === "cancelled") {
-      run.abandon(how);
-    } else {
-      run.abort("lost");
-      this.#after(LOST_GRACE_MS, () => {
-        run.giveUp();
-      });
-    }
+    if (run === undefined) this.#events.tell(jobEvent(how === "cancelled" ? how : "lost", job));
+    else if (how === "lost" || how === "cancelled") run.abandon(how);
+    else run.abortSoon("lost");
   }
 }
