@@ -32,6 +32,7 @@ import { sqlState } from "./sql/sql-state.ts";
 import { readStats, statsStatement, statsText } from "./operations/stats.ts";
 import type { Stats } from "./operations/stats.ts";
 import { turnText } from "./turn/turn-text.ts";
+import { RefusedPickUps } from "./turn/refused-pickups.ts";
 import type { TurnScope } from "./turn/turn-text.ts";
 import { readTurn } from "./turn/turn-answer.ts";
 import { turnStatement } from "./turn/turn-request.ts";
@@ -75,7 +76,10 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
   readonly #executor: SqlExecutor<Tx>;
   readonly #texts: Readonly<Record<"extend" | "find" | "settleOrFail", string>>;
   readonly #turnTexts = new Map<TurnScope, string>();
+  readonly #refused: RefusedPickUps;
   #tableBytes = 0;
+  /** The server's, at the last `pickup`. */
+  #clockMs = 0;
   /** What a prune must ask of each job, once a foreign key has held one. */
   #holders: readonly string[] | undefined;
 
@@ -86,6 +90,7 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
     this.parse = options.parse ?? parsePayload;
     this.#options = options;
     this.#executor = executor;
+    this.#refused = new RefusedPickUps(this.logger);
     this.#texts = {
       extend: extendText(names),
       find: findPickUpText(names),
@@ -141,7 +146,8 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
 
   /**
    * Picks up jobs for a loop of the caller's own, which then settles each with `markDone` or `markError`. None means
-   * that none is due, or that others had all that is due locked at each of ten looks.
+   * that none is due, or that others had all that is due locked at each of ten looks. A job that PostgreSQL refuses to
+   * let be picked up is logged and left out for a while.
    */
   async pickup({
     types,
@@ -156,11 +162,24 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
     checkWorkerId(workerId);
     // What a transaction takes counts with its COMMIT alone, and that comes from a caller who is there.
     const withinMs = this.connection.inTransaction ? undefined : leaseMs / 2;
-    for (let tries = 1; ; tries += 1) {
+    for (let tries = 1; ;) {
       const lockedBy = `${workerId}:${crypto.randomUUID()}`;
-      const pickUp = { types, slots: limit, lockedBy, leaseMs, withinMs };
-      const { jobs, contended } = await this.turn({ pickUp });
-      if (jobs.length > 0 || !contended || tries === BUSY_TRIES) return jobs;
+      const wanted = { types, slots: limit, lockedBy, leaseMs, withinMs };
+      const pickUp = this.#refused.next(wanted, this.#clockMs);
+      try {
+        const answer = await this.turn({ pickUp });
+        this.#clockMs = answer.clockMs;
+        const { jobs, contended } = this.#refused.answered(pickUp, answer, answer.clockMs);
+        if (jobs.length > 0) return jobs;
+        // A part says nothing of the rest.
+        if (pickUp.only !== undefined || pickUp.looks === true) continue;
+        if (!contended || tries === BUSY_TRIES) return jobs;
+        tries += 1;
+      } catch (error) {
+        // There a refusal is the end of the caller's transaction.
+        if (this.connection.inTransaction || !this.#refused.refused(pickUp, error, true, this.#clockMs))
+          throw error;
+      }
     }
   }
 

@@ -15,6 +15,14 @@ const SMALL_BYTES = 256;
 /** Before every id: int8's least value, written so that it is no literal out of range. */
 const LEAST_ID = "'-9223372036854775808'::int8";
 
+/** What a pick-up that follows a refusal does otherwise. */
+export interface PickingVariant {
+  /** A further condition of the jobs, as ` AND …`. */
+  readonly which?: string | undefined;
+  /** Chooses as ever, and takes nothing. */
+  readonly looks?: boolean | undefined;
+}
+
 /**
  * The part of the turn that picks up, `$1` to `$9` and the `last`: `candidates` are
  * due and locked, `ranked` tells which of them are chosen, `picked` run now, and
@@ -25,7 +33,11 @@ const LEAST_ID = "'-9223372036854775808'::int8";
  * nobody would run. So it takes nothing where `now()`, its arrival, lies too far back when the lock is there at last.
  * Not statement_timestamp(): a driver's messages each move that, and the wait is over with the first of them.
  */
-export function pickingText({ jobs }: Pick<TableNames, "jobs">, last: number): string {
+export function pickingText(
+  { jobs }: Pick<TableNames, "jobs">,
+  last: number,
+  { which = "", looks = false }: PickingVariant = {},
+): string {
   const withinMs = `$${last}`;
   return `handled AS MATERIALIZED (
   SELECT DISTINCT x.t AS job_type, x.p AS priority, coalesce(to_timestamp(x.r / 1000000), '-infinity') AS after_due,
@@ -66,7 +78,7 @@ candidates AS MATERIALIZED (
                  AND j.locked_by IS NULL AND j.last_error LIKE '${LEASE_LOST}%' AS alone
           FROM ${jobs} j
          WHERE j.status = 'READY' AND j.job_type = h.job_type AND j.priority = lane.priority
-           AND j.run_after <= now() AND (j.run_after, j.id) > (h.after_due, h.after_id)
+           AND j.run_after <= now() AND (j.run_after, j.id) > (h.after_due, h.after_id)${which}
          ORDER BY j.run_after, j.id
          LIMIT (SELECT n FROM wanted)
            FOR NO KEY UPDATE SKIP LOCKED
@@ -101,7 +113,30 @@ ranked AS MATERIALIZED (
       WINDOW best AS (ORDER BY c.priority DESC, c.run_after, c.id ROWS UNBOUNDED PRECEDING)
     ) r
 ),
-lease AS (
+${looks ? NO_TAKING : takingText(jobs)}-- Its commit waits for no disk. What is settled or reaped must outlive a crash; an attempt's beginning may be forgotten.
+hastened AS MATERIALIZED (
+  SELECT set_config('synchronous_commit', 'off', true)
+   WHERE $9::text = 'true' AND NOT EXISTS (SELECT 1 FROM done) AND NOT EXISTS (SELECT 1 FROM undone)
+     AND NOT EXISTS (SELECT 1 FROM reaped)
+),
+lanes(job_type, priority) AS (
+  SELECT h.job_type, (SELECT j.priority FROM ${jobs} j
+                       WHERE j.status = 'READY' AND j.job_type = h.job_type
+                       ORDER BY j.priority DESC LIMIT 1)
+    FROM handled h
+   UNION ALL
+  SELECT l.job_type, (SELECT j.priority FROM ${jobs} j
+                       WHERE j.status = 'READY' AND j.job_type = l.job_type AND j.priority < l.priority
+                       ORDER BY j.priority DESC LIMIT 1)
+    FROM lanes l WHERE l.priority IS NOT NULL
+)`;
+}
+
+/** The parameters have types, although nothing is taken. */
+const NO_TAKING = "untaken AS (SELECT $5::text, $6::text, $7::text, $8::text),\n";
+
+function takingText(jobs: string): string {
+  return `lease AS (
   SELECT now() + ($6::text::float8 + $8::text::float8) * interval '1 ms' AS longest
 ),
 picked AS (
@@ -129,23 +164,7 @@ exhausted AS (
   RETURNING j.id, j.job_type, j.payload, j.status, j.attempts, j.max_attempts, j.priority, j.run_after, j.timeout_seconds,
             j.dedupe_key, j.created_at
 ),
--- Its commit waits for no disk. What is settled or reaped must outlive a crash; an attempt's beginning may be forgotten.
-hastened AS MATERIALIZED (
-  SELECT set_config('synchronous_commit', 'off', true)
-   WHERE $9::text = 'true' AND NOT EXISTS (SELECT 1 FROM done) AND NOT EXISTS (SELECT 1 FROM undone)
-     AND NOT EXISTS (SELECT 1 FROM reaped)
-),
-lanes(job_type, priority) AS (
-  SELECT h.job_type, (SELECT j.priority FROM ${jobs} j
-                       WHERE j.status = 'READY' AND j.job_type = h.job_type
-                       ORDER BY j.priority DESC LIMIT 1)
-    FROM handled h
-   UNION ALL
-  SELECT l.job_type, (SELECT j.priority FROM ${jobs} j
-                       WHERE j.status = 'READY' AND j.job_type = l.job_type AND j.priority < l.priority
-                       ORDER BY j.priority DESC LIMIT 1)
-    FROM lanes l WHERE l.priority IS NOT NULL
-)`;
+`;
 }
 
 /** A turn that picks nothing up. */

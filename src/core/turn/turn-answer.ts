@@ -17,6 +17,8 @@ export interface ReapedJob {
 export interface TurnAnswer {
   /** By priority, due time and id. */
   readonly jobs: readonly PickedUpJob[];
+  /** Ids of what a pick-up that only looks would have taken, in that order. */
+  readonly candidates: readonly string[];
   /** Where a next pick-up may go on. */
   readonly lanes: readonly Lane[];
   /** READY jobs whose attempts were used up: FAILED now, not run. */
@@ -58,6 +60,7 @@ export function readTurn(rows: readonly SqlRow[], { settlements = [], pickUp }: 
   const { lockedBy = "", slots = 0 } = pickUp ?? {};
   return {
     jobs: handedOut.filter((row) => row[0] !== "exhausted").map((row) => new HandedOutJob(row, lockedBy)),
+    candidates: ofKind("candidate").map(([, id]) => id ?? ""),
     lanes: readLanes(handedOut, ofKind("lane")),
     exhausted: ofKind("exhausted").map(([, id, type]) => ({
       id: id ?? "",

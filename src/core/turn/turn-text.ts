@@ -5,8 +5,11 @@ import { USUAL } from "../job.ts";
 import { LEASE_LOST, NO_PICKING, pickingText } from "./pickup-text.ts";
 import { NO_SETTLING, settlingText } from "./settle-text.ts";
 
-/** What a turn does: all that there is, or but one thing. */
-export type TurnScope = "whole" | "pick-up" | "settling";
+/**
+ * What a turn does: all that there is, or but one thing. The last three are for pick-ups that follow a refusal: all
+ * `without` the jobs of `$12`, `only` those, or a `look` at what the first of them would take.
+ */
+export type TurnScope = "whole" | "pick-up" | "settling" | "without" | "only" | "look";
 
 /**
  * The turn's text: settle what ended, reap what is lost, pick up what is due,
@@ -27,7 +30,7 @@ export type TurnScope = "whole" | "pick-up" | "settling";
  * | `$9` | `true` commits a turn asynchronously that settles and reaps nothing |
  * | `$10` | most jobs to reap, 0 for none |
  * | `$11` | seconds after which a row without a lease is lost (the Python rule) |
- * | `$12` | ids that the caller is running, an array: it is alive to extend them |
+ * | `$12` | ids that the caller is running, an array: it is alive to extend them; and those that the scope is about |
  * | `$13` | worker that waits for NOTIFY from now on, or null |
  * | `$14` | for how many ms its guard stands |
  * | `$15` | payload of a probing NOTIFY, or null; left out while the queue of NOTIFYs is full, which would refuse the turn |
@@ -64,19 +67,21 @@ export type TurnScope = "whole" | "pick-up" | "settling";
  *   began later and are still open lie beyond it. An id of this turn's own is later than all of them.
  */
 export function turnText(names: TableNames, scope: TurnScope = "whole"): string {
-  const whole = scope === "whole";
   const settles = scope !== "pick-up";
   const picksUp = scope !== "settling";
+  const whole = settles && picksUp;
+  const looks = scope === "look";
+  const which = WHICH[scope];
   const parts = [
     settles ? settlingText(names, whole ? 16 : 1) : NO_SETTLING,
     whole ? reapingText(names) : NO_REAPING,
-    picksUp ? pickingText(names, whole ? 26 : 10) : NO_PICKING,
+    picksUp ? pickingText(names, whole ? 26 : 10, { which, looks }) : NO_PICKING,
     MADE_READY,
     ...(whole ? [guardingText(names)] : []),
   ];
   const answers = [
-    ...(picksUp ? [PICKED] : []),
-    turnRowText(names, scope),
+    ...(picksUp ? [looks ? CHOSEN : PICKED] : []),
+    turnRowText(names, settles, picksUp, which),
     ...(settles ? [unsettledText(names)] : []),
     ...(whole ? [REAPED] : []),
     ...(picksUp ? [PASSED_OVER] : []),
@@ -143,6 +148,17 @@ forgotten AS (
 )`;
 }
 
+/** Which jobs a pick-up is about: those that a caller runs are none of them, being READY no longer. */
+const WHICH: Readonly<Partial<Record<TurnScope, string>>> = {
+  without: " AND j.id <> ALL ($12::text::int8[])",
+  look: " AND j.id <> ALL ($12::text::int8[])",
+  only: " AND j.id = ANY ($12::text::int8[])",
+};
+
+/** Of what would be picked up, in order. */
+const CHOSEN = `(SELECT 'candidate' AS kind, r.id::text AS a, NULL AS b, NULL AS c, NULL AS d, NULL AS e, NULL AS f, NULL AS g, NULL AS h, NULL AS i, NULL AS j
+   FROM ranked r WHERE r.chosen ORDER BY r.priority DESC, r.run_after, r.id)`;
+
 /** Of what was picked up. By the caller sorted, and what most jobs have left out: each value that is told costs both sides. */
 const PICKED = `SELECT CASE WHEN p.status = 'FAILED' THEN 'exhausted' WHEN EXISTS (SELECT 1 FROM ranked WHERE chosen AND alone) THEN 'alone' ELSE 'job' END AS kind,
        p.id::text AS a, p.job_type AS b, p.payload::text AS c,
@@ -152,8 +168,13 @@ const PICKED = `SELECT CASE WHEN p.status = 'FAILED' THEN 'exhausted' WHEN EXIST
        CASE WHEN p.created_at <> p.run_after THEN ${momentText("p.created_at")} END AS j
   FROM (SELECT * FROM picked UNION ALL SELECT * FROM exhausted) p`;
 
-function turnRowText({ jobs, waiting, channel }: TableNames, scope: TurnScope): string {
-  const whole = scope === "whole";
+function turnRowText(
+  { jobs, waiting, channel }: TableNames,
+  settles: boolean,
+  picksUp: boolean,
+  which: string | undefined,
+): string {
+  const whole = settles && picksUp;
   const probe = `CASE WHEN $15::text IS NOT NULL AND pg_notification_queue_usage() < ${FULL_QUEUE}
          THEN pg_notify(${quoteLiteral(channel)}, $15::text)::text END`;
   // Before this turn: whoever has emptied the table of those who wait has taken the caller's guard too.
@@ -161,13 +182,13 @@ function turnRowText({ jobs, waiting, channel }: TableNames, scope: TurnScope): 
          THEN EXISTS (SELECT 1 FROM ${waiting} w WHERE w.worker = $13::text AND w.until > now()) END::text`;
   return `SELECT 'turn' AS kind,
        (SELECT more FROM backlog)::text AS a,
-       ${scope === "settling" ? NOT_ASKED : sleepText(jobs, whole)},
+       ${picksUp ? sleepText(jobs, whole, which) : NOT_ASKED},
        txid_snapshot_xmin(txid_current_snapshot())::text AS e,
        txid_current()::text AS f,
        pg_relation_size(${quoteLiteral(jobs)}::regclass)::text AS g,
        concat((SELECT count(*) FROM hastened)${whole ? `, ${probe}` : ""}) AS h,
        ${whole ? stood : "NULL"} AS i,
-       ${scope === "settling" ? "NULL" : "(date_part('epoch', clock_timestamp()) * 1000000)::int8::text"} AS j`;
+       ${picksUp ? "(date_part('epoch', clock_timestamp()) * 1000000)::int8::text" : "NULL"} AS j`;
 }
 
 /** A share of the queue of NOTIFYs: one that is full refuses commits, and the rest is for others. */
@@ -177,11 +198,11 @@ const FULL_QUEUE = 0.9;
 const NOT_ASKED = "NULL AS b, NULL AS c, NULL AS d";
 
 /** Whether something is due that somebody else has locked, and the ms until the next is due, and until the next lease ends. */
-function sleepText(jobs: string, reaps: boolean): string {
+function sleepText(jobs: string, reaps: boolean, which = ""): string {
   return `CASE WHEN NOT (SELECT more FROM backlog) AND NOT EXISTS (SELECT 1 FROM candidates) THEN
          EXISTS (SELECT 1 FROM lanes l, LATERAL (
            SELECT 1 FROM ${jobs} j
-            WHERE j.status = 'READY' AND j.job_type = l.job_type AND j.priority = l.priority AND j.run_after <= now()
+            WHERE j.status = 'READY' AND j.job_type = l.job_type AND j.priority = l.priority AND j.run_after <= now()${which}
             -- Any one will do; the order forbids a sequential scan that hopes to meet one soon.
             ORDER BY j.run_after LIMIT 1) due)
        END::text AS b,

@@ -1,5 +1,6 @@
 import type { TurnAnswer } from "../../core/turn/turn-answer.ts";
-import type { PickUp } from "../../core/turn/turn-request.ts";
+import { RefusedPickUps } from "../../core/turn/refused-pickups.ts";
+import type { PickUp, TurnRequest } from "../../core/turn/turn-request.ts";
 import { BufferSize } from "./buffer-size.ts";
 import type { JobSlots } from "../job/job-slots.ts";
 import { LaneCursor } from "./lane-cursor.ts";
@@ -16,11 +17,13 @@ export class PickUps {
   readonly #turnSize: TurnSize;
   readonly #bufferSize: BufferSize;
   readonly #cursor = new LaneCursor();
+  readonly #refused: RefusedPickUps;
 
   constructor(options: CheckedWorker, slots: JobSlots, turnSize: TurnSize) {
     this.#options = options;
     this.#slots = slots;
     this.#turnSize = turnSize;
+    this.#refused = new RefusedPickUps(options.logger);
     this.#bufferSize = new BufferSize(options.concurrency, options.maxBuffer);
   }
 
@@ -39,7 +42,13 @@ export class PickUps {
     this.#bufferSize.used(size);
     const lockedBy = `${workerId}:${crypto.randomUUID()}`;
     const withinMs = leaseMs / HELD_UP_SHARE;
-    return { types, lanes: this.#cursor.lanes(now), ...room, lockedBy, leaseMs, withinMs, fast: fastPickup };
+    const lanes = this.#cursor.lanes(now);
+    return this.#refused.next({ types, lanes, ...room, lockedBy, leaseMs, withinMs, fast: fastPickup }, now);
+  }
+
+  /** Whether the next pick-up is to go without anything else, as {@link RefusedPickUps.suspects}. */
+  suspects(now: number): boolean {
+    return this.#refused.suspects(now);
   }
 
   /** Learns how long one job took. */
@@ -49,12 +58,22 @@ export class PickUps {
 
   /** Learns from a pick-up, as {@link LaneCursor.answered}. */
   answered(pickUp: PickUp, answer: TurnAnswer, sentAt: number, now: number): TurnAnswer {
-    return this.#cursor.answered(pickUp, answer, sentAt, now);
+    const taken = this.#refused.answered(pickUp, answer, now);
+    if (taken !== answer) return taken;
+    const seen = this.#cursor.answered(pickUp, answer, sentAt, now);
+    const testMs = this.#refused.testAt - now;
+    return testMs < (seen.nextDueInMs ?? Infinity) ? { ...seen, nextDueInMs: Math.max(0, testMs) } : seen;
   }
 
-  /** What a turn that failed has picked up is not known. */
-  failed(): void {
+  /**
+   * Learns from a turn that failed: what it has picked up is not known.
+   *
+   * @returns whether the pick-up may have been refused for one job's sake, and another may do better at once
+   */
+  failed({ pickUp, settlements = [], reap }: TurnRequest, error: unknown, now: number): boolean {
     this.#cursor.forget();
+    const alone = settlements.length === 0 && reap === undefined;
+    return pickUp !== undefined && this.#refused.refused(pickUp, error, alone, now);
   }
 
   #room(size: number): { readonly slots: number; readonly buffer: number } {

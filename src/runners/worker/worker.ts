@@ -263,18 +263,22 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
   #failed(request: TurnRequest, error: unknown, sentAt: number): void {
     const { settlements = [], pickUp, reap } = request;
     this.#next.listener?.failed(request, error);
-    this.#pickUps.failed();
+    const narrows = this.#pickUps.failed(request, error, this.#options.now());
     const alone = pickUp === undefined && reap === undefined;
     this.#timing.size.failed(error, request);
     const futile = this.#first.failed(error);
     // A refusal says that the database is well: only a failure waits.
-    if (!this.#slots.outbox.refused(settlements, error, alone)) this.#timing.failed(futile);
+    if (!this.#slots.outbox.refused(settlements, error, alone) && !narrows) this.#timing.failed(futile);
     if (futile) this.#errors.cannotWork(error);
-    else this.#errors.failed("turn", error);
+    // A part that is refused was told of with the whole.
+    else if (!narrows || pickUp?.only === undefined) this.#errors.failed("turn", error);
     if (this.#slots.outbox.size > 0) this.#timing.gather();
     if (pickUp !== undefined && isPqrunError(error, "unknown-outcome"))
       this.#lost.add(pickUp.lockedBy, sentAt);
     this.#schedule.failed(request, error, this.#options.now());
+    // It went alone.
+    if (narrows && reap === undefined && settlements.length === 0)
+      this.#schedule.reapWasNotToBlame(this.#options.now());
   }
 
   async #findLost(): Promise<void> {
