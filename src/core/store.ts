@@ -27,15 +27,12 @@ import type { Retried } from "./operations/retry.ts";
 import { send } from "./sql/run-statement.ts";
 import { asLeaseLost, settleOrFailStatement, settleOrFailText } from "./operations/settle-in-transaction.ts";
 import type { Due, Settlement, SettlementAnswer } from "./turn/settlement.ts";
-import { sizedText } from "./turn/text-for-table-size.ts";
 import { sqlState } from "./sql/sql-state.ts";
 import { readStats, statsStatement, statsText } from "./operations/stats.ts";
 import type { Stats } from "./operations/stats.ts";
-import { turnText } from "./turn/turn-text.ts";
-import type { LaneDepth } from "./turn/lanes-text.ts";
-import type { TurnScope } from "./turn/turn-text.ts";
+import { RefusedPickUps } from "./turn/refused-pickups.ts";
 import { readTurn } from "./turn/turn-answer.ts";
-import { turnStatement } from "./turn/turn-request.ts";
+import { TurnTexts } from "./turn/turn-texts.ts";
 import type { ReapedJob, TurnAnswer } from "./turn/turn-answer.ts";
 import type { TurnRequest } from "./turn/turn-request.ts";
 
@@ -58,8 +55,6 @@ export interface PickupOptions {
 
 /** How often a settlement is tried whose row somebody else has locked, and a pick-up that finds nothing else. */
 const BUSY_TRIES = 10;
-/** How many pick-ups in a backlog of very many priorities find them by what is due, before one walks through them again. */
-const DEEP_TURNS = 16;
 
 /**
  * The queue: enqueue, look, cancel, retry and prune for applications; turn,
@@ -77,10 +72,10 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
   readonly #options: StoreOptions<J>;
   readonly #executor: SqlExecutor<Tx>;
   readonly #texts: Readonly<Record<"extend" | "find" | "settleOrFail", string>>;
-  readonly #turnTexts = new Map<string, string>();
-  #tableBytes = 0;
-  /** How many more pick-ups that leave something look for priorities by what is due; undefined where none has had to. */
-  #deepTurns: number | undefined;
+  readonly #turnTexts: TurnTexts;
+  readonly #refused: RefusedPickUps;
+  /** The server's, at the last `pickup`. */
+  #clockMs = 0;
   /** What a prune must ask of each job, once a foreign key has held one. */
   #holders: readonly string[] | undefined;
 
@@ -91,6 +86,8 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
     this.parse = options.parse ?? parsePayload;
     this.#options = options;
     this.#executor = executor;
+    this.#turnTexts = new TurnTexts(names);
+    this.#refused = new RefusedPickUps(this.logger);
     this.#texts = {
       extend: extendText(names),
       find: findPickUpText(names),
@@ -120,14 +117,10 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
 
   /** One round trip of a runner: settles, reaps and picks up. */
   async turn(request: TurnRequest, options: QueryOptions = {}): Promise<TurnAnswer> {
-    const depth = this.#depthOf(request);
-    const textOf = (scope: TurnScope): string => sizedText(this.#turnText(scope, depth), this.#tableBytes);
-    const statement = turnStatement(textOf, request);
+    const depth = this.#turnTexts.depthOf(request);
+    const statement = this.#turnTexts.statement(request, depth);
     const answer = readTurn(await send(this.connection, "turn", statement, options), request);
-    this.#tableBytes = answer.tableBytes;
-    if (answer.deeper) this.#deepTurns = DEEP_TURNS;
-    // A backlog that is walked in order costs less, if it can be.
-    else if (depth === "deep" && answer.more) this.#deepTurns = Math.max(0, (this.#deepTurns ?? 0) - 1);
+    this.#turnTexts.answered(answer, depth);
     return answer;
   }
 
@@ -151,7 +144,8 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
 
   /**
    * Picks up jobs for a loop of the caller's own, which then settles each with `markDone` or `markError`. None means
-   * that none is due, or that others had all that is due locked at each of ten looks.
+   * that none is due, or that others had all that is due locked at each of ten looks. A job that PostgreSQL refuses to
+   * let be picked up is logged and left out for a while.
    */
   async pickup({
     types,
@@ -166,11 +160,24 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
     checkWorkerId(workerId);
     // What a transaction takes counts with its COMMIT alone, and that comes from a caller who is there.
     const withinMs = this.connection.inTransaction ? undefined : leaseMs / 2;
-    for (let tries = 1; ; tries += 1) {
+    for (let tries = 1; ;) {
       const lockedBy = `${workerId}:${crypto.randomUUID()}`;
-      const pickUp = { types, slots: limit, lockedBy, leaseMs, withinMs };
-      const { jobs, contended, deeper } = await this.turn({ pickUp });
-      if (jobs.length > 0 || !(contended || deeper) || tries === BUSY_TRIES) return jobs;
+      const wanted = { types, slots: limit, lockedBy, leaseMs, withinMs };
+      const pickUp = this.#refused.next(wanted, this.#clockMs);
+      try {
+        const answer = await this.turn({ pickUp });
+        this.#clockMs = answer.clockMs;
+        const { jobs, contended, deeper } = this.#refused.answered(pickUp, answer, answer.clockMs);
+        if (jobs.length > 0) return jobs;
+        // A part says nothing of the rest.
+        if (pickUp.only !== undefined || pickUp.looks === true) continue;
+        if (!(contended || deeper) || tries === BUSY_TRIES) return jobs;
+        tries += 1;
+      } catch (error) {
+        // There a refusal is the end of the caller's transaction.
+        if (this.connection.inTransaction || !this.#refused.refused(pickUp, error, true, this.#clockMs))
+          throw error;
+      }
     }
   }
 
@@ -316,18 +323,6 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
   }
 
   /** One that goes on in lanes looks for none, and one that picks nothing up can't say that it must look deeper. */
-  #depthOf({ pickUp }: TurnRequest): LaneDepth {
-    if (pickUp === undefined || pickUp.lanes !== undefined || this.#deepTurns === undefined) return "shallow";
-    return this.#deepTurns > 0 || pickUp.slots + (pickUp.buffer ?? 0) === 0 ? "deep" : "shallow";
-  }
-
-  #turnText(scope: TurnScope, depth: LaneDepth): string {
-    const key = `${depth} ${scope}`;
-    const text = this.#turnTexts.get(key) ?? turnText(this.connection.names, scope, depth);
-    this.#turnTexts.set(key, text);
-    return text;
-  }
-
   async #settleOne(settlement: Settlement): Promise<SettlementAnswer> {
     const { id } = settlement.job;
     for (let tries = 1; tries <= BUSY_TRIES; tries += 1) {

@@ -36,13 +36,20 @@ export function afterEvents(act: () => void): void {
   else setImmediate(act);
 }
 
-const clock = own("performance") as { now(): number };
+interface Clock {
+  now(): number;
+}
 
-/**
- * Milliseconds of a clock that never goes back, and may stand still while its machine sleeps. Bound, since a stand-in may
- * be put into the object itself.
- */
-export const monotonicMs = clock.now.bind(clock);
+/** Bound, since a stand-in may be put into the object itself. */
+function clockOf(name: "performance" | "Date"): () => number {
+  const clock = own(name) as Clock;
+  return clock.now.bind(clock);
+}
+
+/** Milliseconds of a clock that never goes back, and may stand still while its machine sleeps. */
+export const monotonicMs = clockOf("performance");
+/** Milliseconds by the calendar, which may be set back and forth. */
+export const calendarMs = clockOf("Date");
 
 /**
  * A runner whose timers never fire would wait for ever.
@@ -50,8 +57,8 @@ export const monotonicMs = clock.now.bind(clock);
  * @throws InvalidInputError where they are a test's and the runtime's own can't be had.
  */
 export function checkTimers(): void {
-  const { clock: faking, _isMockFunction: mocked, name } = setTimeout as Faked;
-  if (faking === undefined && mocked !== true && name !== "bound #createTimer") return;
+  const { clock, _isMockFunction: mocked, name } = setTimeout as Faked;
+  if (clock === undefined && mocked !== true && name !== "bound #createTimer") return;
   throw new InvalidInputError(
     "setTimeout",
     "the runtime's own, not fake timers: leave setTimeout, clearTimeout and setImmediate out of them, or load pqrun before",

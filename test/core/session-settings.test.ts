@@ -238,7 +238,7 @@ test("the guard beside Python puts back for five seconds", async () => {
     await pool.query(PYTHON_MARK_ERROR, [id, pythonNoHandler("a"), true, "0", null, null]);
     expect(
       await queue.rows(
-        "SELECT status, attempts, round(extract(epoch FROM run_after - updated_at)) AS wait FROM jobs",
+        "SELECT status, attempts, round(extract(epoch FROM run_after - updated_at))::int8::text AS wait FROM jobs",
       ),
     ).toEqual([{ status: "READY", attempts: 0, wait: "5" }]);
   } finally {

@@ -35,6 +35,7 @@ test("retries in front of fresh jobs keep a worker's buffer from none of those",
 
 const answerOf = (values: Partial<TurnAnswer>): TurnAnswer => ({
   jobs: [],
+  candidates: [],
   lanes: [],
   suspects: false,
   exhausted: [],

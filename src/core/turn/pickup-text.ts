@@ -24,6 +24,15 @@ export const SUSPECTS = { skipped: 1, shown: 2 } as const;
 /** Before every id: int8's least value, written so that it is no literal out of range. */
 const LEAST_ID = "'-9223372036854775808'::int8";
 
+/** How priorities are found, and what a pick-up that follows a refusal does otherwise. */
+export interface PickingVariant {
+  readonly depth?: LaneDepth | undefined;
+  /** A further condition of the jobs, as ` AND …`. */
+  readonly which?: string | undefined;
+  /** Chooses as ever, and takes nothing. */
+  readonly looks?: boolean | undefined;
+}
+
 /**
  * The part of the turn that picks up, `$1` to `$9` and the `last`: `candidates` are
  * due and locked, `ranked` tells which of them are chosen, `picked` run now, and
@@ -34,7 +43,11 @@ const LEAST_ID = "'-9223372036854775808'::int8";
  * nobody would run. So it takes nothing where `now()`, its arrival, lies too far back when the lock is there at last.
  * Not statement_timestamp(): a driver's messages each move that, and the wait is over with the first of them.
  */
-export function pickingText(names: Pick<TableNames, "jobs">, last: number, depth: LaneDepth): string {
+export function pickingText(
+  names: Pick<TableNames, "jobs">,
+  last: number,
+  { depth = "shallow", which = "", looks = false }: PickingVariant = {},
+): string {
   const { jobs } = names;
   const withinMs = `$${last}`;
   return `handled AS MATERIALIZED (
@@ -65,7 +78,7 @@ ${dueLanesText(names, depth)}candidates AS MATERIALIZED (
                ${SUSPECT} AS alone, h.suspects
           FROM ${jobs} j
          WHERE j.status = 'READY' AND j.job_type = h.job_type AND j.priority = lane.priority
-           AND j.run_after <= now() AND (j.run_after, j.id) > (h.after_due, h.after_id)
+           AND j.run_after <= now() AND (j.run_after, j.id) > (h.after_due, h.after_id)${which}
            AND (h.suspects IS DISTINCT FROM ${SUSPECTS.skipped} OR ${SUSPECT} IS NOT TRUE)
          ORDER BY j.run_after, j.id
          LIMIT (SELECT least(n, h.most) FROM wanted)
@@ -102,7 +115,20 @@ ranked AS MATERIALIZED (
       WINDOW best AS (ORDER BY c.priority DESC, c.run_after, c.id ROWS UNBOUNDED PRECEDING)
     ) r
 ),
-lease AS (
+${looks ? NO_TAKING : takingText(jobs)}-- Its commit waits for no disk. What is settled or reaped must outlive a crash; an attempt's beginning may be forgotten.
+hastened AS MATERIALIZED (
+  SELECT set_config('synchronous_commit', 'off', true)
+   WHERE $9::text = 'true' AND NOT EXISTS (SELECT 1 FROM done) AND NOT EXISTS (SELECT 1 FROM undone)
+     AND NOT EXISTS (SELECT 1 FROM reaped)
+),
+${lanesText(names)}`;
+}
+
+/** The parameters have types, although nothing is taken. */
+const NO_TAKING = "untaken AS (SELECT $5::text, $6::text, $7::text, $8::text),\n";
+
+function takingText(jobs: string): string {
+  return `lease AS (
   SELECT now() + ($6::text::float8 + $8::text::float8) * interval '1 ms' AS longest
 ),
 picked AS (
@@ -130,13 +156,7 @@ exhausted AS (
   RETURNING j.id, j.job_type, j.payload, j.status, j.attempts, j.max_attempts, j.priority, j.run_after, j.timeout_seconds,
             j.dedupe_key, j.created_at
 ),
--- Its commit waits for no disk. What is settled or reaped must outlive a crash; an attempt's beginning may be forgotten.
-hastened AS MATERIALIZED (
-  SELECT set_config('synchronous_commit', 'off', true)
-   WHERE $9::text = 'true' AND NOT EXISTS (SELECT 1 FROM done) AND NOT EXISTS (SELECT 1 FROM undone)
-     AND NOT EXISTS (SELECT 1 FROM reaped)
-),
-${lanesText(names)}`;
+`;
 }
 
 /** A turn that picks nothing up. */

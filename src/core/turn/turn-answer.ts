@@ -17,6 +17,8 @@ export interface ReapedJob {
 export interface TurnAnswer {
   /** By priority, due time and id. */
   readonly jobs: readonly PickedUpJob[];
+  /** Ids of what a pick-up that only looks would have taken, in that order. */
+  readonly candidates: readonly string[];
   /** Where a next pick-up may go on. */
   readonly lanes: readonly Lane[];
   /** The pick-up ended before a job that nothing may run beside, and that it was to show. */
@@ -67,6 +69,7 @@ export function readTurn(rows: readonly SqlRow[], { settlements = [], pickUp }: 
   const { lockedBy = "", slots = 0 } = pickUp ?? {};
   return {
     jobs: handedOut.filter((row) => row[0] !== "exhausted").map((row) => new HandedOutJob(row, lockedBy)),
+    candidates: ofKind("candidate").map(([, id]) => id ?? ""),
     lanes: readLanes(handedOut, ofKind("lane")),
     suspects: ofKind("lane").some(([, , , alone]) => alone === "alone"),
     exhausted: ofKind("exhausted").map(([, id, type]) => ({

@@ -55,6 +55,12 @@ export interface PickUp {
    * run by nobody. Counted from the statement's arrival; in a transaction, from that one's beginning. @default no limit
    */
   readonly withinMs?: number | undefined;
+  /** Takes only these jobs, by their ids: not together with `lanes` or `without`. @default any */
+  readonly only?: readonly string[] | undefined;
+  /** Leaves these jobs out, by their ids. @default none */
+  readonly without?: readonly string[] | undefined;
+  /** Takes nothing: `candidates` of the answer are the jobs that it would have taken. @default false */
+  readonly looks?: boolean | undefined;
 }
 
 /** What a reap wants. */
@@ -90,11 +96,14 @@ export const REAP_LIMIT = 100;
 /** The turn as a statement: `textOf` a scope is {@link turnText} of it. */
 export function turnStatement(textOf: (scope: TurnScope) => string, request: TurnRequest): SqlStatement {
   const scope = scopeOf(request);
-  return { text: textOf(scope), params: PARAMS[scope](request) };
+  return { text: textOf(scope), params: (PARAMS[scope] ?? wholeParams)(request) };
 }
 
 /** The least that does what is asked. */
 function scopeOf({ settlements = [], pickUp, reap, running = [], guard, probe }: TurnRequest): TurnScope {
+  if (pickUp?.looks === true) return "look";
+  if (pickUp?.only !== undefined) return "only";
+  if (pickUp?.without !== undefined) return "without";
   const others = reap !== undefined || running.length > 0 || guard !== undefined || probe !== undefined;
   if (others || (pickUp !== undefined && settlements.length > 0)) return "whole";
   return pickUp === undefined ? "settling" : "pick-up";
@@ -102,25 +111,26 @@ function scopeOf({ settlements = [], pickUp, reap, running = [], guard, probe }:
 
 type Params = readonly (string | null)[];
 
-const PARAMS: Readonly<Record<TurnScope, (request: TurnRequest) => Params>> = {
+const PARAMS: Readonly<Partial<Record<TurnScope, (request: TurnRequest) => Params>>> = {
   "pick-up": (request) => [...pickUpParams(request), withinParam(request)],
   settling: ({ settlements = [] }) => encodeSettlements(settlements),
-  whole: (request) => {
-    const { settlements = [], reap, running = [], guard, probe } = request;
-    return [
-      ...pickUpParams(request),
-      String(reap === undefined ? 0 : (reap.limit ?? REAP_LIMIT)),
-      String(reap?.staleTimeoutSeconds ?? 0),
-      arrayLiteral(running),
-      guard?.worker ?? null,
-      String(guard?.forMs ?? 0),
-      probe ?? null,
-      ...encodeSettlements(settlements),
-      withinParam(request),
-      guardTypes(guard?.types),
-    ];
-  },
 };
+
+function wholeParams(request: TurnRequest): Params {
+  const { settlements = [], reap, running = [], guard, probe, pickUp } = request;
+  return [
+    ...pickUpParams(request),
+    String(reap === undefined ? 0 : (reap.limit ?? REAP_LIMIT)),
+    String(reap?.staleTimeoutSeconds ?? 0),
+    arrayLiteral([...running, ...(pickUp?.only ?? pickUp?.without ?? [])]),
+    guard?.worker ?? null,
+    String(guard?.forMs ?? 0),
+    probe ?? null,
+    ...encodeSettlements(settlements),
+    withinParam(request),
+    guardTypes(guard?.types),
+  ];
+}
 
 function withinParam({ pickUp }: TurnRequest): string | null {
   return pickUp?.withinMs === undefined ? null : String(pickUp.withinMs);

@@ -7,8 +7,11 @@ import { DUE_LANES_LEFT, LANES_LEFT, inLanes } from "./lanes-text.ts";
 import type { LaneDepth } from "./lanes-text.ts";
 import { NO_SETTLING, settlingText } from "./settle-text.ts";
 
-/** What a turn does: all that there is, or but one thing. */
-export type TurnScope = "whole" | "pick-up" | "settling";
+/**
+ * What a turn does: all that there is, or but one thing. The last three are for pick-ups that follow a refusal: all
+ * `without` the jobs of `$12`, `only` those, or a `look` at what the first of them would take.
+ */
+export type TurnScope = "whole" | "pick-up" | "settling" | "without" | "only" | "look";
 
 /**
  * The turn's text: settle what ended, reap what is lost, pick up what is due,
@@ -29,7 +32,7 @@ export type TurnScope = "whole" | "pick-up" | "settling";
  * | `$9` | `true` commits a turn asynchronously that settles and reaps nothing |
  * | `$10` | most jobs to reap, 0 for none |
  * | `$11` | seconds after which a row without a lease is lost (the Python rule) |
- * | `$12` | ids that the caller is running, an array: it is alive to extend them |
+ * | `$12` | ids that the caller is running, an array: it is alive to extend them; and those that the scope is about |
  * | `$13` | worker that waits for NOTIFY from now on, or null |
  * | `$14` | for how many ms its guard stands |
  * | `$15` | payload of a probing NOTIFY, or null; left out while the queue of NOTIFYs is full, which would refuse the turn |
@@ -73,18 +76,20 @@ export function turnText(
   scope: TurnScope = "whole",
   depth: LaneDepth = "shallow",
 ): string {
-  const whole = scope === "whole";
   const settles = scope !== "pick-up";
   const picksUp = scope !== "settling";
+  const whole = settles && picksUp;
+  const looks = scope === "look";
+  const which = WHICH[scope];
   const parts = [
     settles ? settlingText(names, whole ? 16 : 1) : NO_SETTLING,
     whole ? reapingText(names) : NO_REAPING,
-    picksUp ? pickingText(names, whole ? 26 : 10, depth) : NO_PICKING,
+    picksUp ? pickingText(names, whole ? 26 : 10, { depth, which, looks }) : NO_PICKING,
     madeReadyText(picksUp ? depth : "shallow"),
     ...(whole ? [guardingText(names)] : []),
   ];
   const answers = [
-    ...(picksUp ? [PICKED] : []),
+    ...(picksUp ? [looks ? CHOSEN : PICKED] : []),
     turnRowText(names, scope, depth),
     ...(settles ? [unsettledText(names)] : []),
     ...(whole ? [REAPED] : []),
@@ -156,6 +161,17 @@ forgotten AS (
 )`;
 }
 
+/** Which jobs a pick-up is about: those that a caller runs are none of them, being READY no longer. */
+const WHICH: Readonly<Partial<Record<TurnScope, string>>> = {
+  without: " AND j.id <> ALL ($12::text::int8[])",
+  look: " AND j.id <> ALL ($12::text::int8[])",
+  only: " AND j.id = ANY ($12::text::int8[])",
+};
+
+/** Of what would be picked up, in order. */
+const CHOSEN = `(SELECT 'candidate' AS kind, r.id::text AS a, NULL AS b, NULL AS c, NULL AS d, NULL AS e, NULL AS f, NULL AS g, NULL AS h, NULL AS i, NULL AS j
+   FROM ranked r WHERE r.chosen ORDER BY r.priority DESC, r.run_after, r.id)`;
+
 /** Of what was picked up. By the caller sorted, and what most jobs have left out: each value that is told costs both sides. */
 const PICKED = `SELECT CASE WHEN p.status = 'FAILED' THEN 'exhausted' WHEN EXISTS (SELECT 1 FROM ranked WHERE chosen AND alone) THEN 'alone' ELSE 'job' END AS kind,
        p.id::text AS a, p.job_type AS b, p.payload::text AS c,
@@ -166,7 +182,8 @@ const PICKED = `SELECT CASE WHEN p.status = 'FAILED' THEN 'exhausted' WHEN EXIST
   FROM (SELECT * FROM picked UNION ALL SELECT * FROM exhausted) p`;
 
 function turnRowText({ jobs, waiting, channel }: TableNames, scope: TurnScope, depth: LaneDepth): string {
-  const [whole, picksUp] = [scope === "whole", scope !== "settling"];
+  const picksUp = scope !== "settling";
+  const whole = picksUp && scope !== "pick-up";
   const probe = `CASE WHEN $15::text IS NOT NULL AND pg_notification_queue_usage() < ${FULL_QUEUE}
          THEN pg_notify(${quoteLiteral(channel)}, $15::text)::text END`;
   // Before this turn: whoever has emptied the table of those who wait has taken the caller's guard too.
@@ -174,7 +191,7 @@ function turnRowText({ jobs, waiting, channel }: TableNames, scope: TurnScope, d
          THEN EXISTS (SELECT 1 FROM ${waiting} w WHERE w.worker = $13::text AND w.until > now()) END::text`;
   return `SELECT 'turn' AS kind,
        ${!picksUp || depth === "deep" ? MORE : MORE_OR_DEEPER} AS a,
-       ${picksUp ? sleepText(jobs, whole, depth) : NOT_ASKED},
+       ${picksUp ? sleepText(jobs, whole, depth, WHICH[scope]) : NOT_ASKED},
        txid_snapshot_xmin(txid_current_snapshot())::text AS e,
        txid_current()::text AS f,
        pg_relation_size(${quoteLiteral(jobs)}::regclass)::text AS g,
@@ -195,10 +212,10 @@ const FULL_QUEUE = 0.9;
 const NOT_ASKED = "NULL AS b, NULL AS c, NULL AS d";
 
 /** Whether something is due that somebody else has locked, and the ms until the next is due, and until the next lease ends. */
-function sleepText(jobs: string, reaps: boolean, depth: LaneDepth): string {
+function sleepText(jobs: string, reaps: boolean, depth: LaneDepth, which = ""): string {
   const due = (from: string, condition: string): string => `EXISTS (SELECT 1 FROM ${from}, LATERAL (
            SELECT 1 FROM ${jobs} j
-            WHERE j.status = 'READY' AND ${condition} AND j.run_after <= now()
+            WHERE j.status = 'READY' AND ${condition} AND j.run_after <= now()${which}
               AND (NOT EXISTS (SELECT 1 FROM handled WHERE suspects = ${SUSPECTS.skipped}) OR ${SUSPECT} IS NOT TRUE)
             -- Any one will do; the order forbids a sequential scan that hopes to meet one soon.
             ORDER BY j.run_after LIMIT 1) due)`;

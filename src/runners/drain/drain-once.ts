@@ -123,6 +123,7 @@ class Drain {
     const pickUp = this.#pickUp();
     if (this.#slots.outbox.suspects && this.#budget.affords(2) && !this.#mustWindDown())
       return this.#statements.settleOnly();
+    if (pickUp !== undefined && this.#turnIsDue() && this.#statements.suspectsPickUp) return { pickUp };
     if (pickUp !== undefined && this.#turnIsDue())
       return { pickUp, settlements: this.#slots.outbox.next(), ...this.#reap() };
     // What has ended must not run again, should this process die: where statements

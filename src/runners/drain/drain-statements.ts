@@ -3,6 +3,7 @@ import { isPqrunError } from "../../core/errors.ts";
 import type { PickedUpJob } from "../../core/job.ts";
 import { REAP_LIMIT } from "../../core/turn/turn-request.ts";
 import type { TurnAnswer } from "../../core/turn/turn-answer.ts";
+import { RefusedPickUps } from "../../core/turn/refused-pickups.ts";
 import type { PickUp, TurnRequest } from "../../core/turn/turn-request.ts";
 import type { Budget } from "./budget.ts";
 import type { CheckedDrain, DrainEnd, DrainReport } from "./drain-options.ts";
@@ -12,6 +13,9 @@ import { refusalState } from "../../core/sql/refusal.ts";
 import type { Moment } from "../moment.ts";
 import { wasTooMuch } from "../turn-size.ts";
 import type { Timers } from "../wait.ts";
+
+/** A drain is short: what is left out once is left out to its end. */
+const DRAIN_TIME = 0;
 
 /** A turn of a drain: even one that only settles asks what is due. */
 export type DrainTurn = TurnRequest & { readonly pickUp: PickUp };
@@ -33,6 +37,7 @@ export class DrainStatements {
   readonly #events: EventCounts;
   readonly #slots: JobSlots;
   readonly #timers: Timers;
+  readonly #refused: RefusedPickUps;
   /** Pick-ups whose answers were lost. */
   readonly #lostPickUps: string[] = [];
 
@@ -43,45 +48,57 @@ export class DrainStatements {
     this.#budget = budget;
     this.#events = events;
     this.#slots = slots;
+    this.#refused = new RefusedPickUps(options.logger);
   }
 
   /**
    * Sends one turn, again with less in it where it was too much.
    *
-   * @returns whether an answer came within `ms` in all, or the database refused a settlement: then each goes alone.
+   * @returns whether an answer came within `ms` in all, or the database refused a settlement, or one job: then each goes alone.
    * @throws whatever the drain's first statement throws
    */
   async turn(request: DrainTurn, ms: number): Promise<boolean> {
     const first = this.#budget.statements === 0;
     const endMs = this.#budget.elapsedMs + ms;
     const sentAt = this.#budget.moment();
+    // Half of what its answer is waited for: what was held up for longer is looked for anew while there is time.
+    const wanted = { ...request.pickUp, withinMs: ms / 2 };
+    const picksUp = wanted.slots > 0;
+    const pickUp = picksUp ? this.#refused.next(wanted, DRAIN_TIME) : wanted;
     try {
       const { store } = this.#options;
-      // Half of what its answer is waited for: what was held up for longer is looked for anew while there is time.
-      const sent = { ...request, pickUp: { ...request.pickUp, withinMs: ms / 2 } };
+      const sent = { ...request, pickUp };
       const answer = await this.#budget.spend("turn", ms, (signal) => store.turn(sent, { signal }));
       if (request.reap !== undefined) this.reaps = answer.reaped.length >= REAP_LIMIT;
-      this.#take(request, answer, sentAt);
+      this.#take(request, picksUp ? this.#refused.answered(pickUp, answer, DRAIN_TIME) : answer, sentAt);
       return true;
     } catch (error) {
       // The next drain may have better luck; this one has jobs to run.
       if (request.reap !== undefined) this.reaps = false;
       const unreapable = request.reap !== undefined && refusalState(error) !== undefined;
-      if (unreapable)
-        this.#options.logger.error("reap refused by the database", { error: causesText(error) });
       const less = unreapable ? unreaping(request) : wasTooMuch(error) ? halved(request) : undefined;
       // What is sent again has what is left of the time: the whole of it would be more than the budget.
       const leftMs = endMs - this.#budget.elapsedMs;
-      if (less !== undefined && this.#budget.affords(2) && leftMs > 0) return await this.turn(less, leftMs);
+      if (less !== undefined && this.#budget.affords(2) && leftMs > 0) {
+        const answered = await this.turn(less, leftMs);
+        if (unreapable && answered) this.#reapRefused(error);
+        return answered;
+      }
       if (isPqrunError(error, "unknown-outcome")) this.#lostPickUps.push(request.pickUp.lockedBy);
+      const { settlements = [] } = request;
+      if (picksUp && this.#refused.refused(pickUp, error, settlements.length === 0, DRAIN_TIME)) {
+        // A part that is refused was told of with the whole.
+        if (pickUp.only === undefined) this.#warn(error);
+        this.#slots.outbox.refused(settlements, error, false);
+        return true;
+      }
       if (first) {
         await this.releaseLost();
         await this.settleRest();
         throw error;
       }
-      this.#options.logger.warn("statement failed (settle, pick up, reap)", { error: causesText(error) });
-      const alone = request.pickUp.slots === 0;
-      if (this.#slots.outbox.refused(request.settlements ?? [], error, alone)) return true;
+      this.#warn(error);
+      if (this.#slots.outbox.refused(settlements, error, !picksUp)) return true;
       this.error ??= error;
       return false;
     }
@@ -89,7 +106,13 @@ export class DrainStatements {
 
   /** Whether a further turn would find something. */
   get more(): boolean {
+    if (this.suspectsPickUp) return true;
     return this.answer !== undefined && (this.answer.more || this.reaps);
+  }
+
+  /** Whether the next pick-up is to go without anything else, as {@link RefusedPickUps.suspects}. */
+  get suspectsPickUp(): boolean {
+    return this.#refused.suspects(DRAIN_TIME);
   }
 
   /** Whether something is due, were it locked by somebody else. */
@@ -174,6 +197,17 @@ export class DrainStatements {
       elapsedMs: this.#budget.elapsedMs,
     } as const;
     return error === undefined ? report : { ...report, error };
+  }
+
+  #warn(error: unknown): void {
+    this.#options.logger.warn("statement failed (settle, pick up, reap)", { error: causesText(error) });
+  }
+
+  /** A turn with a reap was refused, and was not without. */
+  #reapRefused(error: unknown): void {
+    // It was the pick-up's doing, which is looked into next; the reap goes with what comes after that.
+    if (this.suspectsPickUp) this.reaps = true;
+    else this.#options.logger.error("reap refused by the database", { error: causesText(error) });
   }
 
   #take(request: DrainTurn, answer: TurnAnswer, sentAt: Moment): void {

@@ -1,5 +1,6 @@
 import type { TurnAnswer } from "../../core/turn/turn-answer.ts";
-import type { PickUp } from "../../core/turn/turn-request.ts";
+import { RefusedPickUps } from "../../core/turn/refused-pickups.ts";
+import type { PickUp, TurnRequest } from "../../core/turn/turn-request.ts";
 import { BufferSize } from "./buffer-size.ts";
 import type { JobSlots } from "../job/job-slots.ts";
 import { LaneCursor } from "./lane-cursor.ts";
@@ -22,6 +23,7 @@ export class PickUps {
   readonly #cursor = new LaneCursor();
   readonly #shares = new TypeShares();
   readonly #suspects = new SuspectTurns();
+  readonly #refused: RefusedPickUps;
   readonly #now: () => number;
   /** Whether what is due goes into a slot and not into a buffer, as what was attempted before. */
   #needsSlot = false;
@@ -31,6 +33,7 @@ export class PickUps {
     this.#now = options.now;
     this.#slots = slots;
     this.#turnSize = turnSize;
+    this.#refused = new RefusedPickUps(options.logger);
     this.#bufferSize = new BufferSize(options.concurrency, options.maxBuffer);
   }
 
@@ -57,7 +60,13 @@ export class PickUps {
     const places = { types, lanes: this.#cursor.lanes(now), ...room };
     const shares = this.#shares.of(places);
     const suspects = this.#suspects.next(this.#slots.held, now);
-    return { ...places, shares, suspects, lockedBy, leaseMs, withinMs, fast: fastPickup };
+    const pickUp = { ...places, shares, suspects, lockedBy, leaseMs, withinMs, fast: fastPickup };
+    return this.#refused.next(pickUp, now);
+  }
+
+  /** Whether the next pick-up is to go without anything else, as {@link RefusedPickUps.suspects}. */
+  suspects(now: number): boolean {
+    return this.#refused.suspects(now);
   }
 
   /** Learns how long one job took. */
@@ -66,18 +75,30 @@ export class PickUps {
   }
 
   /** Learns from a pick-up, as {@link LaneCursor.answered}. */
-  answered(pickUp: PickUp, answer: TurnAnswer, now: number): void {
+  answered(pickUp: PickUp, answer: TurnAnswer, now: number): TurnAnswer {
+    const taken = this.#refused.answered(pickUp, answer, now);
+    if (taken !== answer) return taken;
     this.#suspects.answered(pickUp, answer.suspects, now);
     this.#needsSlot = answer.more && answer.jobs.length <= pickUp.slots && (pickUp.buffer ?? 0) > 0;
     const cut = this.#shares.answered(pickUp, answer.jobs);
     // Where a share was too small there was no more to be had, and no lane is at its end for that.
     const asked = cut ? { ...pickUp, slots: answer.jobs.length, buffer: 0 } : pickUp;
     this.#cursor.answered(asked, answer, now);
+    const testMs = this.#refused.testAt - now;
+    return testMs < (answer.nextDueInMs ?? Infinity)
+      ? { ...answer, nextDueInMs: Math.max(0, testMs) }
+      : answer;
   }
 
-  /** What a turn that failed has picked up is not known. */
-  failed(): void {
+  /**
+   * Learns from a turn that failed: what it has picked up is not known.
+   *
+   * @returns whether the pick-up may have been refused for one job's sake, and another may do better at once
+   */
+  failed({ pickUp, settlements = [], reap }: TurnRequest, error: unknown, now: number): boolean {
     this.#cursor.forget();
+    const alone = settlements.length === 0 && reap === undefined;
+    return pickUp !== undefined && this.#refused.refused(pickUp, error, alone, now);
   }
 
   #room(size: number): { readonly slots: number; readonly buffer: number } {

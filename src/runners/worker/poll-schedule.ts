@@ -106,6 +106,13 @@ export class LookSchedule {
     this.lookNow();
   }
 
+  /** What refused a turn was its pick-up: a reap that was put off with it is due. */
+  reapWasNotToBlame(now: number): void {
+    if (this.#reapNotBefore <= now) return;
+    this.#reapNotBefore = -Infinity;
+    this.#reapIn(0, now);
+  }
+
   /**
    * Learns from a turn that looked.
    *

@@ -106,6 +106,9 @@ export class NextTurns {
   #whole(now: number, alone: boolean, looks: boolean, settling: boolean): TurnRequest | undefined {
     const { options, slots, schedule, timing, pickUps, leases } = this.#parts;
     const { outbox } = slots;
+    // Other parts of its turn may be what was refused, and they must not be refused for its sake.
+    const suspects = pickUps.suspects(now);
+    if (suspects && looks) return { pickUp: pickUps.next(this.workerId, now) };
     const settle = !settling && ((outbox.ready > 0 && this.#hasGathered(now)) || this.#busyIsDue(now));
     const reap = !this.stopping && !alone && schedule.reapIsDue(now, looks);
     const lower = this.stopping && timing.failures === 0 && this.listener?.lower().guard !== undefined;
@@ -114,7 +117,7 @@ export class NextTurns {
       // What is buffered will soon have ended, and has a turn of its own then: it must not wait for this one's answer.
       settlements: settling || (looks && slots.buffered >= APART) ? [] : this.#settlements(now),
       // A turn that settles also picks up.
-      pickUp: alone || this.stopping ? undefined : pickUps.next(this.workerId, now),
+      pickUp: alone || suspects || this.stopping ? undefined : pickUps.next(this.workerId, now),
       ...(reap ? { reap: { staleTimeoutSeconds: options.staleTimeoutSeconds } } : {}),
       running: reap ? leases.ids() : [],
       ...(lower ? this.listener?.lower() : this.listener?.parts()),

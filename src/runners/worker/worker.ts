@@ -256,11 +256,11 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
     if (this.#slots.outbox.ready > 0) this.#timing.gather();
     const now = this.#options.now();
     const { pickUp, reap } = request;
-    if (pickUp !== undefined) this.#pickUps.answered(pickUp, answer, now);
-    this.#next.listener?.answered(request, answer, this.#next.sent);
-    const idleMs = pickUp !== undefined && !answer.more ? this.#next.listener?.idleMs() : undefined;
-    this.#schedule.mayReap(answer, now, reap !== undefined, idleMs);
-    if (pickUp !== undefined) this.#schedule.looked(answer, now, idleMs);
+    const seen = pickUp === undefined ? answer : this.#pickUps.answered(pickUp, answer, now);
+    this.#next.listener?.answered(request, seen, this.#next.sent);
+    const idleMs = pickUp !== undefined && !seen.more ? this.#next.listener?.idleMs() : undefined;
+    this.#schedule.mayReap(seen, now, reap !== undefined, idleMs);
+    if (pickUp !== undefined) this.#schedule.looked(seen, now, idleMs);
     // A look under way is too early to see what is due again.
     else if (answer.settlements.some(({ status }) => status === "READY")) this.#schedule.lookNow();
   }
@@ -268,26 +268,29 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
   #failed(request: TurnRequest, error: unknown, sentAt: Moment): void {
     const { settlements = [], pickUp, reap } = request;
     this.#next.listener?.failed(request, error);
-    this.#pickUps.failed();
+    const narrows = this.#pickUps.failed(request, error, this.#options.now());
     const alone = pickUp === undefined && reap === undefined;
     this.#timing.size.failed(error, request);
     const futile = this.#first.failed(error);
     // A refusal says that the database is well: only a failure waits.
-    if (!this.#slots.outbox.refused(settlements, error, alone)) this.#timing.failed(futile);
+    if (!this.#slots.outbox.refused(settlements, error, alone) && !narrows) this.#timing.failed(futile);
     if (futile) this.#errors.cannotWork(error);
-    else this.#errors.failed("turn", error);
+    // A part that is refused was told of with the whole.
+    else if (!narrows || pickUp?.only === undefined) this.#errors.failed("turn", error);
     if (this.#slots.outbox.size > 0) this.#timing.gather();
     if (pickUp !== undefined && isPqrunError(error, "unknown-outcome"))
       this.#lost.add(pickUp.lockedBy, sentAt);
     this.#schedule.failed(request, error, this.#options.now());
+    // It went alone.
+    if (narrows && reap === undefined && settlements.length === 0)
+      this.#schedule.reapWasNotToBlame(this.#options.now());
   }
 
   async #findLost(): Promise<void> {
-    const { leaseMs } = this.#options;
     for (const { job, sentAt } of await this.#lost.find()) {
       if (this.#leases.has(job)) continue;
       // A lease that may end before it is extended is no ground to start on.
-      if (mostMsSince(sentAt, this.#options) > leaseMs / 2) this.#slots.release(job);
+      if (mostMsSince(sentAt, this.#options) > this.#options.leaseMs / 2) this.#slots.release(job);
       else this.#hold(job, sentAt);
     }
     if (this.#slots.outbox.ready > 0) this.#timing.gather();
