@@ -1,6 +1,8 @@
 import { EXECUTOR } from "../core/executor.ts";
 import type { SqlExecutor, SqlRow, SqlStatement } from "../core/executor.ts";
+import { checkDriver } from "./shared/check-driver.ts";
 import { orAbort, refuseAborted } from "./shared/abort.ts";
+import { markingRefusals } from "./shared/refused-at-once.ts";
 
 /** What pqrun calls of the function that `neon()` of `@neondatabase/serverless` returns. */
 export interface NeonHttp<Q> {
@@ -27,8 +29,11 @@ export interface NeonBatchOptions {
  * ```ts
  * const store = new PgJobStore(neonExecutor(neon(env.DATABASE_URL)));
  * ```
+ *
+ * @throws InvalidInputError for anything else, such as a URL.
  */
 export function neonExecutor<Q>(sql: NeonHttp<Q>): SqlExecutor {
+  checkDriver("sql", sql, ["transaction"], "what neon() returns");
   const send = async (
     statements: readonly SqlStatement[],
     signal?: AbortSignal,
@@ -40,9 +45,11 @@ export function neonExecutor<Q>(sql: NeonHttp<Q>): SqlExecutor {
       arrayMode: false,
       fullResults: false,
     };
-    const answers = sql.transaction(
-      (tx) => statements.map(({ text, params }) => tx.query(text, [...params])),
-      signal === undefined ? options : { ...options, fetchOptions: { signal } },
+    const answers = markingRefusals(() =>
+      sql.transaction(
+        (tx) => statements.map(({ text, params }) => tx.query(text, [...params])),
+        signal === undefined ? options : { ...options, fetchOptions: { signal } },
+      ),
     );
     return (await orAbort(answers, signal)) as readonly SqlRow[][];
   };

@@ -6,6 +6,9 @@ export const JOB_STATUSES = ["READY", "RUNNING", "DONE", "FAILED", "CANCELLED"] 
 /** One of {@link JOB_STATUSES}. */
 export type JobStatus = (typeof JOB_STATUSES)[number];
 
+/** The states that a job may be in: pqrun's, and any that the application has added to the enum. */
+export type AnyStatus = JobStatus | (string & Record<never, never>);
+
 /** What most jobs have: it is not sent for each of them, in either direction. */
 export const USUAL = { priority: 0, maxAttempts: 5, attempts: 1, outcome: "done" } as const;
 
@@ -39,8 +42,9 @@ export interface PickedUpJob extends Fence {
 export interface Job {
   readonly id: string;
   readonly type: string;
+  /** As the store's `parse` reads it; its JSON text where an integer beyond 2^53 would be rounded. */
   readonly payload: unknown;
-  readonly status: JobStatus;
+  readonly status: AnyStatus;
   readonly priority: number;
   readonly attempts: number;
   readonly maxAttempts: number;
@@ -53,6 +57,7 @@ export interface Job {
   readonly lastError: string | null;
   readonly finishedAt: Date | null;
   readonly durationMs: number | null;
+  /** Read as the payload is. */
   readonly result: unknown;
   readonly createdAt: Date;
   readonly updatedAt: Date;
@@ -89,9 +94,13 @@ function cell(value: unknown): string | null {
 /** Half of PostgreSQL's finest step: a float8 may fall short of a whole millisecond by less. */
 const HALF_A_MICROSECOND = 0.0005;
 
-/** Epoch milliseconds as a Date; an `infinity` of PostgreSQL becomes an invalid one. */
+/** The latest moment of JavaScript's, in epoch milliseconds: the year 275760. */
+const LATEST_MS = 8.64e15;
+
+/** Epoch milliseconds as a Date; what is beyond JavaScript's, such as an `infinity`, becomes its latest or earliest one. */
 export function dateOf(milliseconds: string | null | undefined): Date {
-  return new Date(Math.floor(Number(milliseconds ?? Number.NaN) + HALF_A_MICROSECOND));
+  const ms = Math.floor(Number(milliseconds ?? Number.NaN) + HALF_A_MICROSECOND);
+  return new Date(Math.max(-LATEST_MS, Math.min(LATEST_MS, ms)));
 }
 
 /** As {@link dateOf}, where the column may be null. */

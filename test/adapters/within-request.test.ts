@@ -2,6 +2,7 @@ import { afterEach, expect, test, vi } from "vitest";
 
 import { withinRequest } from "../../src/adapters/shared/request-timeout.ts";
 import type { QueryOptions, SqlExecutor } from "../../src/core/executor.ts";
+import { executor as ownExecutor } from "../../src/core/make-executor.ts";
 
 vi.useFakeTimers();
 afterEach(() => {
@@ -20,7 +21,7 @@ function leftBehind(outlivesRequest: boolean): SqlExecutor {
         reject(signal.reason as Error);
       });
     });
-  return withinRequest({ query, outlivesRequest });
+  return withinRequest(ownExecutor({ query, outlivesRequest }));
 }
 
 test("where no connection outlives its request, a statement without an answer is aborted after 20 s", async () => {
@@ -45,7 +46,9 @@ test("a limit of the caller's own stands instead, and elsewhere there is none", 
 });
 
 test("an answer leaves no timer behind", async () => {
-  const executor = withinRequest({ query: () => Promise.resolve([{ a: "1" }]), outlivesRequest: false });
+  const executor = withinRequest(
+    ownExecutor({ query: () => Promise.resolve([{ a: "1" }]), outlivesRequest: false }),
+  );
   await expect(executor.query("SELECT 1")).resolves.toEqual([{ a: "1" }]);
   expect(vi.getTimerCount()).toBe(0);
 });

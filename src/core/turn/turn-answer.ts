@@ -42,6 +42,8 @@ export interface TurnAnswer {
   readonly snapshot: { readonly oldest: bigint; readonly next: bigint };
   /** The size of the table's heap. */
   readonly tableBytes: number;
+  /** Whether row level security may hide rows from the role. Known to a turn that reaps or raises a guard. */
+  readonly rowsHidden: boolean;
   /** Whether the guard that the turn raised stood already. */
   readonly stood: boolean;
   /** The database's clock as it answered, in epoch milliseconds; NaN for a turn that only settles. */
@@ -72,7 +74,8 @@ export function readTurn(rows: readonly SqlRow[], { settlements = [], pickUp }: 
     nextDueInMs: secondsToMs(nextDue),
     nextLeaseEndInMs: secondsToMs(nextLeaseEnd),
     snapshot: { oldest: BigInt(oldest ?? 0), next: BigInt(next ?? 0) },
-    tableBytes: Number(bytes ?? 0),
+    tableBytes: Math.abs(Number(bytes ?? 0)),
+    rowsHidden: bytes?.startsWith("-") === true,
     stood: stood === "true",
     clockMs: Number(clock ?? NaN),
   };

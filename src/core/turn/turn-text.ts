@@ -163,7 +163,7 @@ function turnRowText({ jobs, waiting, channel }: TableNames, scope: TurnScope): 
        ${scope === "settling" ? NOT_ASKED : sleepText(jobs, whole)},
        txid_snapshot_xmin(txid_current_snapshot())::text AS e,
        txid_current()::text AS f,
-       pg_relation_size(${quoteLiteral(jobs)}::regclass)::text AS g,
+       ${whole ? `CASE WHEN row_security_active(${quoteLiteral(jobs)}::regclass) THEN '-' ELSE '' END || ` : ""}pg_relation_size(${quoteLiteral(jobs)}::regclass)::text AS g,
        concat((SELECT count(*) FROM hastened)${whole ? `, ${probe}` : ""}) AS h,
        ${whole ? stood : "NULL"} AS i,
        ${scope === "settling" ? "NULL" : "(date_part('epoch', clock_timestamp()) * 1000)::text"} AS j`;
