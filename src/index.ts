@@ -1,12 +1,14 @@
 /** `pqrun`: the store and both runners. Adapters have paths of their own, `pqrun/pg` and so on. */
 export { defineJob } from "./core/contract.ts";
 export type {
+  AnyPayload,
   InputOf,
   JobContract,
   JobContracts,
   JobDefaults,
   JobName,
   JsonObject,
+  Jsonified,
   OutputOf,
   ResultOf,
   UntypedJobs,
@@ -27,6 +29,8 @@ export {
 } from "./core/errors.ts";
 export type { ErrorByKind, ErrorKind } from "./core/errors.ts";
 export { EXECUTOR, isExecutor } from "./core/executor.ts";
+export { executor } from "./core/make-executor.ts";
+export type { ExecutorMembers } from "./core/make-executor.ts";
 export type {
   ListenCallbacks,
   Listening,
@@ -39,7 +43,7 @@ export type { ExtendAnswer, ExtendVerdict } from "./core/operations/extend.ts";
 export { tableNames } from "./core/sql/table-names.ts";
 export type { TableNames, TableOptions } from "./core/sql/table-names.ts";
 export { JOB_STATUSES } from "./core/job.ts";
-export type { Fence, Job, JobStatus, PickedUpJob } from "./core/job.ts";
+export type { AnyStatus, Fence, Job, JobStatus, PickedUpJob } from "./core/job.ts";
 export type { ListOptions } from "./core/operations/list.ts";
 export { consoleLogger, silentLogger } from "./core/logger.ts";
 export type { LogFields, Logger } from "./core/logger.ts";
@@ -55,16 +59,19 @@ export type { JobToEnqueue, ProducerOptions } from "./core/producer.ts";
 export type { PruneOptions, Pruned } from "./core/operations/prune.ts";
 export type { Retried } from "./core/operations/retry.ts";
 export type { Due, Outcome, Settlement, SettlementAnswer, Verdict } from "./core/turn/settlement.ts";
-export { sqlState } from "./core/sql/sql-state.ts";
+export { notSent, sqlState } from "./core/sql/sql-state.ts";
 export type { StandardIssue, StandardResult, StandardSchema } from "./core/values/standard-schema.ts";
 export type { Stats } from "./core/operations/stats.ts";
 export { PgJobStore } from "./core/store.ts";
-export type { PickupOptions, StoreOptions } from "./core/store.ts";
+export type { StoreOptions } from "./core/store.ts";
+export type { PickupOptions } from "./core/turn/pickup-options.ts";
+export type { MarkErrorOptions } from "./core/turn/failure-of.ts";
 export type { ReapedJob, TurnAnswer } from "./core/turn/turn-answer.ts";
 export type { PickUp, Reap, TurnRequest } from "./core/turn/turn-request.ts";
 export { drainOnce } from "./runners/drain/drain-once.ts";
 export type { DrainEnd, DrainOptions, DrainReport } from "./runners/drain/drain-options.ts";
 export type { AbortReason, Handler, Handlers, JobContext } from "./runners/job/handler.ts";
+export { JobAbortedError } from "./runners/job/job-aborted.ts";
 export type { JobEvent, JobEventName, OnJobEvent, OutcomeCounts } from "./runners/job/job-event.ts";
 export type { OnRunnerError, RunnerErrorEvent, RunnerOperation } from "./runners/runner-error.ts";
 export type { RunnerOptions } from "./runners/runner-options.ts";

@@ -1,14 +1,22 @@
 import type { SqlExecutor, SqlRow } from "../core/executor.ts";
+import { notSent } from "../core/sql/sql-state.ts";
+import { checkDriver, requireSession } from "./shared/check-driver.ts";
 import { inOrder, inTransaction } from "./shared/in-transaction.ts";
 import { senderOf, severalStatements } from "./shared/executor-over.ts";
 import type { Send, Sender } from "./shared/executor-over.ts";
 import { sharedListen } from "./shared/shared-listen.ts";
 import type { ListeningSession, SessionEvents } from "./shared/shared-listen.ts";
 
-/** What pqrun calls of Bun's SQL inside a transaction of its owner's: the `sql` of `begin`, or a reserved one. */
-export interface BunTransaction {
+/** What pqrun calls of Bun's SQL to send a statement. */
+export interface BunSession {
   unsafe(text: string, params: unknown[]): BunQuery;
 }
+
+/**
+ * What pqrun calls of Bun's SQL inside a transaction of its owner's: the `sql` of `begin`, or a reserved one. Not the
+ * client itself, which has neither of these members, and is in no transaction.
+ */
+export type BunTransaction = BunSession & ({ readonly savepoint: unknown } | { readonly release: unknown });
 
 /** What pqrun calls of one query of Bun's. */
 export interface BunQuery extends PromiseLike<unknown> {
@@ -17,7 +25,7 @@ export interface BunQuery extends PromiseLike<unknown> {
 }
 
 /** What pqrun calls of Bun's SQL. */
-export interface BunSql extends BunTransaction {
+export interface BunSql extends BunSession {
   begin<T>(work: (sql: BunTransaction) => Promise<T>): Promise<unknown>;
   listen(
     channel: string,
@@ -34,8 +42,11 @@ export interface BunSql extends BunTransaction {
  * ```ts
  * const store = new PgJobStore(bunExecutor(new Bun.SQL(url)));
  * ```
+ *
+ * @throws InvalidInputError for anything else.
  */
 export function bunExecutor(sql: BunSql): SqlExecutor<BunTransaction> {
+  checkDriver("sql", sql, ["unsafe", "begin"], "an SQL of Bun's");
   const transaction = async <T>(work: (tx: SqlExecutor) => Promise<T>): Promise<T> => {
     // In an object, since `begin` looks into arrays.
     const done = await sql.begin(async (tx) => ({
@@ -63,16 +74,35 @@ function cancelling(sql: BunSql): Send {
   };
 }
 
-const through = (session: BunTransaction): Sender => senderOf(sender(session));
+function through(session: BunTransaction): Sender {
+  const expected = "the `sql` of `begin`, a reserved one, or executor({ query })";
+  checkDriver("tx", session, ["unsafe"], expected);
+  requireSession(session, expected);
+  return senderOf(sender(session));
+}
 
-function sender(session: BunTransaction): Send {
+function sender(session: BunSession): Send {
   return (text, params) => rowsOf(session.unsafe(text, [...params]));
 }
 
 async function rowsOf(query: BunQuery): Promise<readonly SqlRow[]> {
-  const rows = (await query) as readonly SqlRow[];
+  const rows = (await sent(query)) as readonly SqlRow[];
   if (rows.some((row) => Array.isArray(row))) severalStatements();
   return [...rows];
+}
+
+/** Bun's codes of a connection that was never opened: what waited for it has not left. One that was ended has the code of one that broke. */
+const NOT_OPENED =
+  /^ERR_POSTGRES_(?:CONNECTION_(?:REFUSED|FAILED|TIMEOUT)|TLS_.*|.*AUTHENTICATION.*|SASL_.*)$/;
+
+async function sent(query: BunQuery): Promise<unknown> {
+  try {
+    return await query;
+  } catch (error) {
+    throw NOT_OPENED.test(String((error as { readonly code?: unknown } | null)?.code))
+      ? notSent(error)
+      : error;
+  }
 }
 
 /** The driver opens its connection with the first subscription, anew where that was lost, and closes it with the last. */

@@ -1,6 +1,8 @@
 import { EXECUTOR } from "../core/executor.ts";
 import type { SqlExecutor, SqlRow, SqlStatement } from "../core/executor.ts";
+import { checkDriver } from "./shared/check-driver.ts";
 import { orAbort, refuseAborted } from "./shared/abort.ts";
+import { markingRefusals } from "./shared/refused-at-once.ts";
 import { withinLimit } from "./shared/request-timeout.ts";
 
 /** What pqrun calls of the function that `neon()` of `@neondatabase/serverless` returns. */
@@ -29,15 +31,20 @@ export interface NeonBatchOptions {
  * ```ts
  * const store = new PgJobStore(neonExecutor(neon(env.DATABASE_URL)));
  * ```
+ *
+ * @throws InvalidInputError for anything else, such as a URL.
  */
 export function neonExecutor<Q>(sql: NeonHttp<Q>): SqlExecutor {
+  checkDriver("sql", sql, ["transaction"], "what neon() returns");
   const send = (statements: readonly SqlStatement[], own?: AbortSignal): Promise<readonly SqlRow[][]> =>
     withinLimit(own, async (signal) => {
       refuseAborted(signal);
-      const answers = sql.transaction(
-        (tx) => statements.map(({ text, params }) => tx.query(text, [...params])),
-        // Overrides what `neon()` was told; a statement alone could not choose its isolation level.
-        { isolationLevel: "ReadCommitted", arrayMode: false, fullResults: false, fetchOptions: { signal } },
+      const answers = markingRefusals(() =>
+        sql.transaction(
+          (tx) => statements.map(({ text, params }) => tx.query(text, [...params])),
+          // Overrides what `neon()` was given; a statement alone could not choose its isolation level.
+          { isolationLevel: "ReadCommitted", arrayMode: false, fullResults: false, fetchOptions: { signal } },
+        ),
       );
       return (await orAbort(answers, signal)) as readonly SqlRow[][];
     });

@@ -1,16 +1,23 @@
 import type { SqlExecutor, SqlRow } from "../core/executor.ts";
+import { checkDriver } from "./shared/check-driver.ts";
 import { inOrder, inTransaction } from "./shared/in-transaction.ts";
 import { senderOf } from "./shared/executor-over.ts";
 import type { Send, Sender } from "./shared/executor-over.ts";
 import { sharedListen, statementSession } from "./shared/shared-listen.ts";
 
 /** What pqrun calls of PGlite inside a transaction of its owner's. */
-export interface PgliteTransaction {
+export interface PgliteTransaction extends PgliteSession {
+  /** PGlite itself has none, and is in no transaction. */
+  rollback(): Promise<unknown>;
+}
+
+/** What pqrun calls of PGlite to send a statement. */
+export interface PgliteSession {
   query(text: string, params: unknown[]): Promise<{ readonly rows: readonly unknown[] }>;
 }
 
 /** What pqrun calls of PGlite. */
-export interface Pglite extends PgliteTransaction {
+export interface Pglite extends PgliteSession {
   transaction<T>(work: (tx: PgliteTransaction) => Promise<T>): Promise<T>;
   onNotification(heard: (channel: string, payload: string) => void): () => void;
 }
@@ -23,12 +30,15 @@ export interface Pglite extends PgliteTransaction {
  * ```ts
  * const store = new PgJobStore(pgliteExecutor(new PGlite("./data")));
  * ```
+ *
+ * @throws InvalidInputError for anything else.
  */
 export function pgliteExecutor(pglite: Pglite): SqlExecutor<PgliteTransaction> {
+  checkDriver("pglite", pglite, ["query", "transaction", "onNotification"], "a PGlite");
   const transaction = <T>(work: (tx: SqlExecutor) => Promise<T>): Promise<T> =>
     pglite.transaction((tx) => inTransaction(sender(tx), work));
   return {
-    ...through(pglite),
+    ...senderOf(sender(pglite)),
     batch: (statements) => transaction((tx) => inOrder(tx, statements)),
     transaction,
     with: through,
@@ -40,9 +50,14 @@ export function pgliteExecutor(pglite: Pglite): SqlExecutor<PgliteTransaction> {
   };
 }
 
-const through = (session: PgliteTransaction): Sender => senderOf(sender(session));
+const IN_TRANSACTION = "the `tx` of PGlite's `transaction`, or executor({ query })";
 
-function sender(session: PgliteTransaction): Send {
+function through(session: PgliteTransaction): Sender {
+  checkDriver("tx", session, ["query", "rollback"], IN_TRANSACTION);
+  return senderOf(sender(session));
+}
+
+function sender(session: PgliteSession): Send {
   return async (text, params) => {
     const { rows } = await session.query(text, [...params]);
     return rows as readonly SqlRow[];

@@ -53,7 +53,7 @@ export function refuseConnectionStrings(args: readonly string[]): void {
   if (!args.some((arg) => CONNECTION_STRING.test(arg))) return;
   throw new UsageError(
     "a connection string doesn't belong on the command line, where other users of the machine can read it: " +
-      "set PQRUN_DATABASE_URL, or name a file that does with --env-file",
+      "set PQRUN_DATABASE_URL, or name a file that does with --env",
   );
 }
 

@@ -78,20 +78,48 @@ function fromPool(
 
 async function openPostgres(url: string): ReturnType<Open> {
   const { default: postgres } = await import("postgres");
-  const sql = postgres(withoutChannelBinding(url), {
+  const options = {
     max: MAX_CONNECTIONS,
     connect_timeout: CONNECT_SECONDS,
     // It prints them otherwise.
     onnotice: () => undefined,
     connection: { application_name: "pqrun" },
-  });
+  };
+  const socket = socketOf(url);
+  const sql =
+    socket === undefined
+      ? postgres(withoutOthersParameters(url), options)
+      : postgres({ ...socket, ...options });
   return { executor: postgresExecutor(sql), [Symbol.asyncDispose]: () => sql.end({ timeout: 5 }) };
 }
 
 /**
- * Neon's console puts `channel_binding=require` into its URLs. pg ignores it;
- * postgres.js, which can't bind either, would send it to a server that refuses it.
+ * Parameters that are not the server's, and that postgres.js would send to it: Neon's console puts
+ * `channel_binding=require` into its URLs, Prisma wants `schema` and more. pg ignores them.
  */
-export function withoutChannelBinding(url: string): string {
-  return url.replace(/(?<=[?&])channel_binding=[^&]*&?/, "").replace(/[?&]$/, "");
+export function withoutOthersParameters(url: string): string {
+  return url
+    .replace(
+      /(?<=[?&])(?:channel_binding|schema|pgbouncer|connection_limit|pool_timeout|connect_timeout|socket_timeout|statement_cache_size)=[^&]*&?/g,
+      "",
+    )
+    .replace(/[?&]$/, "");
+}
+
+/** What a socket's URL says (`postgres://user:pw@/app?host=/cloudsql/…`), which postgres.js can't read; undefined for others. */
+export function socketOf(
+  url: string,
+):
+  | { readonly path: string; readonly user?: string; readonly password?: string; readonly database?: string }
+  | undefined {
+  const [, user, password, database, query = ""] =
+    /^[^:]+:\/\/(?:([^:/@]*)(?::([^/@]*))?@)?(?:localhost)?\/([^?]*)\?(.*)$/.exec(url) ?? [];
+  const parameters = new URLSearchParams(query);
+  const folder = parameters.get("host");
+  if (folder?.startsWith("/") !== true) return undefined;
+  const text = (part: string | undefined): string | undefined =>
+    part === undefined || part === "" ? undefined : decodeURIComponent(part);
+  const given = { user: text(user), password: text(password), database: text(database) };
+  const known = Object.entries(given).filter(([, value]) => value !== undefined);
+  return { path: `${folder}/.s.PGSQL.${parameters.get("port") ?? "5432"}`, ...Object.fromEntries(known) };
 }

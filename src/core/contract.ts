@@ -11,6 +11,27 @@ export interface JobDefaults {
   readonly priority?: number | undefined;
 }
 
+/**
+ * What JSON gives back of a `T`: a Date as a string, anything with `toJSON` as what that returns, a class as its fields.
+ * A type that JSON leaves alone is itself.
+ */
+export type Jsonified<T> = JsonForm<T> extends T ? T : JsonForm<T>;
+
+type Primitive = string | number | boolean | bigint | symbol | null | undefined;
+type AnyFunction = (...args: never) => unknown;
+
+type JsonForm<T> = T extends Primitive
+  ? T
+  : T extends { toJSON(...args: never): infer Json }
+    ? JsonForm<Json>
+    : T extends AnyFunction
+      ? never
+      : T extends readonly unknown[]
+        ? { [K in keyof T]: JsonForm<T[K]> }
+        : T extends object
+          ? { [K in keyof T as T[K] extends AnyFunction ? never : K]: JsonForm<T[K]> }
+          : T;
+
 declare const INPUT: unique symbol;
 declare const OUTPUT: unique symbol;
 declare const RESULT: unique symbol;
@@ -39,7 +60,10 @@ export interface JobContract<
 export type JobContracts = Readonly<Record<string, JobContract>>;
 
 /** A store without contracts: any type, any payload, checked only to be JSON. */
-export type UntypedJobs = Readonly<Record<string, JobContract<JsonObject, JsonObject>>>;
+export type UntypedJobs = Readonly<Record<string, JobContract<AnyPayload, JsonObject>>>;
+
+/** What may be enqueued without a contract: also an interface, which has no index signature. A list is no payload. */
+export type AnyPayload = JsonObject | (object & { readonly [Symbol.iterator]?: never });
 
 /** A payload without a contract. */
 export type JsonObject = Readonly<Record<string, unknown>>;
@@ -63,8 +87,9 @@ export type ResultOf<C> = C extends JobContract<infer _Input, infer _Output, inf
  * };
  * ```
  *
- * The schema validates at enqueue, and again before the handler, whose payload
- * is the second validation's output. A `result` schema validates what a handler returns; what
+ * The schema validates at enqueue, and again before the handler, whose payload is
+ * the second validation's output; without one a handler gets what JSON gives back, a Date
+ * as a string. What JSON changes is validated in both forms. A `result` schema validates what a handler returns; what
  * it refuses is not stored, and the job is DONE all the same.
  */
 export function defineJob<Input extends object, Result = unknown>(
@@ -72,7 +97,7 @@ export function defineJob<Input extends object, Result = unknown>(
     readonly payload?: undefined;
     readonly result?: StandardSchema<Result, unknown> | undefined;
   },
-): JobContract<Input, Input, Result>;
+): JobContract<Input, Jsonified<Input>, Result>;
 export function defineJob<Input extends object, Output, Result = unknown>(
   options: JobDefaults & {
     readonly payload: StandardSchema<Input, Output>;

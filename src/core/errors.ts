@@ -50,20 +50,14 @@ abstract class PqrunError extends Error {
     super(message, options);
     this[BRAND] = kind;
     // Not enumerable, and not taken from the constructor: minifiers rename classes.
-    Object.defineProperty(this, "name", { value: NAMES[kind], configurable: true });
+    Object.defineProperty(this, "name", { value: nameOf(kind), configurable: true });
   }
 }
 
-const NAMES = {
-  "invalid-input": "InvalidInputError",
-  "unknown-outcome": "UnknownOutcomeError",
-  "lease-lost": "LeaseLostError",
-  "dedupe-conflict": "DedupeConflictError",
-  table: "TableError",
-  "retry-after": "RetryAfterError",
-  "non-retriable": "NonRetriableError",
-  snooze: "SnoozeError",
-} as const satisfies Record<ErrorKind, string>;
+/** `retry-after` is the kind of a RetryAfterError. */
+function nameOf(kind: ErrorKind): string {
+  return `${kind.replace(/(?:^|-)./g, (start) => start.slice(-1).toUpperCase())}Error`;
+}
 
 /** An option or an input is wrong. Nothing was sent. */
 export class InvalidInputError extends PqrunError {
@@ -71,7 +65,7 @@ export class InvalidInputError extends PqrunError {
   readonly field: string;
   /** What would have been right. */
   readonly expected: string;
-  /** What came, described: a type and a size or a short value, never a whole payload. */
+  /** What came, described: a type and a size or class, or a number; never a text, which may be a secret. */
   readonly received: string;
 
   constructor(field: string, expected: string, received: unknown, options?: ErrorOptions) {
@@ -85,7 +79,8 @@ export class InvalidInputError extends PqrunError {
 
 /**
  * The statement may or may not have taken effect: the connection was lost, or
- * a signal fired, before the answer came. pqrun never repeats an enqueue by
+ * a signal fired, before the answer came. The message ends with the first line
+ * of the cause's, without credentials. pqrun never repeats an enqueue by
  * itself then. With a dedupe key it is safe to call again while the first job
  * is active.
  */
@@ -94,8 +89,22 @@ export class UnknownOutcomeError extends PqrunError {
   readonly operation: string;
 
   constructor(operation: string, cause: unknown) {
-    super("unknown-outcome", `${operation}: the outcome is unknown, no answer came`, { cause });
+    super("unknown-outcome", `${operation}: the outcome is unknown, no answer came${firstLine(cause)}`, {
+      cause,
+    });
     this.operation = operation;
+  }
+}
+
+/** Of a cause that may be anything, and is shown where nothing else redacts it. */
+function firstLine(cause: unknown): string {
+  try {
+    const [line = ""] = (cause as Error).message.split("\n", 1);
+    // From where a connection string may begin, or a password: rather too little than half a secret.
+    const safe = line.replace(/\S*(?::\/\/|%3A%2F%2F|pass|pwd).*/i, "***").slice(0, 200);
+    return safe === "" ? "" : `: ${safe}`;
+  } catch {
+    return "";
   }
 }
 
@@ -109,13 +118,28 @@ export class LeaseLostError extends PqrunError {
   }
 }
 
-/** Another job with the same dedupe key is active. */
+/** What is known of the job that has the key. */
+export interface DedupeConflictOptions extends ErrorOptions {
+  readonly jobId?: string | undefined;
+  readonly jobType?: string | undefined;
+  readonly index?: number | undefined;
+}
+
+/** Another job with the same dedupe key is active: under another type, where an enqueue throws it. */
 export class DedupeConflictError extends PqrunError {
   readonly dedupeKey: string;
+  /** The other job's id, where it is known. */
+  declare readonly jobId: string | undefined;
+  /** The other job's type, where it is known. */
+  declare readonly jobType: string | undefined;
+  /** Which job of the call it was, from 0, where an enqueue threw it. */
+  declare readonly index: number | undefined;
 
-  constructor(dedupeKey: string, message: string, options?: ErrorOptions) {
+  constructor(dedupeKey: string, message: string, options: DedupeConflictOptions = {}) {
     super("dedupe-conflict", message, options);
     this.dedupeKey = dedupeKey;
+    const { jobId, jobType, index } = options;
+    Object.assign(this, { jobId, jobType, index });
   }
 }
 
@@ -165,23 +189,31 @@ function checkWhen(when: number | Date): number | Date {
 function describe(value: unknown): string {
   switch (typeof value) {
     case "string":
-      return value.length <= 40 ? JSON.stringify(value) : `a string of ${value.length} characters`;
+      // Never the text itself: what was passed in the wrong place may be a password.
+      return `a string of ${value.length} characters`;
     case "number":
+      // A card's number, or a phone's.
+      return Math.abs(value) >= 1e10 && Number.isFinite(value) ? "a large number" : String(value);
     case "boolean":
     case "undefined":
       return String(value);
     case "bigint":
-      return value > -(10n ** 40n) && value < 10n ** 40n
-        ? `${String(value)}n`
-        : "a bigint of more than 40 digits";
     case "function":
-      return "a function";
     case "symbol":
-      return "a symbol";
+      return `a ${typeof value}`;
     case "object":
       if (value === null) return "null";
       if (Array.isArray(value)) return `an array of ${value.length}`;
       if (value instanceof Date) return Number.isNaN(value.getTime()) ? "an invalid Date" : "a Date";
-      return "an object";
+      return nameOfClass(value);
   }
+}
+
+function nameOfClass(value: object): string {
+  const { constructor } = (Object.getPrototypeOf(value) ?? {}) as {
+    readonly constructor?: { readonly name?: string };
+  };
+  return constructor === undefined || constructor === Object
+    ? "an object"
+    : `an object (${constructor.name})`;
 }

@@ -1,3 +1,5 @@
+import { InvalidInputError } from "./errors.ts";
+
 /**
  * One row: an object in column order. The core reads rows by position, since
  * drivers can be set to rename columns.
@@ -89,14 +91,23 @@ export interface SqlExecutor<Tx = never> {
    */
   readonly outlivesRequest?: boolean;
 
-  /** Set by pqrun's adapters: tells an executor from a driver's client, which has a `query` too. */
-  readonly [EXECUTOR]?: true;
+  /**
+   * Set by pqrun's adapters, and by `executor` for one of your own: tells an executor from a driver's client and from an
+   * ORM's manager, which have a `query` too.
+   */
+  readonly [EXECUTOR]: true;
 }
 
 /** The key of the mark that {@link isExecutor} looks for; the same in every copy of pqrun. */
 export const EXECUTOR: unique symbol = Symbol.for("pqrun.executor") as never;
 
-/** Whether `value` is an executor of one of pqrun's adapters. */
+/** @throws InvalidInputError where `value` is no executor: most often a driver's pool, handed over as it is. */
+export function checkExecutor(value: unknown): void {
+  if (isExecutor(value)) return;
+  throw new InvalidInputError("executor", "pgExecutor(pool), executor({ query }) …", value);
+}
+
+/** Whether `value` is an executor: of one of pqrun's adapters, or one that `executor` made. */
 export function isExecutor(value: unknown): value is SqlExecutor {
   return typeof value === "object" && value !== null && EXECUTOR in value;
 }

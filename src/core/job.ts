@@ -6,6 +6,9 @@ export const JOB_STATUSES = ["READY", "RUNNING", "DONE", "FAILED", "CANCELLED"] 
 /** One of {@link JOB_STATUSES}. */
 export type JobStatus = (typeof JOB_STATUSES)[number];
 
+/** The states that a job may be in: pqrun's, and any that the application has added to the enum. */
+export type AnyStatus = JobStatus | (string & Record<never, never>);
+
 /** What most jobs have: it is not sent for each of them, in either direction. */
 export const USUAL = { priority: 0, maxAttempts: 5, attempts: 1, outcome: "done" } as const;
 
@@ -42,8 +45,9 @@ export interface PickedUpJob extends Fence {
 export interface Job {
   readonly id: string;
   readonly type: string;
+  /** As the store's `parse` reads it; its JSON text where an integer beyond 2^53 would be rounded. */
   readonly payload: unknown;
-  readonly status: JobStatus;
+  readonly status: AnyStatus;
   readonly priority: number;
   readonly attempts: number;
   readonly maxAttempts: number;
@@ -56,6 +60,7 @@ export interface Job {
   readonly lastError: string | null;
   readonly finishedAt: Date | null;
   readonly durationMs: number | null;
+  /** Read as the payload is. */
   readonly result: unknown;
   readonly createdAt: Date;
   readonly updatedAt: Date;
@@ -89,11 +94,15 @@ function cell(value: unknown): string | null {
   return typeof value === "bigint" ? value.toString() : JSON.stringify(value);
 }
 
-/** Epoch microseconds as a Date; an `infinity` of PostgreSQL becomes an invalid one. */
+/** The latest moment of JavaScript's, in epoch milliseconds: the year 275760. */
+const LATEST_MS = 8.64e15;
+
+/** Epoch microseconds as a Date; what is beyond JavaScript's, such as an `infinity`, becomes its latest or earliest one. */
 export function dateOf(microseconds: string | null | undefined): Date {
   const exact = Number(microseconds ?? Number.NaN);
   // The server divides as a float8, which beyond the year 2255 may fall short of a whole millisecond by a last digit.
-  return new Date(Math.floor((exact + Math.abs(exact) * Number.EPSILON) / 1000));
+  const ms = Number.isFinite(exact) ? Math.floor((exact + Math.abs(exact) * Number.EPSILON) / 1000) : exact;
+  return new Date(Math.max(-LATEST_MS, Math.min(LATEST_MS, ms)));
 }
 
 /** As {@link dateOf}, where the column may be null. */

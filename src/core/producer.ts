@@ -7,7 +7,7 @@ import type { EnqueueTexts } from "./enqueue/enqueue-text.ts";
 import { enqueueStatement, readEnqueued } from "./enqueue/enqueue.ts";
 import type { CheckedJob, Enqueued } from "./enqueue/enqueue.ts";
 import { DedupeConflictError, InvalidInputError, UnknownOutcomeError } from "./errors.ts";
-import { isExecutor } from "./executor.ts";
+import { checkExecutor, isExecutor } from "./executor.ts";
 import type { SqlExecutor, SqlStatement } from "./executor.ts";
 import { tableNames } from "./sql/table-names.ts";
 import type { TableOptions } from "./sql/table-names.ts";
@@ -58,6 +58,7 @@ export class JobProducer<J extends JobContracts = UntypedJobs, Tx = never> {
 
   /** Constructing does nothing but check: it may stand at a module's top level. @throws InvalidInputError */
   constructor(executor: SqlExecutor<Tx>, options: ProducerOptions<J> = {}, inTransaction = false) {
+    checkExecutor(executor);
     const names = tableNames(options);
     checkLimits(options);
     this.#executor = executor;
@@ -79,6 +80,7 @@ export class JobProducer<J extends JobContracts = UntypedJobs, Tx = never> {
    * Enqueues one job. Never returns without an id.
    *
    * @throws InvalidInputError before anything is sent.
+   * @throws DedupeConflictError where the dedupe key is active under another type, naming that job.
    * @throws UnknownOutcomeError where the job may be there although no answer came.
    */
   async enqueue<N extends JobName<J>>(
@@ -99,6 +101,8 @@ export class JobProducer<J extends JobContracts = UntypedJobs, Tx = never> {
    *
    * @returns ids in input order; of jobs with the same dedupe key the first one is created.
    * @throws InvalidInputError naming the job as `jobs[3].priority`, before anything is sent.
+   * @throws DedupeConflictError where a dedupe key is active under another type: nothing of the call is written then,
+   * unless that job came while the call ran.
    * @throws UnknownOutcomeError where some or all of the jobs may be there although no answer came.
    */
   async enqueueMany(jobs: readonly JobToEnqueue<J>[]): Promise<readonly Enqueued[]> {
@@ -107,6 +111,8 @@ export class JobProducer<J extends JobContracts = UntypedJobs, Tx = never> {
       throw new InvalidInputError("jobs", `a list of 1 to ${MAX_JOBS_PER_CALL} jobs`, jobs);
     }
     const checked: CheckedJob[] = [];
+    /** Which job has a key first. */
+    const keys = new Map<string, CheckedJob>();
     let bytes = 0;
     for (const [index, entry] of (jobs as readonly unknown[]).entries()) {
       if (typeof entry !== "object" || entry === null) {
@@ -121,6 +127,16 @@ export class JobProducer<J extends JobContracts = UntypedJobs, Tx = never> {
         throw new InvalidInputError("jobs", `at most ${MAX_BYTES_PER_CALL} bytes of payloads`, jobs);
       }
       checked.push(job);
+      const { dedupeKey } = job;
+      if (dedupeKey === null) continue;
+      const first = keys.get(dedupeKey) ?? job;
+      keys.set(dedupeKey, first);
+      if (first.type === job.type) continue;
+      throw new InvalidInputError(
+        `jobs[${index}].dedupeKey`,
+        `a key that no ${first.type} before it has`,
+        dedupeKey,
+      );
     }
     const answers = await this.#write(checked);
     try {
@@ -135,7 +151,8 @@ export class JobProducer<J extends JobContracts = UntypedJobs, Tx = never> {
   /**
    * The statement that enqueues one job, for transactions that are lists. It
    * returns one row `{ id, created }` of text; `id` is null where a rival's job
-   * with the dedupe key was committed while it ran.
+   * with the dedupe key was committed while it ran. With a dedupe key it has a
+   * `type` too: that of the job that has the key, where it is not this one.
    */
   async enqueueStatement<N extends JobName<J>>(
     type: N,
@@ -176,8 +193,10 @@ export class JobProducer<J extends JobContracts = UntypedJobs, Tx = never> {
   }
 
   protected executorOf(tx: Tx | SqlExecutor): SqlExecutor {
-    if (isExecutor(tx) || this.#executor.with === undefined) return tx as SqlExecutor;
-    return this.#executor.with(tx);
+    if (!isExecutor(tx) && this.#executor.with !== undefined) return this.#executor.with(tx);
+    // What opens transactions is in none: the job would be written whatever became of the caller's.
+    if (isExecutor(tx) && tx.transaction === undefined && tx.batch === undefined) return tx;
+    throw new InvalidInputError("tx", "an executor in a transaction", tx);
   }
 
   /** At once, but for a contract with a schema: that may take its time. */
@@ -190,7 +209,7 @@ export class JobProducer<J extends JobContracts = UntypedJobs, Tx = never> {
     const contract = this.#contract(type, `${field}type`);
     const job = checkJob(type, payload, options, contract, this.options, field);
     if (contract?.payload === undefined) return job;
-    return checkSchema(contract.payload, payload, `${field}payload`).then(() => job);
+    return checkSchema(contract.payload, payload, job, `${field}payload`).then(() => job);
   }
 
   #contract(type: unknown, field: string): JobContract | undefined {
@@ -203,11 +222,11 @@ export class JobProducer<J extends JobContracts = UntypedJobs, Tx = never> {
   }
 
   /** One statement; null for a job whose key a rival's job had, which was committed meanwhile. */
-  async #write(jobs: readonly CheckedJob[]): Promise<readonly (Enqueued | null)[]> {
-    let answers = await this.#send(jobs);
+  async #write(jobs: readonly CheckedJob[], all = jobs): Promise<readonly (Enqueued | null)[]> {
+    let answers = await this.#send(jobs, all);
     if (answers === null) {
       this.#byDefault = true;
-      answers = (await this.#send(jobs)) ?? [];
+      answers = (await this.#send(jobs, all)) ?? [];
     }
     if (answers.length < jobs.length) throw new Error("enqueue: a trigger of the table skipped the job");
     this.#tellListeners(jobs);
@@ -215,10 +234,12 @@ export class JobProducer<J extends JobContracts = UntypedJobs, Tx = never> {
   }
 
   /** Null where nothing was written, since the table makes its ids itself. */
-  async #send(jobs: readonly CheckedJob[]): Promise<readonly (Enqueued | null)[] | null> {
-    return readEnqueued(
-      await send(this.connection, "enqueue", enqueueStatement(this.#texts, jobs, this.#byDefault)),
-    );
+  async #send(
+    jobs: readonly CheckedJob[],
+    all: readonly CheckedJob[],
+  ): Promise<readonly (Enqueued | null)[] | null> {
+    const statement = enqueueStatement(this.#texts, jobs, this.#byDefault);
+    return readEnqueued(await send(this.connection, "enqueue", statement), jobs, all);
   }
 
   async #askAgain(
@@ -235,7 +256,7 @@ export class JobProducer<J extends JobContracts = UntypedJobs, Tx = never> {
           `enqueue: jobs with the dedupe key came and went ${MAX_ASKS} times while it was asked for, or a trigger skips the job; it was not written`,
         );
       }
-      const again = [...(await this.#write(open))];
+      const again = [...(await this.#write(open, jobs))];
       answers = answers.map((answer) => answer ?? again.shift() ?? null);
     }
   }

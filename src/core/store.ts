@@ -1,7 +1,6 @@
 import { cancelStatement, cancelText, readCancelled } from "./operations/cancel.ts";
 import type { Cancelled } from "./operations/cancel.ts";
 import type { JobContracts, UntypedJobs } from "./contract.ts";
-import { errorText } from "./values/error-text.ts";
 import { DedupeConflictError, InvalidInputError, LeaseLostError } from "./errors.ts";
 import type { QueryOptions, SqlExecutor, SqlRow, SqlStatement } from "./executor.ts";
 import { extendStatement, extendText, readExtend } from "./operations/extend.ts";
@@ -13,10 +12,11 @@ import type { Fence, Job, PickedUpJob } from "./job.ts";
 import { RESULT_LIMITS, encodeJson } from "./values/json.ts";
 import { listStatement, listText, readListed } from "./operations/list.ts";
 import type { ListOptions } from "./operations/list.ts";
-import { checkJobTypes, checkWorkerId } from "./values/check-names.ts";
+import { checkPickup, checkReap } from "./turn/pickup-options.ts";
+import type { PickupOptions } from "./turn/pickup-options.ts";
 import type { Logger } from "./logger.ts";
+import { checkOptions } from "./values/known-options.ts";
 import { parsePayload } from "./values/parse-payload.ts";
-import { backoffPolicy } from "./delay-policies.ts";
 import { JobProducer } from "./producer.ts";
 import type { ProducerOptions } from "./producer.ts";
 import { holdersText, readHolders } from "./operations/prune-holders.ts";
@@ -24,8 +24,10 @@ import { pruneStatement, pruneText, readPruned } from "./operations/prune.ts";
 import type { PruneOptions, PruneQuery, Pruned } from "./operations/prune.ts";
 import { readRetried, retryStatement, retryText } from "./operations/retry.ts";
 import type { Retried } from "./operations/retry.ts";
-import { send } from "./sql/run-statement.ts";
+import { send, warnOfHiddenRows } from "./sql/run-statement.ts";
 import { asLeaseLost, settleOrFailStatement, settleOrFailText } from "./operations/settle-in-transaction.ts";
+import { failureOf } from "./turn/failure-of.ts";
+import type { MarkErrorOptions } from "./turn/failure-of.ts";
 import type { Due, Settlement, SettlementAnswer } from "./turn/settlement.ts";
 import { sqlState } from "./sql/sql-state.ts";
 import { readStats, statsStatement, statsText } from "./operations/stats.ts";
@@ -38,20 +40,23 @@ import type { TurnRequest } from "./turn/turn-request.ts";
 
 /** Options of a store. */
 export interface StoreOptions<J extends JobContracts = UntypedJobs> extends ProducerOptions<J> {
-  /** Reads a payload's JSON text before a handler gets it; may be asynchronous. @default JSON.parse, refusing integers beyond 2^53 */
+  /**
+   * Reads a payload's JSON text before a handler gets it, and for `get` and `list`; may be asynchronous.
+   *
+   * @default JSON.parse, refusing integers beyond 2^53
+   */
   readonly parse?: ((text: string) => unknown) | undefined;
 }
 
-/** What {@link PgJobStore.pickup} picks up. */
-export interface PickupOptions {
-  readonly types: readonly string[];
-  /** Most jobs. @default 1 */
-  readonly limit?: number | undefined;
-  /** The worker's readable id. @default "pickup" */
-  readonly workerId?: string | undefined;
-  /** Length of the lease in milliseconds. @default 30,000 */
-  readonly leaseMs?: number | undefined;
-}
+const STORE_OPTIONS = {
+  schema: true,
+  table: true,
+  jobs: true,
+  logger: true,
+  maxPayloadBytes: true,
+  maxPayloadDepth: true,
+  parse: true,
+} as const satisfies Record<keyof StoreOptions, true>;
 
 /** How often a settlement is tried whose row somebody else has locked, and a pick-up that finds nothing else. */
 const BUSY_TRIES = 10;
@@ -81,6 +86,7 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
 
   /** Constructing does nothing but check: it may stand at a module's top level. @throws InvalidInputError */
   constructor(executor: SqlExecutor<Tx>, options: StoreOptions<J> = {}, inTransaction = false) {
+    checkOptions(options, STORE_OPTIONS);
     super(executor, options, inTransaction);
     const { names } = this.connection;
     this.parse = options.parse ?? parsePayload;
@@ -121,6 +127,7 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
     const statement = this.#turnTexts.statement(request, depth);
     const answer = readTurn(await send(this.connection, "turn", statement, options), request);
     this.#turnTexts.answered(answer, depth);
+    if (answer.rowsHidden) warnOfHiddenRows(this.connection);
     return answer;
   }
 
@@ -147,17 +154,8 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
    * that none is due, or that others had all that is due locked at each of ten looks. A job that PostgreSQL refuses to
    * let be picked up is logged and left out for a while.
    */
-  async pickup({
-    types,
-    limit = 1,
-    workerId = "pickup",
-    leaseMs = 30_000,
-  }: PickupOptions): Promise<readonly PickedUpJob[]> {
-    if (!Number.isInteger(limit) || limit < 1 || limit > 1_000) {
-      throw new InvalidInputError("limit", "a whole number from 1 to 1000", limit);
-    }
-    checkJobTypes("types", types);
-    checkWorkerId(workerId);
+  async pickup(options: PickupOptions): Promise<readonly PickedUpJob[]> {
+    const { types, limit, workerId, leaseMs } = checkPickup(options);
     // What a transaction takes counts with its COMMIT alone, and that comes from a caller who is there.
     const withinMs = this.connection.inTransaction ? undefined : leaseMs / 2;
     for (let tries = 1; ;) {
@@ -189,17 +187,15 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
 
   /**
    * Settles a picked-up job as a failed attempt: READY again at `due`, or
-   * FAILED where no attempt is left.
+   * FAILED where no attempt is left, or at once where `terminal` is set. What
+   * handlers may throw means the same here: a NonRetriableError makes it FAILED,
+   * a RetryAfterError says when, a SnoozeError gives the attempt back.
    *
-   * @param due @default the Python package's backoff: 1m, 5m, 30m, 2h, 6h
+   * @param how when it is due again, or more. @default the Python package's backoff: 1m, 5m, 30m, 2h, 6h
    * @throws LeaseLostError where another attempt has it.
    */
-  async markError(
-    job: Fence,
-    error: unknown,
-    due: Due = backoffPolicy().delayMs(job.attempts),
-  ): Promise<SettlementAnswer> {
-    return await this.#settleOne({ job, durationMs: null, outcome: "retry", error: errorText(error), due });
+  async markError(job: Fence, error: unknown, how: Due | MarkErrorOptions = {}): Promise<SettlementAnswer> {
+    return await this.#settleOne({ job, durationMs: null, ...failureOf(error, job.attempts, how) });
   }
 
   /** Gives a picked-up job back unstarted, its attempt with it. @throws LeaseLostError where another attempt has it. */
@@ -209,6 +205,7 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
 
   /** Reaps once: jobs whose lease has ended are READY again, or FAILED. */
   async reapStale(staleTimeoutSeconds = 1_200, limit = 100): Promise<readonly ReapedJob[]> {
+    checkReap(staleTimeoutSeconds, limit);
     return (await this.turn({ reap: { staleTimeoutSeconds, limit } })).reaped;
   }
 
@@ -266,12 +263,14 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
 
   /** One job, or null. */
   async get(id: string): Promise<Job | null> {
-    return readGot(await this.#read("get", getStatement(getText(this.connection.names), checkId("id", id))));
+    const statement = getStatement(getText(this.connection.names), checkId("id", id));
+    return await readGot(await this.#read("get", statement), this.parse);
   }
 
   /** Jobs, newest first. */
   async list(options: ListOptions = {}): Promise<readonly Job[]> {
-    return readListed(await this.#read("list", listStatement(listText(this.connection.names), options)));
+    const statement = listStatement(listText(this.connection.names), options);
+    return await readListed(await this.#read("list", statement), this.parse);
   }
 
   /** What is in the table. Counts it whole: not for every request. */

@@ -1,4 +1,5 @@
 import { TableError } from "../core/errors.ts";
+import { checkExecutor } from "../core/executor.ts";
 import type { SqlExecutor } from "../core/executor.ts";
 import type { TableOptions } from "../core/sql/table-names.ts";
 import { sqlState } from "../core/sql/sql-state.ts";
@@ -41,6 +42,7 @@ export async function migrate(
   options: MigrateOptions = {},
   controls: MigrateControls = {},
 ): Promise<MigrationReport> {
+  checkExecutor(executor);
   const migrations = tableMigrations(options, "empty");
   const before = await tableState(executor, options, controls.signal);
   for (const { text } of migrations) {

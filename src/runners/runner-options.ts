@@ -1,5 +1,7 @@
 import type { JobContracts, UntypedJobs } from "../core/contract.ts";
 import { InvalidInputError } from "../core/errors.ts";
+import { checkOptions } from "../core/values/known-options.ts";
+import { RUNNER_OPTIONS } from "./known-options.ts";
 import { checkJobTypes, checkWorkerId } from "../core/values/check-names.ts";
 import { loggerOf } from "../core/logger.ts";
 import type { Logger } from "../core/logger.ts";
@@ -70,8 +72,14 @@ export function checkRunner<J extends JobContracts, Tx>(
   now: () => number,
   slots: number,
 ): CheckedRunner {
+  checkOptions(options, RUNNER_OPTIONS);
   // Inside, a job's type is a value and no longer a type; the handlers were checked against the contracts above.
   const store = options.store as unknown as PgJobStore<JobContracts>;
+  checkStore(store);
+  const given: unknown = options.handlers;
+  if (typeof given !== "object" || given === null || Object.keys(given).length === 0) {
+    throw new InvalidInputError("handlers", "an object with a handler for one job type or more", given);
+  }
   const handlers = new Map<string, AnyHandler>(
     Object.entries(options.handlers as unknown as Readonly<Record<string, AnyHandler>>),
   );
@@ -98,6 +106,12 @@ export function checkRunner<J extends JobContracts, Tx>(
     calendar,
     runJob,
   };
+}
+
+/** @throws InvalidInputError where `store` is no store: a pool, an executor, undefined. */
+export function checkStore(store: unknown): void {
+  const { turn } = (store ?? {}) as { readonly turn?: unknown };
+  if (typeof turn !== "function") throw new InvalidInputError("store", "a PgJobStore", store);
 }
 
 /** @throws InvalidInputError for what is not a number within the bounds. */

@@ -3,6 +3,7 @@ import { afterEach, expect, test, vi } from "vitest";
 import { neonExecutor } from "../../src/adapters/neon.ts";
 import { withinRequest } from "../../src/adapters/shared/request-timeout.ts";
 import type { QueryOptions, SqlExecutor } from "../../src/core/executor.ts";
+import { executor as ownExecutor } from "../../src/core/make-executor.ts";
 
 vi.useFakeTimers();
 afterEach(() => {
@@ -21,7 +22,7 @@ function leftBehind(outlivesRequest: boolean): SqlExecutor {
         reject(signal.reason as Error);
       });
     });
-  return withinRequest({ query, outlivesRequest });
+  return withinRequest(ownExecutor({ query, outlivesRequest }));
 }
 
 test("where no connection outlives its request, a statement without an answer is aborted after 20 s", async () => {
@@ -62,7 +63,9 @@ test("a limit of the caller's own stands instead, and elsewhere there is none", 
 });
 
 test("an answer leaves no timer behind", async () => {
-  const executor = withinRequest({ query: () => Promise.resolve([{ a: "1" }]), outlivesRequest: false });
+  const executor = withinRequest(
+    ownExecutor({ query: () => Promise.resolve([{ a: "1" }]), outlivesRequest: false }),
+  );
   await expect(executor.query("SELECT 1")).resolves.toEqual([{ a: "1" }]);
   expect(vi.getTimerCount()).toBe(0);
 });

@@ -53,7 +53,8 @@ test.each([
   [["demo", "--port", "70000"], "--port: expected a whole number from 0 to 65535"],
   [["stats"], "which database?"],
   [["migrate"], "which database?"],
-  [["stats", "--env-file", "/nowhere/.env"], "--env-file: the file can't be read (ENOENT)"],
+  [["stats", "--env", "/nowhere/.env"], "--env: the file can't be read (ENOENT)"],
+  [["stats", "--env-file", "/nowhere/.env"], "--env: the file can't be read (ENOENT)"],
 ])("wrong usage ends in 2 and says what is wrong: %j", async (args, complaint) => {
   const { code, stdout, stderr } = await cli(args);
   expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
@@ -93,9 +94,17 @@ test.each([
   for (const name of ["PQRUN_DATABASE_URL", "DATABASE_URL"]) {
     const { code, stdout, stderr } = await cli(["stats"], { [name]: url });
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
-    expect(stderr).toContain(`${name}: expected postgres://`);
+    expect(stderr).toContain(`${name}: expected postgres://host:port/database`);
     expect(stderr).not.toContain(SECRET);
   }
+});
+
+test("a socket's URL, as Cloud SQL has it, is taken for one", async () => {
+  const url = `postgres://app:${SECRET}@/shop?host=/nowhere/project:region:instance`;
+  const { code, stderr } = await cli(["stats"], { DATABASE_URL: url });
+  expect(code).toBe(1);
+  expect(stderr).toContain("/nowhere/project:region:instance");
+  expect(stderr).not.toContain(SECRET);
 });
 
 test("PQRUN_DATABASE_URL comes before DATABASE_URL, and the environment before the file", async () => {

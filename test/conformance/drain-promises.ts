@@ -1,6 +1,7 @@
 import { NonRetriableError, RetryAfterError, SnoozeError } from "../../src/core/errors.ts";
 import { PgJobStore } from "../../src/core/store.ts";
 import { drainOnce } from "../../src/runners/drain/drain-once.ts";
+import { executor } from "../../src/core/make-executor.ts";
 import { equal, ok } from "./assert.ts";
 import { marksOf } from "./marks.ts";
 import { queueOf } from "./queue.ts";
@@ -61,7 +62,10 @@ function drains<Tx>(promise: Promises<Tx>): void {
 
   promise("two drains at once run two hundred jobs once each", ["rival"], async (bench) => {
     const { store } = queueOf(bench);
-    const rival = new PgJobStore({ query: bench.sql }, bench.table);
+    const rival = new PgJobStore(
+      executor({ query: async (text, params) => await bench.sql(text, params as (string | null)[]) }),
+      bench.table,
+    );
     await store.enqueueMany(Array.from({ length: 200 }, (_, n) => ({ type: "a", payload: { n } })));
     const ran: unknown[] = [];
     const handlers = {
@@ -209,7 +213,7 @@ function effects<Tx>(promise: Promises<Tx>): void {
 /** Why a handler is told to stop. */
 function aborted(signal: AbortSignal): Promise<unknown> {
   return new Promise((resolve) => {
-    const stop = (): void => resolve(signal.reason);
+    const stop = (): void => resolve((signal.reason as { readonly reason?: unknown }).reason);
     if (signal.aborted) stop();
     else signal.addEventListener("abort", stop, { once: true });
   });

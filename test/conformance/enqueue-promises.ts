@@ -1,6 +1,7 @@
 import type { JsonObject } from "../../src/core/contract.ts";
 import { isPqrunError } from "../../src/core/errors.ts";
 import { PgJobStore } from "../../src/core/store.ts";
+import { executor } from "../../src/core/make-executor.ts";
 import { equal, ok, rejected } from "./assert.ts";
 import { queueOf } from "./queue.ts";
 import { cellsOf } from "./rows.ts";
@@ -96,7 +97,7 @@ export function enqueuePromises<Tx>(promise: Promises<Tx>): void {
     equal(await image(id), ready, "the READY row");
     const [job] = await store.pickup({ types: ["a"] });
     ok(job !== undefined, "it is picked up");
-    equal(await store.enqueue("b", {}, { dedupeKey: "k" }), { id, created: false }, "while it is RUNNING");
+    equal(await store.enqueue("a", {}, { dedupeKey: "k" }), { id, created: false }, "while it is RUNNING");
     await settle({ job, durationMs: 1, outcome: "done", resultText: null });
     const next = await store.enqueue("a", {}, { dedupeKey: "k" });
     ok(next.created && next.id !== id, "a finished job's key is free");
@@ -115,7 +116,10 @@ export function enqueuePromises<Tx>(promise: Promises<Tx>): void {
     ["rival"],
     async (bench) => {
       const { store } = queueOf(bench);
-      const rival = new PgJobStore({ query: bench.sql }, bench.table);
+      const rival = new PgJobStore(
+        executor({ query: async (text, params) => await bench.sql(text, params as (string | null)[]) }),
+        bench.table,
+      );
       const all = await Promise.all(
         Array.from({ length: 10 }, (_, n) =>
           (n % 2 === 0 ? store : rival).enqueue("a", { n }, { dedupeKey: "k" }),

@@ -1,4 +1,5 @@
 import { PgJobStore } from "../../src/core/store.ts";
+import { executor } from "../../src/core/make-executor.ts";
 import { equal, ok } from "./assert.ts";
 import { queueOf } from "./queue.ts";
 import type { Promises } from "./subject.ts";
@@ -110,7 +111,10 @@ export function pickUpPromises<Tx>(promise: Promises<Tx>): void {
 
   promise("rivals never pick up the same job", ["rival"], async (bench) => {
     const { store } = queueOf(bench);
-    const rival = new PgJobStore({ query: bench.sql }, bench.table);
+    const rival = new PgJobStore(
+      executor({ query: async (text, params) => await bench.sql(text, params as (string | null)[]) }),
+      bench.table,
+    );
     await store.enqueueMany(Array.from({ length: 60 }, (_, n) => ({ type: "a", payload: { n } })));
     const picked = [];
     // Locked rows are stepped over, so a round may find less than there is.

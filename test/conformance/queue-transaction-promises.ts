@@ -117,7 +117,7 @@ function lists<Tx>(promise: Promises<Tx>): void {
     const [[id, created] = []] = valuesOf(first ?? []);
     equal([created, (await job(String(id))).payload], ["true", { n: 1 }]);
     const [again] = await bench.executor.batch([enqueue]);
-    equal(valuesOf(again ?? []), [[id, "false"]], "the active job's id");
+    equal(valuesOf(again ?? []), [[id, "false", "a"]], "the active job's id and type");
     const other = await store.enqueueStatement("b", {});
     equal(sqlState(await rejected(bench.executor.batch([other, marks.insert("a")]))), "23505");
     equal(

@@ -2,6 +2,7 @@ import type { SqlExecutor } from "../../src/core/executor.ts";
 import { PgJobStore } from "../../src/core/store.ts";
 import type { JobEvent } from "../../src/runners/job/job-event.ts";
 import { Worker } from "../../src/runners/worker/worker.ts";
+import { executor as ownExecutor } from "../../src/core/make-executor.ts";
 import { deferred, equal, soon } from "./assert.ts";
 import { queueOf } from "./queue.ts";
 import type { Bench, Promises } from "./subject.ts";
@@ -47,7 +48,9 @@ export function workerPromises<Tx>(promise: Promises<Tx>): void {
 
   promise("a worker that can't listen polls", [], async (bench) => {
     const { executor } = bench;
-    const deaf: SqlExecutor<Tx> = { query: (text, params, options) => executor.query(text, params, options) };
+    const deaf: SqlExecutor<Tx> = ownExecutor({
+      query: (text, params, options) => executor.query(text, params, options),
+    });
     const store = new PgJobStore(deaf, bench.table);
     const events = new Events();
     const options = { store, handlers: { a: () => undefined }, onEvent: events.add, env: {} };
@@ -70,7 +73,7 @@ export function workerPromises<Tx>(promise: Promises<Tx>): void {
         signal.addEventListener("abort", () => stopped.resolve(undefined));
         started.resolve(undefined);
         await stopped.promise;
-        reason = signal.reason;
+        reason = (signal.reason as { readonly reason?: unknown }).reason;
         throw new Error("stopped");
       },
     };

@@ -27,7 +27,34 @@ test("an error without a message, as Node's of several addresses, is told by its
     code: "ECONNREFUSED",
   });
   expect(errorText(several)).toMatch(/^AggregateError \(ECONNREFUSED\)\n\s+at /);
-  expect(causesText(new Error("outer", { cause: several }))).toBe("outer: AggregateError (ECONNREFUSED)");
+  expect(causesText(new Error("outer", { cause: several }))).toBe("outer: one: two");
+});
+
+test("what an AggregateError holds is told with it, and then its cause", () => {
+  const errors = [new Error("mirror A said 503"), new TypeError("mirror B timed out"), "C"];
+  const text = errorText(new AggregateError(errors, "all failed", { cause: new Error("the network") }));
+  const heads = text.split("\n").filter((line) => !line.startsWith("    at "));
+  expect(heads).toEqual([
+    "AggregateError: all failed",
+    "one of them: Error: mirror A said 503",
+    "one of them: TypeError: mirror B timed out",
+    "one of them: thrown: C",
+    "caused by Error: the network",
+  ]);
+  expect(causesText(new AggregateError(errors, "all failed"))).toBe(
+    "all failed: mirror A said 503: mirror B timed out: thrown: C",
+  );
+});
+
+test("of a thousand errors in one, as of one that holds itself, a few are told", () => {
+  const many = new AggregateError(
+    Array.from({ length: 1_000 }, (_, n) => new Error(`error ${n}`)),
+    "all",
+  );
+  expect(errorText(many).match(/one of them/g)).toHaveLength(5);
+  const circle = new AggregateError([], "circle");
+  circle.errors.push(circle);
+  expect(errorText(circle).match(/circle/g)?.length).toBeLessThan(20);
 });
 
 test("name, message, code and the first frames are told, then the causes", () => {

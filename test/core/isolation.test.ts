@@ -23,6 +23,7 @@ const sessionsOf = (count: number): Promise<QueueSession[]> =>
 test("a turn that loses a conflict fifty times in a row is sent a fifty-first time", async () => {
   let lost = 0;
   const losing = (executor: SqlExecutor): SqlExecutor => ({
+    ...executor,
     query: async (...statement) => {
       if (lost === 50) return executor.query(...statement);
       lost += 1;

@@ -98,9 +98,6 @@ test("what JSON changes in silence is stored as JSON.stringify would", () => {
   const value = {
     date: new Date("2030-01-02T03:04:05.678Z"),
     url: new URL("https://example.com/a"),
-    map: new Map([[1, 2]]),
-    set: new Set([1]),
-    bytes: new Uint8Array([7, 8]),
     point: new Point(),
     own: { toJSON: () => ["own"] },
     zero: -0,

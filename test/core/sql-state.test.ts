@@ -1,6 +1,13 @@
 import { expect, test } from "vitest";
 
-import { endsSession, isConflict, isOutage, provesRollback, sqlState } from "../../src/core/sql/sql-state.ts";
+import {
+  endsSession,
+  isConflict,
+  isOutage,
+  notSent,
+  provesRollback,
+  sqlState,
+} from "../../src/core/sql/sql-state.ts";
 
 const coded = (code: string, message = "no"): Error => Object.assign(new Error(message), { code });
 
@@ -25,6 +32,16 @@ test.for([
   ["a system error's number", Object.assign(coded("ECONNREFUSED"), { errno: -111 }), undefined],
   ["Neon's without a code", Object.assign(new Error("no"), { code: undefined }), undefined],
   ["a message that looks like one", new Error("23505"), undefined],
+  ["Prisma's own code", coded("P2010"), undefined],
+  [
+    "Prisma's, behind its adapter's",
+    Object.assign(coded("P2010"), { meta: { driverAdapterError: { cause: { originalCode: "57P01" } } } }),
+    "57P01",
+  ],
+  ["PL/pgSQL's RAISE", coded("P0001"), "P0001"],
+  ["Sequelize's", Object.assign(new Error("no"), { original: coded("23505") }), "23505"],
+  ["TypeORM's", Object.assign(new Error("no"), { driverError: coded("23505") }), "23505"],
+  ["Objection's", Object.assign(new Error("no"), { nativeError: coded("23505") }), "23505"],
   ["nothing", undefined, undefined],
   ["text", "23505", undefined],
 ] as const)("the SQLSTATE of %s", ([, error, state]) => {
@@ -67,9 +84,36 @@ test.for([
     true,
   ],
   ["postgres.js's connect that took too long", coded("CONNECT_TIMEOUT"), true],
-  ["pg's pool that had no client in time", new Error("timeout exceeded when trying to connect"), true],
+  [
+    "a message that says so, in words that anybody may use",
+    new Error("timeout exceeded when trying to connect"),
+    false,
+  ],
+  ["an error that its executor has marked", notSent(new Error("no connection")), true],
+  ["one that is marked, and wrapped", new Error("Failed query", { cause: notSent(new Error("no")) }), true],
+  ["a pooler's word (08P01) that its executor has marked", notSent(coded("08P01")), true],
+  ["fetch's address that is none", new TypeError("no", { cause: coded("ERR_INVALID_URL") }), true],
+  [
+    "fetch's connect that took too long",
+    new TypeError("no", { cause: coded("UND_ERR_CONNECT_TIMEOUT") }),
+    true,
+  ],
+  ["a certificate that nobody trusts", coded("DEPTH_ZERO_SELF_SIGNED_CERT"), true],
+  [
+    "fetch's reply that took too long",
+    new TypeError("no", { cause: coded("UND_ERR_HEADERS_TIMEOUT") }),
+    false,
+  ],
+  ["Prisma's lost connection", coded("P1017"), false],
 ] as const)("%s proves that nothing was written: %s", ([, error, proves]) => {
   expect(provesRollback(error)).toBe(proves);
+});
+
+test("an error that can't be marked, such as a frozen one or a text, is left as it is", () => {
+  const frozen = Object.freeze(new Error("no"));
+  expect(notSent(frozen)).toBe(frozen);
+  expect(notSent("no")).toBe("no");
+  expect(provesRollback(frozen)).toBe(false);
 });
 
 test("only a conflict is worth another try at once", () => {

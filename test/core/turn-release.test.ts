@@ -21,6 +21,8 @@ test("a release gives the attempt back ten times, and counts from then on", asyn
     status: "FAILED",
     attempts: 2,
     finishedAt: expect.any(Date) as Date,
+    // Or nobody would know why a job ended that never failed.
+    lastError: "given back by shutdowns 10 times: from now on such an attempt counts",
   });
   // It counts the attempts given back.
   expect(await queue.rows("SELECT released FROM jobs")).toEqual([{ released: 10 }]);

@@ -2,6 +2,7 @@ import { Client, Pool } from "pg";
 import { expect, test } from "vitest";
 
 import { pgExecutor } from "../../src/adapters/pg/pg.ts";
+import { UnknownOutcomeError } from "../../src/core/errors.ts";
 import { PgJobStore } from "../../src/core/store.ts";
 import { pickUpOf, pickUpOne, testQueue, type QueueSession } from "../support/queue.ts";
 import { freePort } from "../support/server-process.ts";
@@ -134,8 +135,29 @@ test("a table that isn't there is named, with the command that makes it", async 
   const store = new PgJobStore(pgExecutor(client), { table: "absent" });
   await expect(store.enqueue("a", {})).rejects.toMatchObject({
     name: "TableError",
-    message: expect.stringMatching(/"public"\."absent".*pqrun migrate/) as string,
+    // Without the option the command would make another table.
+    message: expect.stringMatching(/"public"\."absent".*`pqrun migrate --table absent`$/) as string,
   });
   await expect(store.turn({})).rejects.toMatchObject({ name: "TableError" });
+  const odd = new PgJobStore(pgExecutor(client), { schema: "an odd one" });
+  await expect(odd.stats()).rejects.toThrow('run `pqrun migrate --schema "an odd one"`');
+  await queue.rows("ALTER TABLE jobs RENAME TO jobs_gone");
+  await expect(new PgJobStore(pgExecutor(client)).stats()).rejects.toThrow(/run `pqrun migrate`$/);
+  await queue.rows("ALTER TABLE jobs_gone RENAME TO jobs");
   await client.end();
+});
+
+test("the message of an unknown outcome ends with its cause's first line, without credentials", () => {
+  const message = (cause: unknown): string => new UnknownOutcomeError("enqueue", cause).message;
+  const start = "enqueue: the outcome is unknown, no answer came";
+  expect(message(new Error("Connection terminated\n  unexpectedly"))).toBe(`${start}: Connection terminated`);
+  for (const secret of [
+    "postgres://u:se cr@t@host/db",
+    "password='s e' dbname=d",
+    "PGPASSWORD=s",
+    "dsn=postgres%3A%2F%2Fu:s%40h",
+  ])
+    expect(message(new Error(`no way to ${secret}`))).toBe(`${start}: no way to ***`);
+  expect(message(new Error("x".repeat(1_000)))).toHaveLength(start.length + 202);
+  for (const cause of [undefined, null, "text", {}, { message: 5 }]) expect(message(cause)).toBe(start);
 });

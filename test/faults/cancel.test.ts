@@ -4,6 +4,7 @@ import { raceCancels } from "../support/cancel-race.ts";
 import { jobsByStatus } from "../support/job-rows.ts";
 import { testQueue } from "../support/queue.ts";
 import { startWorker } from "../support/test-worker.ts";
+import { abortReason } from "../support/handlers.ts";
 
 const queue = await testQueue();
 
@@ -25,7 +26,7 @@ test("35: running jobs that are cancelled get their signal; those that ended bef
         const aborted = new Promise((resolve) => {
           signal.addEventListener("abort", resolve);
         });
-        signal.addEventListener("abort", () => reasons.push(signal.reason));
+        signal.addEventListener("abort", () => reasons.push(abortReason(signal)));
         await (Number(job.id) % 2 === 0 ? Promise.race([aborted, release.promise]) : aborted);
       },
     },

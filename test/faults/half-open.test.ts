@@ -4,7 +4,7 @@ import { PgJobStore } from "../../src/core/store.ts";
 import { drainOnce } from "../../src/runners/drain/drain-once.ts";
 import { Worker } from "../../src/runners/worker/worker.ts";
 import { EventLog } from "../support/event-log.ts";
-import { Gate, heedsItsSignal } from "../support/handlers.ts";
+import { abortReason, Gate, heedsItsSignal } from "../support/handlers.ts";
 import { jobRow, jobsByStatus } from "../support/job-rows.ts";
 import { pickUpOne, testQueue } from "../support/queue.ts";
 import { PROXIED } from "./half-open/drivers.ts";
@@ -41,7 +41,7 @@ for (const [name, open] of Object.entries(PROXIED)) {
       handlers: {
         a: (ctx) =>
           heedsItsSignal(ctx).catch(() => {
-            aborted.resolve(ctx.signal.reason);
+            aborted.resolve(abortReason(ctx.signal));
             return "too late";
           }),
         next: () => "in time",

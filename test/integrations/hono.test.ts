@@ -7,6 +7,7 @@ import { PgJobStore } from "../../src/core/store.ts";
 import { pqrun } from "../../src/integrations/hono.ts";
 import { JobProducer } from "../../src/core/producer.ts";
 import { pgExecutor, type PgTransaction } from "../../src/adapters/pg/pg.ts";
+import { executor as ownExecutor } from "../../src/core/make-executor.ts";
 import { tableDatabase } from "../support/table-database.ts";
 
 const jobs = { embed: defineJob<{ text: string }>() };
@@ -30,7 +31,7 @@ test("routes get the store that was given", async () => {
 
 test("where a store can't outlive a request, each gets one of its own, made from its context", async () => {
   const made: string[] = [];
-  const executor = { query: () => Promise.reject(new Error("not sent here")) };
+  const executor = ownExecutor({ query: () => Promise.reject(new Error("not sent here")) });
   const app = new Hono<{ Bindings: { NAME: string } }>()
     .use(
       pqrun((c: Context<{ Bindings: { NAME: string } }>) => {

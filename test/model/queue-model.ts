@@ -46,6 +46,22 @@ export class QueueModel {
   readonly referred = new Set<string>();
 
   /** While a job with the key is active another is not written; the active one is the answer. */
+  /** Which of the jobs has a key that another type has, in the same call or in the table: none of them is written then. */
+  clash(
+    specs: readonly ModelSpec[],
+  ): { readonly where: "call" | "table"; readonly index: number } | undefined {
+    const inCall = specs.findIndex(({ type, dedupeKey }) => {
+      const first = specs.find((spec) => spec.dedupeKey === dedupeKey);
+      return dedupeKey !== null && first?.type !== type;
+    });
+    if (inCall >= 0) return { where: "call", index: inCall };
+    const inTable = specs.findIndex(({ type, dedupeKey }) => {
+      const active = dedupeKey === null ? undefined : this.active(dedupeKey);
+      return active !== undefined && active.type !== type;
+    });
+    return inTable >= 0 ? { where: "table", index: inTable } : undefined;
+  }
+
   enqueue(spec: ModelSpec, freshId: string): { readonly id: string; readonly created: boolean } {
     const active = this.active(spec.dedupeKey);
     if (active !== undefined) return { id: active.id, created: false };

@@ -163,9 +163,11 @@ export class RealQueue {
 
   /** A whole job as the store tells it, as the model knows it. */
   job(job: Job, now: number): Omit<ModelJob, "leaseHolder" | "released"> {
-    const { leaseExpiresAt, runAfter, lockedAt, finishedAt, createdAt, updatedAt, ...rest } = job;
+    const { status, leaseExpiresAt, runAfter, lockedAt, finishedAt, createdAt, updatedAt, ...rest } = job;
+    if (!isJobStatus(status)) throw new Error(`no state: ${status}`);
     return {
       ...rest,
+      status,
       leaseEnd: this.time(leaseExpiresAt, now),
       runAfter: this.time(runAfter, now),
       lockedAt: this.time(lockedAt, now),

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { drainOnce } from "../../src/runners/drain/drain-once.ts";
 import type { DrainOptions, DrainReport } from "../../src/runners/drain/drain-options.ts";
 import { EventLog } from "../support/event-log.ts";
-import { heedsItsSignal, ignoresItsSignal, takes } from "../support/handlers.ts";
+import { abortReason, heedsItsSignal, ignoresItsSignal, takes } from "../support/handlers.ts";
 import { insertJobs, jobRow, jobsByStatus } from "../support/job-rows.ts";
 import { timed as timedOf } from "../support/machine-time.ts";
 import { pooledStore } from "../support/pooled-store.ts";
@@ -61,7 +61,7 @@ test("a handler that heeds its signal is a failed attempt that says so, its own 
   const report = await timed({
     handlers: {
       a: (ctx) => {
-        ctx.signal.addEventListener("abort", () => reasons.push(ctx.signal.reason));
+        ctx.signal.addEventListener("abort", () => reasons.push(abortReason(ctx.signal)));
         return heedsItsSignal(ctx);
       },
     },
@@ -101,7 +101,7 @@ test("a shutdown gives back the attempts of handlers that end", async () => {
   const drain = timed({
     handlers: {
       a: (ctx) => {
-        ctx.signal.addEventListener("abort", () => reasons.push(ctx.signal.reason));
+        ctx.signal.addEventListener("abort", () => reasons.push(abortReason(ctx.signal)));
         return heedsItsSignal(ctx);
       },
     },

@@ -51,6 +51,7 @@ const answerOf = (values: Partial<TurnAnswer>): TurnAnswer => ({
   stood: false,
   clockMs: 0,
   serverMs: 0,
+  rowsHidden: false,
   ...values,
 });
 

@@ -8,6 +8,7 @@ import { backoffPolicy } from "../../src/core/delay-policies.ts";
 import { PgJobStore } from "../../src/core/store.ts";
 import type { JobEventName } from "../../src/runners/job/job-event.ts";
 import { JobSlots, type JobSlotsOptions } from "../../src/runners/job/job-slots.ts";
+import { executor } from "../../src/core/make-executor.ts";
 
 const job = (id: number): HandedOutJob =>
   new HandedOutJob(["job", String(id), "none", "{}", null, null, null, "0", null, null, null], "worker:1");
@@ -16,9 +17,7 @@ function slotsFor(options: Partial<JobSlotsOptions>): JobSlots {
   const slots: JobSlots = new JobSlots({
     slots: 10,
     runJob: {
-      store: new PgJobStore({
-        query: () => Promise.reject(new Error("nothing is sent")),
-      }),
+      store: new PgJobStore(executor({ query: () => Promise.reject(new Error("nothing is sent")) })),
       handlers: new Map([["none", () => undefined]]),
       backoff: backoffPolicy(),
       timeoutSeconds: 1_200,

@@ -13,6 +13,7 @@ import { JobSlots } from "../../src/runners/job/job-slots.ts";
 import { momentOf } from "../../src/runners/moment.ts";
 import { LeaseKeeper } from "../../src/runners/worker/lease-keeper.ts";
 import type { AnyHandler } from "../../src/runners/job/run-job.ts";
+import { executor } from "../../src/core/make-executor.ts";
 
 const JOBS = 500;
 const LONG = 5;
@@ -31,7 +32,9 @@ function oldBytes(): number {
 }
 
 test("what a worker has settled is gone with the next small collection, and waits for no full one", async () => {
-  const store = new PgJobStore<JobContracts>({ query: () => Promise.reject(new Error("nothing is sent")) });
+  const store = new PgJobStore<JobContracts>(
+    executor({ query: () => Promise.reject(new Error("nothing is sent")) }),
+  );
   const now = performance.now.bind(performance);
   const leases = new LeaseKeeper(
     {

@@ -5,7 +5,7 @@ import type { UntypedJobs } from "../../src/core/contract.ts";
 import { drainOnce } from "../../src/runners/drain/drain-once.ts";
 import type { JobContext } from "../../src/runners/job/handler.ts";
 import { EventLog } from "../support/event-log.ts";
-import { Gate, ignoresItsSignal } from "../support/handlers.ts";
+import { abortReason, Gate, ignoresItsSignal } from "../support/handlers.ts";
 import { jobRow } from "../support/job-rows.ts";
 import { pooledStore } from "../support/pooled-store.ts";
 import { testQueue } from "../support/queue.ts";
@@ -21,7 +21,7 @@ beforeEach(() => {
   aborts.length = 0;
 });
 const noteAbort = ({ signal }: Context): void => {
-  signal.addEventListener("abort", () => aborts.push(signal.reason));
+  signal.addEventListener("abort", () => aborts.push(abortReason(signal)));
 };
 const settlesIn = ({ store, settleIn }: Context): Promise<void> =>
   store.transaction((tx) => settleIn(tx, "stored"));

@@ -1,9 +1,12 @@
-import { expect, test } from "vitest";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+
+import { expect, onTestFinished, test } from "vitest";
 
 import { defineJob } from "../../src/core/contract.ts";
 import { drainOnce } from "../../src/runners/drain/drain-once.ts";
 import { EventLog } from "../support/event-log.ts";
-import { Gate, heedsItsSignal, ignoresItsSignal } from "../support/handlers.ts";
+import { abortReason, Gate, heedsItsSignal, ignoresItsSignal } from "../support/handlers.ts";
 import { insertJobs, jobRow } from "../support/job-rows.ts";
 import { pooledStore } from "../support/pooled-store.ts";
 import { testQueue } from "../support/queue.ts";
@@ -17,7 +20,7 @@ test("timeout_seconds of the row aborts the handler, and the attempt says so", a
     store: pooledStore(queue),
     handlers: {
       a: (ctx) => {
-        ctx.signal.addEventListener("abort", () => reasons.push(ctx.signal.reason));
+        ctx.signal.addEventListener("abort", () => reasons.push(abortReason(ctx.signal)));
         return heedsItsSignal(ctx);
       },
     },
@@ -137,4 +140,29 @@ test("a timeout longer than a timer can wait does not end at once", async () => 
     budgetMs: 5_000,
   });
   expect(await jobRow(queue, id)).toMatchObject({ status: "DONE", result: "ran" });
+});
+
+test("what a fetch throws whose signal is the handler's is an Error that can be read: name, message and reason", async () => {
+  const silent = createServer(() => undefined);
+  await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => {
+    silent.closeAllConnections();
+    silent.close();
+  });
+  const { port } = silent.address() as AddressInfo;
+  const id = await queue.insert({ timeout_seconds: "1" });
+  const thrown: unknown[] = [];
+  const handlers = {
+    a: async ({ signal }: { readonly signal: AbortSignal }) => {
+      await fetch(`http://127.0.0.1:${port}/`, { signal }).catch((error: unknown) => thrown.push(error));
+      signal.throwIfAborted();
+    },
+  };
+  await drainOnce({ store: pooledStore(queue), handlers, budgetMs: 10_000 });
+  expect(thrown[0]).toBeInstanceOf(Error);
+  expect(thrown).toMatchObject([
+    { name: "JobAbortedError", message: "the handler was told to end: timeout", reason: "timeout" },
+  ]);
+  // That reason itself is no cause that tells more.
+  expect((await jobRow(queue, id))["last_error"]).not.toContain("JobAbortedError");
 });

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
 import type { EventLog } from "../support/event-log.ts";
-import { Gate, heedsItsSignal, ignoresItsSignal, takes } from "../support/handlers.ts";
+import { abortReason, Gate, heedsItsSignal, ignoresItsSignal, takes } from "../support/handlers.ts";
 import { insertJobs, jobRow, jobsByStatus } from "../support/job-rows.ts";
 import { timed } from "../support/machine-time.ts";
 import { testQueue } from "../support/queue.ts";
@@ -98,7 +98,7 @@ test("a lease that is lost aborts its handler, which then writes nothing", async
     leaseMs: 1_000,
     handlers: {
       a: (ctx) => {
-        ctx.signal.addEventListener("abort", () => reasons.push(ctx.signal.reason));
+        ctx.signal.addEventListener("abort", () => reasons.push(abortReason(ctx.signal)));
         return heedsItsSignal(ctx).catch(() => "a result of too late");
       },
     },
@@ -121,7 +121,7 @@ test("a cancel aborts the handler, and the row stays CANCELLED", async () => {
     leaseMs: 1_000,
     handlers: {
       a: (ctx) => {
-        ctx.signal.addEventListener("abort", () => reasons.push(ctx.signal.reason));
+        ctx.signal.addEventListener("abort", () => reasons.push(abortReason(ctx.signal)));
         return heedsItsSignal(ctx);
       },
     },
@@ -188,7 +188,7 @@ test("a worker that is cut off aborts its handlers after a lease's length by its
     handlers: {
       a: (ctx) => {
         ctx.signal.addEventListener("abort", () => {
-          aborted.resolve(ctx.signal.reason);
+          aborted.resolve(abortReason(ctx.signal));
         });
         return heedsItsSignal(ctx);
       },

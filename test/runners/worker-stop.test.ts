@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 
 import type { Listening } from "../../src/core/executor.ts";
 import { DEAF } from "../support/deaf.ts";
-import { Gate, heedsItsSignal, ignoresItsSignal } from "../support/handlers.ts";
+import { abortReason, Gate, heedsItsSignal, ignoresItsSignal } from "../support/handlers.ts";
 import { insertJobs, jobRow, jobsByStatus } from "../support/job-rows.ts";
 import { timed as timedOf } from "../support/machine-time.ts";
 import { testQueue } from "../support/queue.ts";
@@ -49,7 +49,7 @@ test("a stop lets handlers finish within the grace, and picks up no more", async
     handlers: {
       a: async ({ signal }) => {
         await gate.opened;
-        reasons.push(signal.reason);
+        reasons.push(abortReason(signal));
       },
     },
   });
@@ -68,7 +68,7 @@ test("after the grace handlers are aborted, and the attempts of those that end g
     shutdownGraceSeconds: 0.1,
     handlers: {
       a: (ctx) => {
-        ctx.signal.addEventListener("abort", () => reasons.push(ctx.signal.reason));
+        ctx.signal.addEventListener("abort", () => reasons.push(abortReason(ctx.signal)));
         return heedsItsSignal(ctx);
       },
     },

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 
 import type { SqlExecutor } from "../../src/core/executor.ts";
 import { Worker } from "../../src/runners/worker/worker.ts";
+import { executor as ownExecutor } from "../../src/core/make-executor.ts";
 import { testQueue } from "../support/queue.ts";
 
 const queue = await testQueue();
@@ -11,17 +12,18 @@ test("a worker that is woken while a turn is under way looks again, as that turn
   const [answered, goOn, done] = [signal(), signal(), signal()];
   let turns = 0;
   const { store } = await queue.session({
-    between: (executor): SqlExecutor => ({
-      query: async (text, params, options) => {
-        const rows = await executor.query(text, params, options);
-        turns += 1;
-        if (turns === 1) {
-          answered.fire();
-          await goOn.fired;
-        }
-        return rows;
-      },
-    }),
+    between: (executor): SqlExecutor =>
+      ownExecutor({
+        query: async (text, params, options) => {
+          const rows = await executor.query(text, params, options);
+          turns += 1;
+          if (turns === 1) {
+            answered.fire();
+            await goOn.fired;
+          }
+          return rows;
+        },
+      }),
   });
   const worker = new Worker({
     store,

@@ -7,6 +7,7 @@ import type { Handlers } from "../../src/runners/job/handler.ts";
 import { drainOnce } from "../../src/runners/drain/drain-once.ts";
 import { isPqrunError } from "../../src/core/errors.ts";
 import type { UntypedJobs } from "../../src/core/contract.ts";
+import { executor } from "../../src/core/make-executor.ts";
 import { testQueue } from "../support/queue.ts";
 import { expectCanary, objects, plantCanary } from "./canary.ts";
 import { CORPUS, isStorable } from "./corpus.ts";
@@ -74,7 +75,7 @@ test("keys of a payload that are hostile text come back as they were, save __pro
 });
 
 test("what PostgreSQL can't hold is refused by name at every entrance, and nothing is sent", async () => {
-  const silent = new PgJobStore({ query: () => Promise.reject(new Error("sent")) });
+  const silent = new PgJobStore(executor({ query: () => Promise.reject(new Error("sent")) }));
   const hostile = CORPUS.filter((text) => !isStorable(text));
   expect(hostile.length).toBeGreaterThan(20);
   const expected = (field: string): string[] => hostile.map(() => field);
@@ -142,7 +143,9 @@ test("each name of a schema or table is refused by name, or stands quoted and wh
   expect(usable.length).toBeGreaterThan(30);
   for (const name of usable) {
     // A table that is not there: its whole name is told, and nothing of it was run.
-    const absent = new PgJobStore({ query: (text, params) => queue.rows(text, params) }, { table: name });
+    const absent = new PgJobStore(executor({ query: (text, params) => queue.rows(text, params) }), {
+      table: name,
+    });
     await expect(absent.stats()).rejects.toMatchObject({ name: "TableError" });
   }
   await expectCanary(queue);

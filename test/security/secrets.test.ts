@@ -9,6 +9,7 @@ import { scheduledDrain } from "../../src/integrations/cloudflare.ts";
 import { drainRoute } from "../../src/integrations/fetch.ts";
 import { drainOnce } from "../../src/runners/drain/drain-once.ts";
 import type { JobEvent } from "../../src/runners/job/job-event.ts";
+import { executor } from "../../src/core/make-executor.ts";
 import { testQueue } from "../support/queue.ts";
 import { startWorker } from "../support/test-worker.ts";
 import { insertJobs } from "../support/job-rows.ts";
@@ -85,7 +86,7 @@ test.for(Object.entries(HOSTILE))("a result that is %s never fails its job", asy
 
 test("a database that fails with a secret tells it to no log and to no route's caller", async () => {
   for (const thrown of LEAKY.filter((_, index) => index % 3 === 0)) {
-    const failing: SqlExecutor = { query: () => Promise.resolve().then(throwing(thrown)) };
+    const failing: SqlExecutor = executor({ query: () => Promise.resolve().then(throwing(thrown)) });
     const broken = new PgJobStore(failing);
     const handlers = { a: () => undefined };
     const secret = "correct horse battery";

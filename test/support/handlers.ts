@@ -1,3 +1,5 @@
+import type { JobAbortedError } from "../../src/runners/job/job-aborted.ts";
+
 /** What a handler's context has that these need. */
 interface Abortable {
   readonly signal: AbortSignal;
@@ -6,9 +8,9 @@ interface Abortable {
 /** Runs until it is told to end, and ends then as a well-behaved handler does. */
 export const heedsItsSignal = ({ signal }: Abortable): Promise<never> =>
   new Promise((_resolve, reject) => {
-    if (signal.aborted) reject(new Error(`told to end: ${String(signal.reason)}`));
+    if (signal.aborted) reject(new Error(`told to end: ${String(abortReason(signal))}`));
     signal.addEventListener("abort", () => {
-      reject(new Error(`told to end: ${String(signal.reason)}`));
+      reject(new Error(`told to end: ${String(abortReason(signal))}`));
     });
   });
 
@@ -23,7 +25,7 @@ export const takes =
       const timer = setTimeout(resolve, ms);
       signal.addEventListener("abort", () => {
         clearTimeout(timer);
-        reject(new Error(`told to end: ${String(signal.reason)}`));
+        reject(new Error(`told to end: ${String(abortReason(signal))}`));
       });
     });
 
@@ -35,4 +37,9 @@ export class Gate {
   open(): void {
     this.#opening.resolve(undefined);
   }
+}
+
+/** Why a handler's signal has aborted: undefined where it has not. */
+export function abortReason({ reason }: AbortSignal): unknown {
+  return (reason as JobAbortedError | undefined)?.reason;
 }

@@ -7,6 +7,7 @@ import {
   type MigrationReport,
 } from "../../src/migrate/migrate.ts";
 import type { SqlExecutor } from "../../src/core/executor.ts";
+import { executor as ownExecutor } from "../../src/core/make-executor.ts";
 import { testPool } from "./pool.ts";
 import { freshDatabase } from "./postgres.ts";
 
@@ -29,7 +30,7 @@ export async function tableDatabase({ max = 4 }: { max?: number } = {}): Promise
   const pool = testPool(database.url, { max });
   const rows = async (text: string, params: readonly unknown[] = []): Promise<Rows> =>
     (await pool.query<Record<string, unknown>>(text, [...params])).rows;
-  const executor: SqlExecutor = { query: (text, params) => rows(text, params) };
+  const executor: SqlExecutor = ownExecutor({ query: (text, params) => rows(text, params) });
   return {
     url: database.url,
     pool,

@@ -1,6 +1,7 @@
 import { Client } from "pg";
 
 import type { SqlExecutor } from "../../src/core/executor.ts";
+import { executor } from "../../src/core/make-executor.ts";
 import type { TableDatabase } from "./table-database.ts";
 
 /** One connection of its own, closed when disposed of. */
@@ -21,7 +22,7 @@ export async function session(url: string): Promise<Session> {
   return {
     client,
     pid: Number(own?.["pid"]),
-    executor: { query: (text, params) => rows(text, params) },
+    executor: executor({ query: (text, params) => rows(text, params) }),
     rows,
     [Symbol.asyncDispose]: () => client.end(),
   };

@@ -57,8 +57,8 @@ type MaybePromise<T> = T | Promise<T>;
 interface Bun {
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- Bun's own signature
   unsafe<T = any>(string: string, values?: any[] | Record<string, any>): BunQuery<T>;
-  begin<const T>(fn: (sql: Bun) => MaybePromise<T>): Promise<Awaited<T>>;
-  begin<const T>(options: string, fn: (sql: Bun) => MaybePromise<T>): Promise<Awaited<T>>;
+  begin<const T>(fn: (sql: BunTransaction) => MaybePromise<T>): Promise<Awaited<T>>;
+  begin<const T>(options: string, fn: (sql: BunTransaction) => MaybePromise<T>): Promise<Awaited<T>>;
   listen(
     channel: string,
     onnotify: (payload: string) => void,
@@ -66,9 +66,28 @@ interface Bun {
   ): Promise<{ readonly channel: string; unlisten(): Promise<void> }>;
 }
 
-export const ofBun = (sql: Bun, tx: Bun): unknown => [
+interface BunTransaction extends Bun {
+  savepoint<T>(fn: (sql: Bun) => MaybePromise<T>): Promise<T>;
+}
+interface BunReserved extends Bun {
+  release(): void;
+}
+
+export const ofBun = (sql: Bun, tx: BunTransaction, reserved: BunReserved): unknown => [
   bunExecutor(sql),
   new PgJobStore(bunExecutor(sql)).with(tx),
+  new PgJobStore(bunExecutor(sql)).with(reserved),
+  // @ts-expect-error -- the client itself is in no transaction
+  new PgJobStore(bunExecutor(sql)).with(sql),
+];
+
+export const outside = (sql: Sql, pool: Pool, pglite: PGlite): unknown => [
+  // @ts-expect-error -- each statement of a pool's would have a client of its own
+  new PgJobStore(pgExecutor(pool)).with(pool),
+  // @ts-expect-error -- the client itself is in no transaction
+  new PgJobStore(postgresExecutor(sql)).with(sql),
+  // @ts-expect-error -- nor is PGlite itself
+  new PgJobStore(pgliteExecutor(pglite)).with(pglite),
 ];
 
 export const refused = (sql: Sql, pool: Pool): unknown => [

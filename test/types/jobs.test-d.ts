@@ -1,15 +1,59 @@
 // From enqueue to handler: what compiles, and what must not. Compiled by `npm run types`, never run.
-import { defineJob, drainOnce, PgJobStore, Worker } from "pqrun";
-import type { Handlers, InputOf, JobContext, OutputOf, ResultOf, SqlExecutor } from "pqrun";
+import { defineJob, drainOnce, executor as ownExecutor, PgJobStore, Worker } from "pqrun";
+import type {
+  DrainOptions,
+  Handlers,
+  InputOf,
+  JobContext,
+  OutputOf,
+  ResultOf,
+  SqlExecutor,
+  WorkerOptions,
+} from "pqrun";
 import { JobProducer } from "pqrun/producer";
 import { pgExecutor } from "pqrun/pg";
 import type { Pool, PoolClient } from "pg";
 import { expectTypeOf } from "vitest";
 import { z } from "zod";
 
+import { RUNNER_OPTIONS } from "../../src/runners/known-options.ts";
+
 declare const pool: Pool;
 declare const client: PoolClient;
 declare const executor: SqlExecutor;
+/** As TypeORM declares it. */
+declare const manager: {
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- TypeORM's own signature
+  query<T = any>(query: string, parameters?: any[]): Promise<T>;
+  readonly queryRunner?: object;
+  transaction<T>(work: (manager: unknown) => Promise<T>): Promise<T>;
+};
+
+export const noExecutors = (): unknown => [
+  // @ts-expect-error -- a pool is no executor
+  new PgJobStore(pool),
+  // @ts-expect-error -- nor is a client
+  new PgJobStore(client),
+  // @ts-expect-error -- nor an ORM's manager
+  new PgJobStore(manager),
+  // @ts-expect-error -- nor an object with a query that `executor` has not made one of
+  new JobProducer({ query: () => Promise.resolve([]) }),
+  // @ts-expect-error -- of which `executor` makes none
+  ownExecutor(pool),
+  // @ts-expect-error -- nor of a manager
+  ownExecutor(manager),
+  // @ts-expect-error -- nor of an object without a query
+  ownExecutor({}),
+];
+
+/** What JSON changes, and what it leaves alone. */
+interface Visit {
+  readonly at: Date;
+  readonly page: URL;
+  readonly tags?: readonly { readonly since: Date | null }[];
+  readonly pair: [number, Date];
+  go(): void;
+}
 
 /** An interface has no index signature. */
 interface Letter {
@@ -27,6 +71,7 @@ export const jobs = {
   embed: defineJob<{ text: string }, { dimensions: number }>(),
   letter: defineJob<Letter>({ maxAttempts: 3 }),
   tick: defineJob<Record<string, never>>(),
+  visit: defineJob<Visit>(),
 };
 type Jobs = typeof jobs;
 
@@ -39,6 +84,15 @@ expectTypeOf<OutputOf<Jobs["embed"]>>().toEqualTypeOf<{ text: string }>();
 expectTypeOf<ResultOf<Jobs["embed"]>>().toEqualTypeOf<{ dimensions: number }>();
 expectTypeOf<InputOf<Jobs["letter"]>>().toEqualTypeOf<Letter>();
 expectTypeOf<ResultOf<Jobs["letter"]>>().toEqualTypeOf<unknown>();
+
+expectTypeOf<OutputOf<Jobs["letter"]>>().toEqualTypeOf<Letter>();
+expectTypeOf<InputOf<Jobs["visit"]>>().toEqualTypeOf<Visit>();
+expectTypeOf<OutputOf<Jobs["visit"]>>().toEqualTypeOf<{
+  readonly at: string;
+  readonly page: string;
+  readonly tags?: readonly { readonly since: string | null }[];
+  readonly pair: [number, string];
+}>();
 
 const store = new PgJobStore(pgExecutor(pool), { jobs });
 const producer = new JobProducer(executor, { jobs });
@@ -94,6 +148,15 @@ export async function enqueues(letter: Letter): Promise<void> {
   await producer.enqueue("nothing", {});
   // @ts-expect-error -- neither the driver's transaction nor an executor
   await store.with(5).enqueue("embed", { text: "t" });
+  // @ts-expect-error -- nor is a pool in a transaction
+  store.with(pool);
+  // @ts-expect-error -- nor an object with a query that `executor` has not made one of
+  store.with({ query: () => Promise.resolve([]) });
+  // @ts-expect-error -- nor an ORM's manager
+  store.with(manager);
+  // @ts-expect-error -- nor nothing
+  store.with(undefined);
+  store.with(ownExecutor({ query: (text, params) => manager.query(text, params as unknown[]) }));
 }
 
 const handlers: Handlers<Jobs> = {
@@ -148,6 +211,10 @@ export const runners = (): unknown => [
   drainOnce({ store, handlers }),
 ];
 
+expectTypeOf(RUNNER_OPTIONS).toEqualTypeOf<
+  Readonly<Record<keyof DrainOptions | keyof WorkerOptions, true>>
+>();
+
 /** A handler may stand by itself. */
 export async function embed(ctx: JobContext<Jobs, "embed">): Promise<{ dimensions: number }> {
   return Promise.resolve({ dimensions: ctx.payload.text.length });
@@ -155,10 +222,17 @@ export async function embed(ctx: JobContext<Jobs, "embed">): Promise<{ dimension
 export const apart: Handlers<Jobs> = { embed };
 
 /** Without contracts: any type, any object, and a payload of unknown fields. */
-export async function untyped(): Promise<void> {
+export async function untyped(letter: Letter): Promise<void> {
   const any = new PgJobStore(executor);
   await any.enqueue("whatever", { a: [1, { b: null }] });
   await any.enqueueMany([{ type: "x", payload: {} }]);
+  // An interface is an object, though it has no index signature.
+  await any.enqueue("whatever", letter);
+  await any.enqueueMany([{ type: "x", payload: letter }]);
+  // @ts-expect-error -- a list is no payload
+  await any.enqueue("whatever", [1]);
+  // @ts-expect-error -- nor is a Map
+  await any.enqueue("whatever", new Map());
   // @ts-expect-error -- a payload is an object
   await any.enqueue("whatever", 5);
   // @ts-expect-error -- a type is text

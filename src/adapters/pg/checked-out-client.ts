@@ -1,3 +1,4 @@
+import { notSent } from "../../core/sql/sql-state.ts";
 import type { PgPool, PgPoolClient } from "./pg-driver.ts";
 
 /** A client that a pool has lent. It is given back, or destroyed, once: a second time it may be lent to somebody else. */
@@ -30,7 +31,11 @@ export class LentClient {
   }
 }
 
-/** Borrows a client of the pool. */
+/** Borrows a client of the pool. Where none is to be had, nothing was sent. */
 export async function lend(pool: PgPool): Promise<LentClient> {
-  return new LentClient(await pool.connect());
+  try {
+    return new LentClient(await pool.connect());
+  } catch (error) {
+    throw notSent(error, pool.ending === true);
+  }
 }

@@ -25,6 +25,9 @@ export interface PgResult {
 /** What pqrun calls of a `pg` client that is in a transaction of its owner's. */
 export interface PgTransaction {
   query(query: PgQuery): Promise<PgResult | readonly PgResult[]>;
+  on(event: "error", listener: (error: Error) => void): unknown;
+  /** A pool has it, and is in no transaction. */
+  readonly totalCount?: never;
 }
 
 /** A message that was heard. */

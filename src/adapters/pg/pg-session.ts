@@ -1,6 +1,6 @@
 import { EXECUTOR } from "../../core/executor.ts";
 import type { QueryOptions, SqlExecutor, SqlRow } from "../../core/executor.ts";
-import { endsSession, sqlState } from "../../core/sql/sql-state.ts";
+import { endsSession, notSent, sqlState } from "../../core/sql/sql-state.ts";
 import { orAbort, refuseAborted } from "../shared/abort.ts";
 import type { PgQuery, PgResult, PgTransaction, PgTypes } from "./pg-driver.ts";
 import { isStale } from "../shared/prepared-names.ts";
@@ -91,9 +91,11 @@ export class PgSession implements SqlExecutor {
   }
 
   #send(query: PgQuery, options: QueryOptions): ReturnType<PgTransaction["query"]> {
+    let leaves = true;
     const result = this.#last.then(() => {
       refuseAborted(options.signal);
       this.#atServer = options;
+      leaves = !isClosed(this.#client);
       return this.#client.query(query);
     });
     this.#last = result.then(
@@ -102,6 +104,7 @@ export class PgSession implements SqlExecutor {
       },
       (error: unknown) => {
         if (this.#atServer !== options) return;
+        if (!leaves || !wasConnected(this.#client)) notSent(error, wasEnded(this.#client));
         // Not the server's word: the connection is lost, or (query_timeout) the query is still running.
         const answered = sqlState(error) !== undefined;
         if (answered) this.#atServer = undefined;
@@ -110,6 +113,27 @@ export class PgSession implements SqlExecutor {
     );
     return result;
   }
+}
+
+/** What a `pg` client keeps of its connection. */
+interface ClientState {
+  readonly _connected?: unknown;
+  readonly _ending?: unknown;
+  readonly _queryable?: unknown;
+}
+
+/** Whether the client's owner has ended it, or its connection is lost: it refuses what it is given, and sends nothing. */
+function isClosed(client: object): boolean {
+  return wasEnded(client) || (client as ClientState)._queryable === false;
+}
+
+function wasEnded(client: object): boolean {
+  return (client as ClientState)._ending === true;
+}
+
+/** A client that never was keeps its statements for a connection that did not come. */
+function wasConnected(client: object): boolean {
+  return (client as ClientState)._connected !== false;
 }
 
 function named(query: PgQuery, name: string | undefined): PgQuery {

@@ -1,5 +1,6 @@
 import { EXECUTOR } from "../../core/executor.ts";
 import type { SqlExecutor } from "../../core/executor.ts";
+import { checkDriver, refuseOutside } from "../shared/check-driver.ts";
 import { inOrder } from "../shared/in-transaction.ts";
 import { socketsOutliveRequests } from "../shared/outlives-request.ts";
 import type { PgClient, PgPool, PgTransaction } from "./pg-driver.ts";
@@ -61,22 +62,42 @@ export interface PgOptions {
  * ```ts
  * const store = new PgJobStore(pgExecutor(new Pool({ connectionString })));
  * ```
+ *
+ * @throws InvalidInputError for anything else, such as a URL; and so does `store.with` for what is no client.
  */
 export function pgExecutor(driver: PgPool | PgClient, options: PgOptions = {}): SqlExecutor<PgTransaction> {
+  // A URL above all, which must not be printed.
+  checkDriver("driver", driver, ["connect"], "a Pool or a connected Client of `pg`");
   const names = options.prepare === true ? new PreparedNames() : undefined;
   const shared = {
     [EXECUTOR]: true,
     outlivesRequest: options.outlivesRequest ?? socketsOutliveRequests(),
-    with: (tx: PgTransaction) => new PgSession(tx),
+    with: (tx: PgTransaction) => new PgSession(inTransaction(tx)),
   } as const;
   return withinRequest(
-    "totalCount" in driver
+    isPool(driver)
       ? { ...shared, ...ofPool(driver, names, shared.outlivesRequest) }
       : { ...shared, ...ofClient(driver, names) },
   );
 }
 
-function ofPool(pool: PgPool, names: PreparedNames | undefined, outlivesRequest: boolean): SqlExecutor {
+function isPool(driver: PgPool | PgClient): driver is PgPool {
+  return "totalCount" in driver;
+}
+
+const IN_TRANSACTION = "a client of `pg` in a transaction (not its pool), or executor({ query })";
+
+/** A pool would lend each statement a client of its own. */
+function inTransaction(tx: PgTransaction): PgTransaction {
+  checkDriver("tx", tx, ["query", "on"], IN_TRANSACTION);
+  refuseOutside(tx, "totalCount", IN_TRANSACTION);
+  return tx;
+}
+
+/** What a pool and a client have of their own. */
+type Own = Omit<SqlExecutor, typeof EXECUTOR>;
+
+function ofPool(pool: PgPool, names: PreparedNames | undefined, outlivesRequest: boolean): Own {
   const sessions = new PgSessions(pool, outlivesRequest);
   return {
     query: (text, params, options = {}) =>
@@ -92,7 +113,7 @@ function ofPool(pool: PgPool, names: PreparedNames | undefined, outlivesRequest:
   };
 }
 
-function ofClient(client: PgClient, names: PreparedNames | undefined): SqlExecutor {
+function ofClient(client: PgClient, names: PreparedNames | undefined): Own {
   const session = new PgSession(client, { names, cancel: () => cancelOnServer(client) });
   return {
     query: (text, params, options) => session.query(text, params, options),

@@ -11,8 +11,8 @@ export interface PostgresQuery {
   raw(): Promise<PostgresValues>;
 }
 
-/** What pqrun calls of postgres.js inside a transaction of its owner's: the `sql` of `begin`, or a reserved one. */
-export interface PostgresTransaction {
+/** What pqrun calls of postgres.js to send a statement. */
+export interface PostgresSession {
   unsafe(
     text: string,
     params: (string | null)[],
@@ -20,8 +20,15 @@ export interface PostgresTransaction {
   ): PostgresQuery;
 }
 
+/**
+ * What pqrun calls of postgres.js inside a transaction of its owner's: the `sql` of `begin`, or a reserved one. Not the
+ * client itself, which has neither of these members, and is in no transaction.
+ */
+export type PostgresTransaction = PostgresSession &
+  ({ readonly savepoint: unknown } | { readonly release: unknown });
+
 /** What pqrun calls of postgres.js. */
-export interface PostgresClient extends PostgresTransaction {
+export interface PostgresClient extends PostgresSession {
   /** How its owner has values and rows written and read. */
   readonly options?: PostgresClientOptions;
   begin<T>(work: (sql: PostgresTransaction) => Promise<T>): Promise<unknown>;

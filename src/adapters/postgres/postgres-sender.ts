@@ -1,5 +1,5 @@
-import { isReadOnly } from "../../core/sql/sql-state.ts";
-import type { PostgresClient, PostgresQuery, PostgresTransaction } from "./postgres-driver.ts";
+import { isReadOnly, notSent } from "../../core/sql/sql-state.ts";
+import type { PostgresClient, PostgresQuery, PostgresSession } from "./postgres-driver.ts";
 import { readValues } from "./postgres-rows.ts";
 import type { ReadRows } from "./postgres-rows.ts";
 import type { Send } from "../shared/executor-over.ts";
@@ -19,7 +19,7 @@ export interface PostgresSenderOptions {
 
 /** Sends statements as the driver does. */
 export function postgresSender(
-  session: PostgresTransaction,
+  session: PostgresSession,
   { read, prepare = false, cancels = false }: PostgresSenderOptions,
 ): Send {
   return async (text, params, { signal, own = false }) => {
@@ -37,11 +37,18 @@ export function postgresSender(
     signal?.addEventListener("abort", onAbort, { once: true });
     try {
       return await (own ? read(query) : readValues(query));
+    } catch (error) {
+      // Whatever failed: a connection, or the driver's own end.
+      throw (query as Sent).state === null ? notSent(error, isDriversEnd(error)) : error;
     } finally {
       signal?.removeEventListener("abort", onAbort);
       stopCancelling?.();
     }
   };
+}
+
+function isDriversEnd(error: unknown): boolean {
+  return (error as { readonly code?: unknown } | null)?.code === "CONNECTION_ENDED";
 }
 
 /**
@@ -53,6 +60,8 @@ const NOT_PIPELINED = { onexecute: (): boolean => false };
 
 /** What the driver keeps of a query beyond its types. */
 interface Sent {
+  /** Null until it is given to a connection that is open. */
+  readonly state?: unknown;
   /** Whether it has been sent, and not been answered. */
   readonly active?: unknown;
   readonly canceller?: unknown;

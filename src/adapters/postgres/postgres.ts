@@ -1,4 +1,5 @@
 import type { SqlExecutor } from "../../core/executor.ts";
+import { checkDriver, requireSession } from "../shared/check-driver.ts";
 import { inOrder, inTransaction } from "../shared/in-transaction.ts";
 import { socketsOutliveRequests } from "../shared/outlives-request.ts";
 import type { PostgresClient, PostgresTransaction } from "./postgres-driver.ts";
@@ -13,9 +14,12 @@ export type {
   PostgresClient,
   PostgresClientOptions,
   PostgresQuery,
+  PostgresSession,
   PostgresTransaction,
   PostgresValues,
 } from "./postgres-driver.ts";
+
+const IN_TRANSACTION = "the `sql` of postgres.js's `begin`, a reserved one, or executor({ query })";
 
 /** Options of {@link postgresExecutor}. */
 export interface PostgresOptions {
@@ -47,15 +51,20 @@ export interface PostgresOptions {
  * const store = new PgJobStore(postgresExecutor(postgres(url)));
  * ```
  *
- * @throws InvalidInputError for a client whose `transform.row`, or whose serializer of text, makes something else of it.
+ * @throws InvalidInputError for what is no client, such as a URL, and for a client whose `transform.row`, or whose serializer of text, makes something else of it.
  */
 export function postgresExecutor(
   sql: PostgresClient,
   options: PostgresOptions = {},
 ): SqlExecutor<PostgresTransaction> {
   const { prepare = false, outlivesRequest = socketsOutliveRequests() } = options;
+  checkDriver("sql", sql, ["unsafe", "begin"], "a client of postgres.js");
   const read = textReader(sql);
-  const through = (session: PostgresTransaction): Sender => senderOf(postgresSender(session, { read }));
+  const through = (session: PostgresTransaction): Sender => {
+    checkDriver("tx", session, ["unsafe"], IN_TRANSACTION);
+    requireSession(session, IN_TRANSACTION);
+    return senderOf(postgresSender(session, { read }));
+  };
   const transaction = async <T>(work: (tx: SqlExecutor) => Promise<T>): Promise<T> => {
     // In an object, since `begin` looks into arrays.
     const done = await sql.begin(async (tx) => ({

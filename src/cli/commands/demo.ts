@@ -33,7 +33,7 @@ ${DATABASE_HELP}`,
       table: { type: "string" },
       schema: { type: "string" },
     });
-    const databaseUrl = findDatabaseUrl(io, options["env-file"]);
+    const databaseUrl = findDatabaseUrl(io, options);
     const port = options.port === undefined ? 0 : wholeNumber("port", options.port, 0, 65_535);
     await requirePackages(databaseUrl === undefined);
     // Not before: it needs these packages.

@@ -22,7 +22,7 @@ ${DATABASE_HELP}`,
   run: async (args, io) => {
     const options = readOptions(args, { ...TABLE_OPTIONS, ...INDEX_OPTIONS, ...DATABASE_OPTIONS });
     const table = tableOf(options);
-    await using connection = await connect(requireDatabaseUrl(io, options["env-file"]));
+    await using connection = await connect(requireDatabaseUrl(io, options));
     const report = await migrate(
       connection.executor,
       {

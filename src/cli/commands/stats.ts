@@ -23,7 +23,7 @@ ${DATABASE_HELP}`,
   run: async (args, io) => {
     const options = readOptions(args, { ...TABLE_OPTIONS, ...DATABASE_OPTIONS, json: { type: "boolean" } });
     const table = tableOf(options);
-    await using connection = await connect(requireDatabaseUrl(io, options["env-file"]));
+    await using connection = await connect(requireDatabaseUrl(io, options));
     const stats = await new PgJobStore(connection.executor, table).stats();
     io.stdout.write(
       options.json === true ? `${printableJson(stats)}\n` : `${tableTitle(table)}\n\n${statsText(stats)}`,

@@ -3,6 +3,7 @@ import type { CheckedJob } from "./enqueue.ts";
 import { InvalidInputError } from "../errors.ts";
 import { USUAL } from "../job.ts";
 import { PAYLOAD_LIMITS, encodePayload } from "../values/json.ts";
+import { checkOptions } from "../values/known-options.ts";
 import { issuesText } from "../values/standard-schema.ts";
 import type { StandardSchema } from "../values/standard-schema.ts";
 
@@ -10,7 +11,8 @@ import type { StandardSchema } from "../values/standard-schema.ts";
 export interface EnqueueOptions extends JobDefaults {
   /**
    * While a job with this key is READY or RUNNING, another enqueue writes
-   * nothing and returns that job's id. 1 to 512 characters.
+   * nothing and returns that job's id; one of another type is refused. 1 to 512
+   * characters.
    */
   readonly dedupeKey?: string | undefined;
   /** Not before. @default now, by the database's clock */
@@ -24,6 +26,14 @@ export interface PayloadLimits {
   /** Most levels of nesting, at most 1,000. @default 100 */
   readonly maxPayloadDepth?: number | undefined;
 }
+
+const ENQUEUE_OPTIONS = {
+  priority: true,
+  maxAttempts: true,
+  timeoutSeconds: true,
+  dedupeKey: true,
+  runAfter: true,
+} as const satisfies Record<keyof EnqueueOptions, true>;
 
 /** Most characters of a job type. */
 const MAX_TYPE_LENGTH = 256;
@@ -48,6 +58,7 @@ export function checkJob(
   limits: PayloadLimits,
   field = "",
 ): CheckedJob {
+  checkOptions(options, ENQUEUE_OPTIONS, field);
   checkText(`${field}type`, type, MAX_TYPE_LENGTH);
   const { dedupeKey, runAfter } = options;
   if (dedupeKey !== undefined) checkText(`${field}dedupeKey`, dedupeKey, MAX_KEY_LENGTH);
@@ -57,14 +68,19 @@ export function checkJob(
   checkInteger(`${field}maxAttempts`, maxAttempts, 1);
   const timeoutSeconds = options.timeoutSeconds ?? contract?.timeoutSeconds ?? null;
   if (timeoutSeconds !== null) checkInteger(`${field}timeoutSeconds`, timeoutSeconds, 1);
+  let changed = false;
   const payloadText = encodePayload(payload, `${field}payload`, {
     ...PAYLOAD_LIMITS,
+    onChange: () => {
+      changed = true;
+    },
     maxBytes: limits.maxPayloadBytes ?? PAYLOAD_LIMITS.maxBytes,
     maxDepth: limits.maxPayloadDepth ?? PAYLOAD_LIMITS.maxDepth,
   });
   return {
     type,
     payloadText,
+    changed,
     dedupeKey: dedupeKey ?? null,
     priority,
     runAfter: runAfter === undefined ? null : isoOf(`${field}runAfter`, runAfter),
@@ -73,11 +89,24 @@ export function checkJob(
   };
 }
 
-/** @throws InvalidInputError where the schema refuses the payload. */
-export async function checkSchema(schema: StandardSchema, payload: unknown, field: string): Promise<void> {
-  const { issues } = await schema["~standard"].validate(payload);
-  if (issues !== undefined) {
-    throw new InvalidInputError(field, `what its schema says (${issuesText(issues)})`, payload);
+/**
+ * Where JSON changes the payload, its schema is asked of that form too, which is what it will be asked of before the
+ * handler: a schema that wants a Date refuses the text that the table would hold, and one that coerces takes it.
+ *
+ * @throws InvalidInputError where the schema refuses the payload, with the path.
+ */
+export async function checkSchema(
+  schema: StandardSchema,
+  payload: unknown,
+  { changed, payloadText }: CheckedJob,
+  field: string,
+): Promise<void> {
+  const forms = changed === true ? [payload, JSON.parse(payloadText)] : [payload];
+  for (const [index, form] of forms.entries()) {
+    const { issues } = await schema["~standard"].validate(form);
+    if (issues === undefined) continue;
+    const says = `what its schema says${index === 1 ? " of its JSON, which a handler gets" : ""}`;
+    throw new InvalidInputError(field, `${says} (${issuesText(issues)})`, payload);
   }
 }
 

@@ -66,11 +66,13 @@ SELECT string_agg(id::text, ',') AS id,
 
 /**
  * One job with a dedupe key. The id is NULL where a rival's job was committed
- * after this statement's snapshot was taken: the caller asks again.
+ * after this statement's snapshot was taken: the caller asks again. `type` is
+ * that of the job that has the key, where it is not this one.
  */
 export const keyedText = (names: TableNames): string => `${insertingText(names, UNLESS_ACTIVE)}
 SELECT coalesce(own.id, (${activeText(names, FIRST_KEY)}))::text AS id,
-       (own.id IS NOT NULL)::text AS created
+       (own.id IS NOT NULL)::text AS created,
+       CASE WHEN own.id IS NULL THEN (${activeText(names, FIRST_KEY, "job_type")}) END AS type
   FROM (SELECT 1) AS one LEFT JOIN inserted own ON true`;
 
 /**
@@ -83,6 +85,9 @@ SELECT coalesce(own.id, (${activeText(names, FIRST_KEY)}))::text AS id,
  * sends the text with `byDefault`. Its ids are the column's default, whatever
  * that is, in the order of the keys, by which written rows are known then; those
  * without one are known by their order.
+ *
+ * Where a key is active under another type nothing at all is written, which the
+ * caller sees by `type`. To fail would end a transaction of the caller's.
  *
  * It fails where a row that was written is no input's, or an input without a key
  * has none: a trigger skipped or changed it.
@@ -97,9 +102,12 @@ WITH input AS MATERIALIZED (
   SELECT x.place, ${INPUT}, ${mark} AS mark
     FROM ${COLUMNS} WITH ORDINALITY AS x(${WRITTEN}, place)
 ),
+clash AS MATERIALIZED (
+  SELECT FROM input i JOIN ${names.jobs} j ON j.dedupe_key = i.dedupe_key AND j.${ACTIVE} AND j.job_type <> i.job_type LIMIT 1
+),
 inserted AS (
   INSERT INTO ${names.jobs} (${id}${WRITTEN}) OVERRIDING SYSTEM VALUE
-  SELECT ${drawn}${WRITTEN} FROM input WHERE mark IS NOT NULL ORDER BY dedupe_key, place
+  SELECT ${drawn}${WRITTEN} FROM input WHERE mark IS NOT NULL AND NOT EXISTS (SELECT FROM clash) ORDER BY dedupe_key, place
   ${UNLESS_ACTIVE}
   RETURNING id, dedupe_key
 ),
@@ -107,9 +115,10 @@ paired AS MATERIALIZED (
   SELECT i.place, i.dedupe_key, i.mark, own.id FROM input i LEFT JOIN ${own} own ON own.mark = i.mark
 )
 SELECT coalesce(p.id, twin.id, (${activeText(names, "p.dedupe_key")}))::text AS id,
-       CASE WHEN p.mark IS NOT NULL THEN (p.id IS NOT NULL)::text END AS created
+       CASE WHEN p.mark IS NOT NULL THEN (p.id IS NOT NULL)::text END AS created,
+       CASE WHEN p.id IS NULL AND twin.id IS NULL THEN (${activeText(names, "p.dedupe_key", "job_type")}) END AS type
   FROM paired p LEFT JOIN inserted twin ON twin.dedupe_key = p.dedupe_key
- WHERE (SELECT CASE WHEN count(id) = (SELECT count(*) FROM inserted)
+ WHERE (SELECT CASE WHEN EXISTS (SELECT FROM clash) OR count(id) = (SELECT count(*) FROM inserted)
                          AND NOT bool_or(id IS NULL AND dedupe_key IS NULL AND mark IS NOT NULL) THEN 'true'
                     ELSE '${SKIPPED}' || count(id) END FROM paired)::bool
  ORDER BY p.place`;
@@ -122,8 +131,8 @@ const nth = (order: string): string =>
 const writtenText = (): string =>
   `(SELECT x.id, ${nth("n")} AS mark FROM (SELECT *, row_number() OVER () AS n FROM inserted) x)`;
 
-const activeText = ({ jobs }: TableNames, key: string): string =>
-  `SELECT j.id FROM ${jobs} j WHERE j.dedupe_key = ${key} AND j.${ACTIVE}`;
+const activeText = ({ jobs }: TableNames, key: string, column = "id"): string =>
+  `SELECT j.${column} FROM ${jobs} j WHERE j.dedupe_key = ${key} AND j.${ACTIVE}`;
 
 /**
  * The sequence of the ids, whatever column owns it: an identity's, or the one of which

@@ -1,4 +1,5 @@
 import { columnLiteral } from "../sql/array-literal.ts";
+import { DedupeConflictError } from "../errors.ts";
 import type { SqlRow, SqlStatement } from "../executor.ts";
 import type { EnqueueTexts } from "./enqueue-text.ts";
 import { ABSENT, USUAL, cells } from "../job.ts";
@@ -8,6 +9,8 @@ export interface CheckedJob {
   readonly type: string;
   /** JSON text of an object. */
   readonly payloadText: string;
+  /** Whether JSON gives back something else than the payload was. @default false */
+  readonly changed?: boolean | undefined;
   readonly dedupeKey: string | null;
   readonly priority: number;
   /** ISO 8601, or null for now by the database's clock. */
@@ -37,10 +40,29 @@ export function enqueueStatement(
   return { text: byDefault ? texts.keyedManyByDefault : texts.keyedMany, params };
 }
 
-/** In input order; null where the caller has to ask again. Null in all where it has to say `byDefault`: nothing was written. */
-export function readEnqueued(rows: readonly SqlRow[]): readonly (Enqueued | null)[] | null {
+/**
+ * In input order; null where the caller has to ask again. Null in all where it has to say `byDefault`: nothing was written.
+ *
+ * @param all the jobs of the caller's call, which may be more than were sent
+ * @throws DedupeConflictError where a key is active under another type: nothing was written then.
+ */
+export function readEnqueued(
+  rows: readonly SqlRow[],
+  jobs: readonly CheckedJob[],
+  all: readonly CheckedJob[],
+): readonly (Enqueued | null)[] | null {
   const table = rows.map(cells);
   if (table[0]?.[1] === null) return null;
+  for (const [index, job] of jobs.entries()) {
+    const [id, , type] = table[index] ?? [];
+    if (!id || !type || type === job.type) continue;
+    const place = all.indexOf(job);
+    throw new DedupeConflictError(
+      job.dedupeKey ?? "",
+      `enqueue: jobs[${place}].dedupeKey is active under another type: job ${id} of the type ${type}; nothing was written`,
+      { jobId: id, jobType: type, index: place },
+    );
+  }
   return table.flatMap(([ids, created]) =>
     ids === null || ids === undefined
       ? null

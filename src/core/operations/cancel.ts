@@ -1,14 +1,14 @@
 import type { SqlRow, SqlStatement } from "../executor.ts";
 import type { TableNames } from "../sql/table-names.ts";
-import { cells, isJobStatus } from "../job.ts";
-import type { JobStatus } from "../job.ts";
+import { cells } from "../job.ts";
+import type { AnyStatus } from "../job.ts";
 
 /** What a cancel found. */
 export interface Cancelled {
   /** Whether this call cancelled the job. */
   readonly cancelled: boolean;
   /** The job's state now, or null where there is no such job. */
-  readonly status: JobStatus | null;
+  readonly status: AnyStatus | null;
 }
 
 /**
@@ -38,5 +38,5 @@ export function cancelStatement(text: string, id: string): SqlStatement {
 /** Reads the one row. */
 export function readCancelled(rows: readonly SqlRow[]): Cancelled {
   const [cancelled, status] = cells(rows[0] ?? {});
-  return { cancelled: cancelled === "true", status: isJobStatus(status) ? status : null };
+  return { cancelled: cancelled === "true", status: status ?? null };
 }

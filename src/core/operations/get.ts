@@ -1,6 +1,7 @@
 import type { SqlRow, SqlStatement } from "../executor.ts";
 import type { TableNames } from "../sql/table-names.ts";
 import { JOB_COLUMNS, readJob } from "../sql/job-row.ts";
+import type { ReadJson } from "../sql/job-row.ts";
 import { NEVER_CACHED } from "../job.ts";
 import type { Job } from "../job.ts";
 
@@ -16,7 +17,7 @@ export function getStatement(text: string, id: string): SqlStatement {
 }
 
 /** Null where there is no such job. */
-export function readGot(rows: readonly SqlRow[]): Job | null {
+export async function readGot(rows: readonly SqlRow[], parse: ReadJson): Promise<Job | null> {
   const [row] = rows;
-  return row === undefined ? null : readJob(row);
+  return row === undefined ? null : await readJob(row, parse);
 }

@@ -2,6 +2,8 @@ import { InvalidInputError } from "../errors.ts";
 import type { SqlRow, SqlStatement } from "../executor.ts";
 import type { TableNames } from "../sql/table-names.ts";
 import { JOB_COLUMNS, readJob } from "../sql/job-row.ts";
+import type { ReadJson } from "../sql/job-row.ts";
+import { checkOptions } from "../values/known-options.ts";
 import { checkId } from "../values/job-id.ts";
 import { JOB_STATUSES, NEVER_CACHED } from "../job.ts";
 import type { Job, JobStatus } from "../job.ts";
@@ -18,6 +20,11 @@ export interface ListOptions {
   readonly limit?: number | undefined;
 }
 
+const LIST_OPTIONS = { statuses: true, types: true, beforeId: true, limit: true } as const satisfies Record<
+  keyof ListOptions,
+  true
+>;
+
 /** `$1` statuses and `$2` types, JSON lists or null; `$3` an id or null; `$4` limit. */
 export const listText = ({ jobs }: TableNames): string => `${NEVER_CACHED}
 SELECT ${JOB_COLUMNS}
@@ -29,10 +36,9 @@ SELECT ${JOB_COLUMNS}
  LIMIT $4::text::int4`;
 
 /** @throws InvalidInputError naming the option. */
-export function listStatement(
-  text: string,
-  { statuses, types, beforeId, limit = 100 }: ListOptions,
-): SqlStatement {
+export function listStatement(text: string, options: ListOptions): SqlStatement {
+  checkOptions(options, LIST_OPTIONS);
+  const { statuses, types, beforeId, limit = 100 } = options;
   if (!Number.isInteger(limit) || limit < 1 || limit > 1_000) {
     throw new InvalidInputError("limit", "a whole number from 1 to 1000", limit);
   }
@@ -50,6 +56,6 @@ export function listStatement(
 }
 
 /** Newest first. */
-export function readListed(rows: readonly SqlRow[]): readonly Job[] {
-  return rows.map(readJob);
+export function readListed(rows: readonly SqlRow[], parse: ReadJson): Promise<readonly Job[]> {
+  return Promise.all(rows.map((row) => readJob(row, parse)));
 }

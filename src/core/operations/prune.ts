@@ -1,5 +1,6 @@
 import type { QueryOptions, SqlRow, SqlStatement } from "../executor.ts";
 import { InvalidInputError } from "../errors.ts";
+import { checkOptions } from "../values/known-options.ts";
 import { quoteLiteral } from "../sql/table-names.ts";
 import type { TableNames } from "../sql/table-names.ts";
 import { cells } from "../job.ts";
@@ -17,6 +18,11 @@ export interface PruneOptions {
   /** Most rows in this call, 1 to 10,000. @default 1,000 */
   readonly limit?: number | undefined;
 }
+
+const PRUNE_OPTIONS = { olderThanSeconds: true, statuses: true, limit: true } as const satisfies Record<
+  keyof PruneOptions,
+  true
+>;
 
 /** How a prune is to be sent. */
 export interface PruneQuery extends QueryOptions {
@@ -97,6 +103,7 @@ SELECT count(*)::text AS deleted FROM pruned`;
 
 /** @throws InvalidInputError naming the option. */
 export function pruneStatement(text: string, options: PruneOptions): SqlStatement {
+  checkOptions(options, PRUNE_OPTIONS);
   const { olderThanSeconds, statuses = FINISHED_STATUSES, limit = 1_000 } = options;
   if (!(olderThanSeconds >= 0 && olderThanSeconds <= 3_155_760_000)) {
     throw new InvalidInputError("olderThanSeconds", "seconds, 0 to a hundred years", olderThanSeconds);

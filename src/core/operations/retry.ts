@@ -1,14 +1,14 @@
 import type { SqlRow, SqlStatement } from "../executor.ts";
 import type { TableNames } from "../sql/table-names.ts";
-import { cells, isJobStatus } from "../job.ts";
-import type { JobStatus } from "../job.ts";
+import { cells } from "../job.ts";
+import type { AnyStatus } from "../job.ts";
 
 /** What a retry found. */
 export interface Retried {
   /** Whether this call made the job READY. */
   readonly retried: boolean;
   /** The job's state now, or null where there is no such job. */
-  readonly status: JobStatus | null;
+  readonly status: AnyStatus | null;
 }
 
 /**
@@ -37,5 +37,5 @@ export function retryStatement(text: string, id: string): SqlStatement {
 /** Reads the one row. */
 export function readRetried(rows: readonly SqlRow[]): Retried {
   const [retried, status] = cells(rows[0] ?? {});
-  return { retried: retried === "true", status: isJobStatus(status) ? status : null };
+  return { retried: retried === "true", status: status ?? null };
 }

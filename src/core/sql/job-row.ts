@@ -1,7 +1,8 @@
-import { cells, dateOf, dateOrNull, isJobStatus, numberOrNull } from "../job.ts";
+import { cells, dateOf, dateOrNull, numberOrNull } from "../job.ts";
 import type { Job } from "../job.ts";
 import type { SqlRow } from "../executor.ts";
 import { momentText } from "./moment-text.ts";
+import { parsePayload } from "../values/parse-payload.ts";
 
 const moment = (column: string): string => momentText(`j.${column}`);
 
@@ -12,16 +13,19 @@ export const JOB_COLUMNS = `j.id::text AS a, j.job_type AS b, j.payload::text AS
        ${moment("lease_expires_at")} AS l, j.dedupe_key AS m, j.last_error AS n, ${moment("finished_at")} AS o,
        j.duration_ms::text AS p, j.result::text AS q, ${moment("created_at")} AS r, ${moment("updated_at")} AS s`;
 
+/** Reads a JSON text: the store's `parse`. */
+export type ReadJson = (text: string) => unknown;
+
 /** Reads {@link JOB_COLUMNS}. */
-export function readJob(row: SqlRow): Job {
+export async function readJob(row: SqlRow, parse: ReadJson): Promise<Job> {
   const [id, type, payload, status, priority, attempts, maxAttempts, runAfter, timeout, ...rest] = cells(row);
   const [lockedAt, lockedBy, leaseEnd, dedupeKey, lastError, finishedAt, duration, result, created, updated] =
     rest;
   return {
     id: id ?? "",
     type: type ?? "",
-    payload: parse(payload),
-    status: isJobStatus(status) ? status : "READY",
+    payload: await valueOf(payload, parse),
+    status: status ?? "READY",
     priority: Number(priority),
     attempts: Number(attempts),
     maxAttempts: Number(maxAttempts),
@@ -34,12 +38,21 @@ export function readJob(row: SqlRow): Job {
     lastError: lastError ?? null,
     finishedAt: dateOrNull(finishedAt),
     durationMs: numberOrNull(duration),
-    result: parse(result),
+    result: await valueOf(result, parse),
     createdAt: dateOf(created),
     updatedAt: dateOf(updated),
   };
 }
 
-function parse(json: string | null | undefined): unknown {
-  return json === null || json === undefined ? null : JSON.parse(json);
+/** What the application's own `parse` refuses is read as usual; what would be rounded is given as it is written. */
+async function valueOf(json: string | null | undefined, own: ReadJson): Promise<unknown> {
+  if (json === null || json === undefined) return null;
+  for (const parse of [own, parsePayload]) {
+    try {
+      return await parse(json);
+    } catch {
+      // The next one may read it.
+    }
+  }
+  return json;
 }

@@ -12,7 +12,7 @@ export interface Connection {
   /** Whether a transaction of the caller's is open: a refused statement has ended it, and none may be repeated. */
   readonly inTransaction: boolean;
   /** Kept between calls, so that the isolation level is warned of once. */
-  readonly warned: { isolation: boolean };
+  readonly warned: { isolation: boolean; hiddenRows?: boolean };
 }
 
 /** How one statement is to be sent. */
@@ -63,14 +63,29 @@ function explained(
   const state = sqlState(error);
   if (state === "42P01" || state === "42703") {
     return new TableError(
-      `${names.jobs} is absent or older than this version of pqrun: run \`pqrun migrate\``,
-      {
-        cause: error,
-      },
+      `${names.jobs} is absent or older than this version of pqrun: run \`pqrun migrate${optionsOf(names)}\``,
+      { cause: error },
     );
   }
   // In a transaction nothing has taken effect before its COMMIT, which is the caller's.
   return reads || inTransaction || provesRollback(error) ? error : new UnknownOutcomeError(operation, error);
+}
+
+/** To a worker such a table looks empty, whatever is due in it. */
+export function warnOfHiddenRows({ logger, names, warned }: Connection): void {
+  if (warned.hiddenRows === true) return;
+  warned.hiddenRows = true;
+  logger.warn(
+    `row level security is on for ${names.jobs}, and this role is subject to it: it sees and runs only the jobs that a ` +
+      "policy lets it, and none without a policy. CREATE POLICY for the role, or ALTER ROLE … BYPASSRLS",
+  );
+}
+
+/** Without them the command would make another table. */
+function optionsOf({ schema, table }: TableNames): string {
+  const option = (name: string, value: string, usual: string): string =>
+    value === usual ? "" : ` --${name} ${/^[\w-]+$/.test(value) ? value : JSON.stringify(value)}`;
+  return option("schema", schema, "public") + option("table", table, "jobs");
 }
 
 function warnOfIsolation({ logger, warned }: Connection, error: unknown): void {

@@ -1,9 +1,45 @@
-/** Where drivers, and the query builders around them, keep the error behind theirs. */
-const INNER = ["cause", "sourceError"] as const;
+/**
+ * Where drivers keep the error behind theirs, and ORMs: Neon; Prisma; Sequelize; TypeORM; Objection. By a name for each,
+ * since a driver's error may refer to anything.
+ */
+const INNER = [
+  "cause",
+  "sourceError",
+  "meta",
+  "driverAdapterError",
+  "original",
+  "driverError",
+  "nativeError",
+] as const;
 
-/** Connection errors that arise before anything is sent, as Node, postgres.js and pg's pool name them. */
+/**
+ * Codes of what fails before anything is sent, as Node, its `fetch` and postgres.js have them: for executors that do not
+ * mark such an error, and for HTTP, where nobody but the runtime knows. A certificate is looked at before a request.
+ */
 const NEVER_SENT =
-  /^(?:ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|CONNECT_TIMEOUT)$|^timeout exceeded when trying to connect$/;
+  /^E(?:CONNREFUSED|NOTFOUND|AI_AGAIN|HOSTUNREACH|NETUNREACH)$|CONNECT_TIMEOUT$|INVALID_URL$|CERT|LEAF_SIGNATURE/;
+
+/** The same in every copy of pqrun: an adapter's may be another one. */
+const NOT_SENT = Symbol.for("pqrun.not-sent");
+
+/**
+ * Marks the error of a statement that certainly never left: no connection was to be had for it. An executor knows; what
+ * it does not mark, and what has no SQLSTATE, may have taken effect. Not for a signal's reason, which other statements
+ * share.
+ *
+ * @param forGood whether none will leave any more, since the pool or client was ended
+ * @returns the error
+ */
+export function notSent<E>(error: E, forGood = false): E {
+  if (isRecord(error)) Reflect.defineProperty(error, NOT_SENT, { value: forGood });
+  return error;
+}
+
+/** Whether the statement did not leave, and none will: the owner has ended the pool or client. */
+export function isEnded(error: unknown): boolean {
+  for (const layer of layers(error)) if (Reflect.get(layer, NOT_SENT) === true) return true;
+  return false;
+}
 
 /**
  * The SQLSTATE behind any driver's error, or undefined where the server said
@@ -12,7 +48,7 @@ const NEVER_SENT =
  */
 export function sqlState(error: unknown): string | undefined {
   for (const layer of layers(error)) {
-    for (const field of [layer["errno"], layer["code"]]) {
+    for (const field of [layer["errno"], layer["code"], layer["originalCode"]]) {
       if (isSqlState(field)) return field;
     }
   }
@@ -26,7 +62,7 @@ export function sqlState(error: unknown): string | undefined {
  */
 export function provesRollback(error: unknown): boolean {
   const state = sqlState(error);
-  if (state === undefined) return neverSent(error);
+  if (state === undefined || isMarked(error)) return neverSent(error);
   // 08: connection exceptions, also poolers'. 57P01, 57P02, 57P05: the session was ended, perhaps after the
   // commit. 40003: completion unknown. XX: poolers report a lost server so.
   return !/^(?:08|57P0[125]|40003|XX)/.test(state);
@@ -74,15 +110,19 @@ export function isConflict(error: unknown): boolean {
 }
 
 function neverSent(error: unknown): boolean {
-  for (const layer of layers(error)) {
-    if (NEVER_SENT.test(String(layer["code"])) || NEVER_SENT.test(String(layer["message"]))) return true;
-  }
+  if (isMarked(error)) return true;
+  for (const { code } of layers(error)) if (NEVER_SENT.test(String(code))) return true;
+  return false;
+}
+
+function isMarked(error: unknown): boolean {
+  for (const layer of layers(error)) if (NOT_SENT in layer) return true;
   return false;
 }
 
 function isSqlState(field: unknown): field is string {
-  // A digit tells 57014 and 0LP01 from Node's EPIPE, which is five capitals too.
-  return typeof field === "string" && /^[0-9A-Z]{5}$/.test(field) && /\d/.test(field);
+  // A digit tells 57014 and 0LP01 from Node's EPIPE, which is five capitals too; P1001 to P6999 are Prisma's own.
+  return typeof field === "string" && /^(?=.*\d)(?!P[1-9]\d{3})[0-9A-Z]{5}$/.test(field);
 }
 
 /** An error and those behind it, at most eight. */

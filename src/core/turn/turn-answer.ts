@@ -48,6 +48,8 @@ export interface TurnAnswer {
   readonly snapshot: { readonly oldest: bigint; readonly next: bigint };
   /** The size of the table's heap. */
   readonly tableBytes: number;
+  /** Whether row level security may hide rows from the role. Known to a turn that reaps or raises a guard. */
+  readonly rowsHidden: boolean;
   /** Whether the guard that the turn raised stood already. */
   readonly stood: boolean;
   /** The database's clock as it answered, in epoch milliseconds; NaN for a turn that only settles. */
@@ -86,7 +88,8 @@ export function readTurn(rows: readonly SqlRow[], { settlements = [], pickUp }: 
     nextDueInMs: untilMs(nextDue),
     nextLeaseEndInMs: untilMs(nextLeaseEnd),
     snapshot: { oldest: BigInt(oldest ?? 0), next: BigInt(next ?? 0) },
-    tableBytes: Number(bytes ?? 0),
+    tableBytes: Math.abs(Number(bytes ?? 0)),
+    rowsHidden: bytes?.startsWith("-") === true,
     stood: stood === "true",
     clockMs: Number(clock ?? NaN) / 1_000,
     serverMs: Number.parseInt(took ?? "", 10) / 1_000,

@@ -194,7 +194,7 @@ function turnRowText({ jobs, waiting, channel }: TableNames, scope: TurnScope, d
        ${picksUp ? sleepText(jobs, whole, depth, WHICH[scope]) : NOT_ASKED},
        txid_snapshot_xmin(txid_current_snapshot())::text AS e,
        txid_current()::text AS f,
-       pg_relation_size(${quoteLiteral(jobs)}::regclass)::text AS g,
+       ${whole ? `CASE WHEN row_security_active(${quoteLiteral(jobs)}::regclass) THEN '-' ELSE '' END || ` : ""}pg_relation_size(${quoteLiteral(jobs)}::regclass)::text AS g,
        ${picksUp ? `concat_ws(' ', ${SERVER_US}, (SELECT count(*) FROM hastened)${whole ? `, ${probe}` : ""})` : "NULL"} AS h,
        ${whole ? stood : "NULL"} AS i,
        ${picksUp ? "(date_part('epoch', clock_timestamp()) * 1000000)::int8::text" : "NULL"} AS j`;

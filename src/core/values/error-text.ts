@@ -24,16 +24,33 @@ export function errorText(
   redact: (text: string) => string = (text) => text,
   before = "",
 ): string {
-  const parts: string[] = [];
-  let error = thrown;
-  for (let depth = 0; depth <= MAX_CAUSES; depth += 1) {
-    parts.push((depth === 0 ? before : "caused by ") + told(error));
-    const cause = read(error, "cause");
-    if (cause === undefined || cause === null) break;
-    error = cause;
-  }
+  const parts = behind(thrown).map(({ error, how }) => (how === "" ? before : how) + told(error));
   const text = redactConnectionStrings(cut(parts.join("\n"), 2 * MAX_ERROR_BYTES));
   return attempt(() => storable(textOnly(redact(storable(text))))) ?? "the error could not be redacted";
+}
+
+/** An error, and how it comes to be told: as the cause of the one before, or among those that it holds. */
+interface Layer {
+  readonly error: unknown;
+  readonly how: "" | "caused by " | "one of them: ";
+}
+
+/**
+ * What was thrown and what is behind it, at most six: the causes, and what an AggregateError holds (`Promise.any`; Node's
+ * connect to a host of several addresses, whose own message is empty).
+ */
+function behind(thrown: unknown): readonly Layer[] {
+  const found: Layer[] = [{ error: thrown, how: "" }];
+  for (const { error } of found) {
+    const several = read(error, "errors");
+    const held =
+      attempt(() => (Array.isArray(several) ? (several.slice(0, MAX_CAUSES) as unknown[]) : [])) ?? [];
+    for (const one of held) found.push({ error: one, how: "one of them: " });
+    const cause = read(error, "cause");
+    if (cause !== undefined && cause !== null) found.push({ error: cause, how: "caused by " });
+    if (found.length > MAX_CAUSES) break;
+  }
+  return found.slice(0, MAX_CAUSES + 1);
 }
 
 /** Of a `redact` that is asynchronous by mistake the rejection would end the process. */
@@ -44,14 +61,11 @@ function textOnly(text: string): string {
 
 /** The messages of an error and of those behind it in one line, without passwords: for logs. */
 export function causesText(error: unknown): string {
-  const messages: string[] = [];
-  for (
-    let layer = error;
-    layer !== undefined && messages.length <= MAX_CAUSES;
-    layer = read(layer, "cause")
-  ) {
-    messages.push(textOf(read(layer, "message")) ?? headline(layer));
-  }
+  const messages = behind(error)
+    .map(({ error: layer }) => layer)
+    // An AggregateError without a message says nothing that those in it don't.
+    .filter((layer) => read(layer, "message") !== "" || !Array.isArray(read(layer, "errors")))
+    .map((layer) => textOf(read(layer, "message")) ?? headline(layer));
   return storable(redactConnectionStrings(cut(messages.join(": "), MAX_ERROR_BYTES)));
 }
 

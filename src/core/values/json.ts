@@ -8,6 +8,8 @@ export interface JsonLimits {
   readonly maxDepth: number;
   /** What becomes of an undefined or a function inside an object: an error, or left out as JSON.stringify does. */
   readonly absent: "refuse" | "omit";
+  /** Is called where what JSON gives back is another value than what was given: a Date's text, a class's bare fields. */
+  readonly onChange?: (() => void) | undefined;
 }
 
 /** Bounds of a payload. PostgreSQL's own parser gives up near a depth of 6,000. */
@@ -33,7 +35,8 @@ export function byteLength(text: string): number {
 /**
  * `value` as JSON text that jsonb takes and gives back unchanged. As with
  * JSON.stringify, a Date or anything else with `toJSON` is stored as what that
- * returns, and a Map or a class instance as its own enumerable fields.
+ * returns, and a class instance as its own enumerable fields. What would be
+ * stored as `{}`, whatever is in it, is refused (Map, Set, Promise), and bytes are.
  *
  * @throws InvalidInputError naming the path of what JSON or jsonb can't hold.
  */
@@ -58,7 +61,9 @@ export function encodePayload(value: unknown, field: string, limits: JsonLimits 
 }
 
 function encode(given: unknown, path: string, depth: number, limits: JsonLimits): string | undefined {
-  const value = hasToJson(given) ? given.toJSON() : given;
+  // Of a Buffer that would be a list of numbers.
+  const value = hasToJson(given) && !ArrayBuffer.isView(given) ? given.toJSON() : given;
+  if (value !== given) limits.onChange?.();
   // Its JSON is null: of all that JSON changes in silence, the only loss that nobody can want.
   if (value === null && given instanceof Date) throw new InvalidInputError(path, "a valid Date", given);
   switch (typeof value) {
@@ -79,9 +84,9 @@ function encode(given: unknown, path: string, depth: number, limits: JsonLimits)
           value,
         );
       }
-      return Array.isArray(value)
-        ? encodeArray(value, path, depth, limits)
-        : encodeObject(value as Readonly<Record<string, unknown>>, path, depth, limits);
+      if (Array.isArray(value)) return encodeArray(value, path, depth, limits);
+      if (!isPlain(value)) checkInstance(value, path, limits);
+      return encodeObject(value as Readonly<Record<string, unknown>>, path, depth, limits);
     case "bigint":
       throw new InvalidInputError(path, "a JSON value (a bigint as a string)", value);
     case "symbol":
@@ -90,6 +95,25 @@ function encode(given: unknown, path: string, depth: number, limits: JsonLimits)
       if (limits.absent === "omit") return undefined;
       throw new InvalidInputError(path, "a JSON value", value);
   }
+}
+
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
+/** @throws InvalidInputError for bytes, and where JSON would keep nothing of what is in it. */
+function checkInstance(value: object, path: string, { onChange }: JsonLimits): void {
+  // A plain object of another realm has the tag of any object.
+  const tag = Object.prototype.toString.call(value);
+  if (ArrayBuffer.isView(value) || (tag !== "[object Object]" && Object.keys(value).length === 0)) {
+    throw new InvalidInputError(
+      path,
+      "a JSON value (a Map as an object, a Set as a list, bytes as text)",
+      value,
+    );
+  }
+  onChange?.();
 }
 
 function encodeArray(list: readonly unknown[], path: string, depth: number, limits: JsonLimits): string {

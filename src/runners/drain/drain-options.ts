@@ -2,7 +2,7 @@ import type { JobContracts, UntypedJobs } from "../../core/contract.ts";
 import { InvalidInputError } from "../../core/errors.ts";
 import { loggerOf } from "../../core/logger.ts";
 import type { PruneOptions } from "../../core/operations/prune.ts";
-import { checkNumber, checkRunner } from "../runner-options.ts";
+import { checkNumber, checkRunner, checkStore } from "../runner-options.ts";
 import type { CheckedRunner, RunnerOptions } from "../runner-options.ts";
 import { soundBudget } from "../safe-callbacks.ts";
 import { monotonicMs } from "../timers.ts";
@@ -91,6 +91,7 @@ export interface CheckedDrain extends CheckedRunner {
 
 /** @throws InvalidInputError naming the option. */
 export function checkDrain<J extends JobContracts, Tx>(options: DrainOptions<J, Tx>): CheckedDrain {
+  checkStore(options.store);
   const clock = options.clock ?? monotonicMs;
   const logger = loggerOf(options.logger, options.store.logger);
   const staleTimeoutSeconds =

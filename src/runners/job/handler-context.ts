@@ -12,7 +12,11 @@ export interface HandlerRun {
   settling(): number;
 }
 
-let signalOf: (context: HandlerContext) => AbortSignal;
+/**
+ * The run of a context. No `#private` member, which nobody has but the very object: a library may put a Proxy before the
+ * context, or make another one of it with `Object.create`.
+ */
+const RUN = Symbol("pqrun.run");
 
 /**
  * One getter for all, the context's own property: code that copies a context with
@@ -23,7 +27,7 @@ let signalOf: (context: HandlerContext) => AbortSignal;
 const SIGNAL: PropertyDescriptor = {
   enumerable: true,
   get(this: HandlerContext) {
-    return signalOf(this);
+    return this[RUN].signal;
   },
 };
 
@@ -36,11 +40,7 @@ export class HandlerContext implements JobContext<JobContracts, string> {
   readonly logger: Logger;
   readonly settleIn: (tx: SqlExecutor, result?: unknown) => Promise<void>;
   readonly settleStatement: (result?: unknown) => SqlStatement;
-  readonly #run: HandlerRun;
-
-  static {
-    signalOf = (context) => context.#run.signal;
-  }
+  declare readonly [RUN]: HandlerRun;
 
   constructor(
     payload: unknown,
@@ -56,7 +56,7 @@ export class HandlerContext implements JobContext<JobContracts, string> {
     // Of their own, so that a handler may take them out of the context.
     this.settleIn = settlingIn(job, store, run);
     this.settleStatement = settlingStatement(job, store, run);
-    this.#run = run;
+    this[RUN] = run;
     Object.defineProperty(this, "signal", SIGNAL);
   }
 }

@@ -10,7 +10,7 @@ import type { PgJobStore } from "../../core/store.ts";
  */
 export const ABORT_REASONS = ["timeout", "deadline", "shutdown", "lost", "cancelled"] as const;
 
-/** One of {@link ABORT_REASONS}: what `ctx.signal.reason` is. */
+/** One of {@link ABORT_REASONS}: the `reason` of the Error that `ctx.signal.reason` is. */
 export type AbortReason = (typeof ABORT_REASONS)[number];
 
 /** What a handler is given. */
@@ -19,7 +19,7 @@ export interface JobContext<J extends JobContracts, N extends JobName<J>, Tx = n
   readonly payload: OutputOf<J[N]>;
   /** The row that was picked up. */
   readonly job: PickedUpJob;
-  /** Aborts with one of {@link ABORT_REASONS}. A handler that ignores it is not waited for. */
+  /** Aborts with a `JobAbortedError`, which `fetch` then throws. A handler that ignores it is not waited for. */
   readonly signal: AbortSignal;
   /** To enqueue what follows. */
   readonly store: PgJobStore<J, Tx>;

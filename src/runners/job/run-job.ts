@@ -14,7 +14,9 @@ import type { Ending } from "./settlement-of.ts";
 import { HandlerContext } from "./handler-context.ts";
 import type { HandlerRun } from "./handler-context.ts";
 import type { AbortReason, JobContext } from "./handler.ts";
+import { JobAbortedError } from "./job-aborted.ts";
 import { JobEnd } from "./finished-run.ts";
+import { withoutLeakWarning } from "./quiet-signal.ts";
 import { clearTimeout, setTimeout } from "../timers.ts";
 
 /** A handler as a runner calls it, its types gone. */
@@ -53,6 +55,8 @@ export class JobRun {
   /** Made when it is first asked for: most handlers of short jobs never do, and it costs as much as the rest of a run. */
   #controller: AbortController | undefined;
   #reason: AbortReason | undefined;
+  /** What the signal has as its reason. */
+  #aborted: JobAbortedError | undefined;
   /** By the runner's clock. */
   startedAt: number;
   /** Where it is in its {@link RunSet}. */
@@ -120,7 +124,13 @@ export class JobRun {
   #abortSignal(reason: AbortReason): void {
     if (this.#reason !== undefined) return;
     this.#reason = reason;
-    this.#controller?.abort(reason);
+    // Made for a signal alone: most handlers that are aborted have asked for none.
+    if (this.#controller !== undefined) this.#abortNow(this.#controller, reason);
+  }
+
+  #abortNow(controller: AbortController, reason: AbortReason): void {
+    this.#aborted ??= new JobAbortedError(reason);
+    controller.abort(this.#aborted);
   }
 
   #giveBack(): void {
@@ -133,8 +143,11 @@ export class JobRun {
 
   /** The handler's signal. */
   get signal(): AbortSignal {
-    this.#controller ??= new AbortController();
-    if (this.#reason !== undefined) this.#controller.abort(this.#reason);
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      withoutLeakWarning(this.#controller.signal);
+    }
+    if (this.#reason !== undefined) this.#abortNow(this.#controller, this.#reason);
     return this.#controller.signal;
   }
 
@@ -151,6 +164,7 @@ export class JobRun {
       job: this.job,
       durationMs: now() - this.startedAt,
       reason: this.#reason,
+      aborted: this.#aborted,
       settledItself: this.#settledItself,
       timeoutMs: this.#timeoutMs,
       backoff,
@@ -181,6 +195,8 @@ async function runHandler(
     try {
       payload = store.parse(job.payloadText);
       if (isThenable(payload)) payload = await payload;
+      // What SQL has inserted may be anything, and no schema says what the handler's type does.
+      if (contract?.payload === undefined) checkObject(payload);
     } catch (error) {
       return { kind: "refused", error };
     }
@@ -201,6 +217,12 @@ async function runHandler(
   } catch (error) {
     return { kind: "threw", error };
   }
+}
+
+/** @throws InvalidInputError */
+function checkObject(payload: unknown): void {
+  if (typeof payload === "object" && payload !== null && !Array.isArray(payload)) return;
+  throw new InvalidInputError("payload", "a JSON object (a contract's schema can allow others)", payload);
 }
 
 function contractOf(store: PgJobStore<JobContracts>, type: string): JobContract | undefined {

@@ -4,6 +4,7 @@ import type { PickedUpJob } from "../../core/job.ts";
 import type { BackoffPolicy } from "../../core/delay-policies.ts";
 import type { Settlement } from "../../core/turn/settlement.ts";
 import type { AbortReason } from "./handler.ts";
+import type { JobAbortedError } from "./job-aborted.ts";
 
 /** How a handler ended: it returned, it threw, its payload never reached it, or it was given up on. */
 export type Ending =
@@ -19,6 +20,8 @@ export interface Circumstances {
   readonly durationMs: number | null;
   /** Why the handler's signal aborted, if it did. */
   readonly reason: AbortReason | undefined;
+  /** The reason as the signal has it. */
+  readonly aborted: JobAbortedError | undefined;
   /** Whether the handler settled in a transaction of its own, which may or may not have been committed. */
   readonly settledItself: boolean;
   readonly timeoutMs: number;
@@ -88,12 +91,12 @@ function threw(
 
 /** The handler's signal aborted: what it threw on the way is only the cause. */
 function cutShort(
-  { job, durationMs, reason, settledItself, timeoutMs }: Circumstances,
+  { job, durationMs, reason, aborted, settledItself, timeoutMs }: Circumstances,
   failed: (error: unknown) => Settlement,
   cause?: unknown,
 ): Settlement | null {
   // The reason itself, thrown by `signal.throwIfAborted()`, adds nothing.
-  const options = cause === undefined || cause === reason ? {} : { cause };
+  const options = cause === undefined || cause === aborted ? {} : { cause };
   switch (reason) {
     case "timeout":
       return failed(new Error(`timed out after ${timeoutMs / 1000} s`, options));

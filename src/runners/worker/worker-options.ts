@@ -2,7 +2,7 @@ import type { JobContracts, UntypedJobs } from "../../core/contract.ts";
 import { loggerOf } from "../../core/logger.ts";
 import { idlePollPolicy, loopErrorPolicy } from "../../core/delay-policies.ts";
 import type { IdlePollPolicy, LoopErrorPolicy } from "../../core/delay-policies.ts";
-import { checkNumber, checkRunner } from "../runner-options.ts";
+import { checkNumber, checkRunner, checkStore } from "../runner-options.ts";
 import type { CheckedRunner, RunnerOptions } from "../runner-options.ts";
 import { soundPolicy } from "../safe-callbacks.ts";
 import { monotonicMs } from "../timers.ts";
@@ -72,6 +72,7 @@ export interface CheckedWorker extends CheckedRunner {
 
 /** @throws InvalidInputError naming the option. */
 export function checkWorker<J extends JobContracts, Tx>(options: WorkerOptions<J, Tx>): CheckedWorker {
+  checkStore(options.store);
   const said = workerEnvironment(
     options.env ?? processEnvironment(),
     loggerOf(options.logger, options.store.logger),

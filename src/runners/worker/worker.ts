@@ -4,10 +4,10 @@ import type { PickedUpJob } from "../../core/job.ts";
 import type { TurnAnswer } from "../../core/turn/turn-answer.ts";
 import type { TurnRequest } from "../../core/turn/turn-request.ts";
 import { EventCounts, jobEvent, teller, type OutcomeCounts } from "../job/job-event.ts";
+import { poolHasEnded } from "./ended-pool.ts";
 import { FirstTurn } from "./first-turn.ts";
 import { JobSlots } from "../job/job-slots.ts";
-import { LeaseKeeper } from "./lease-keeper.ts";
-import type { LeaseGone } from "./lease-keeper.ts";
+import { LeaseKeeper, type LeaseGone } from "./lease-keeper.ts";
 import { LookSchedule } from "./poll-schedule.ts";
 import { LostPickUps } from "./lost-pickups.ts";
 import { NextTurns } from "./turn-planner.ts";
@@ -21,8 +21,7 @@ import { logStart } from "./start-line.ts";
 import { startListening } from "./start-listening.ts";
 import { TurnTiming } from "./turn-pacing.ts";
 import { TOO_LATE, Timers, Waiter, uponAbort, within } from "../wait.ts";
-import { checkWorker } from "./worker-options.ts";
-import type { CheckedWorker, WorkerOptions } from "./worker-options.ts";
+import { checkWorker, type CheckedWorker, type WorkerOptions } from "./worker-options.ts";
 
 /** How long before the end of a stop the last settlement leaves. */
 const STOP_MARGIN_MS = 500;
@@ -278,6 +277,7 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
     // A part that is refused was told of with the whole.
     else if (!narrows || pickUp?.only === undefined) this.#errors.failed("turn", error);
     if (this.#slots.outbox.size > 0) this.#timing.gather();
+    if (this.#next.stopping) this.#next.timeOver ||= poolHasEnded(error, this.#slots, this.#options.logger);
     if (pickUp !== undefined && isPqrunError(error, "unknown-outcome"))
       this.#lost.add(pickUp.lockedBy, sentAt);
     this.#schedule.failed(request, error, this.#options.now());

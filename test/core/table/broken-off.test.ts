@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { migrate } from "../../../src/migrate/migrate.ts";
 import { renderMigrations, tableMigrations } from "../../../src/migrate/migrations.ts";
 import { isPqrunError } from "../../../src/core/errors.ts";
+import { executor as ownExecutor } from "../../../src/core/make-executor.ts";
 import { indexDefinitions } from "../../support/table-catalog.ts";
 import { tableDatabase, type TableDatabase } from "../../support/table-database.ts";
 import { PYTHON_DDL, PYTHON_ROWS } from "../../support/table-python.ts";
@@ -192,12 +193,12 @@ test("an aborted migrate stops with the signal's reason, and is finished by the 
 test("an error that stays is not tried again", async () => {
   let sent = 0;
   const refusal = Object.assign(new Error("permission denied for schema public"), { code: "42501" });
-  const executor = {
+  const executor = ownExecutor({
     query: () => {
       sent += 1;
       return Promise.reject(refusal);
     },
-  };
+  });
   await expect(migrate(executor)).rejects.toBe(refusal);
   expect(sent).toBe(1);
 });

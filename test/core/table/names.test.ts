@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { migrate } from "../../../src/migrate/migrate.ts";
 import { renderMigrations } from "../../../src/migrate/migrations.ts";
 import { tableNames } from "../../../src/core/sql/table-names.ts";
+import { executor as ownExecutor } from "../../../src/core/make-executor.ts";
 import { indexDefinitions } from "../../support/table-catalog.ts";
 import { tableDatabase, type TableDatabase } from "../../support/table-database.ts";
 import { session } from "../../support/table-sessions.ts";
@@ -64,7 +65,7 @@ test.for([
   ["64 bytes in 32 characters", "ш".repeat(32)],
   ["a lone surrogate", "a\ud800"],
 ] as const)("a hostile name is refused before anything is sent, naming the option: %s", async ([, name]) => {
-  const executor = { query: () => Promise.reject(new Error("sent")) };
+  const executor = ownExecutor({ query: () => Promise.reject(new Error("sent")) });
   for (const field of ["schema", "table"]) {
     const refusal = { field, expected: expect.stringContaining("1 to 63 bytes") as string };
     expect(() => renderMigrations({ [field]: name })).toThrow(expect.objectContaining(refusal) as Error);

@@ -7,6 +7,7 @@ import { neonExecutor } from "../../../src/adapters/neon.ts";
 import { pgExecutor } from "../../../src/adapters/pg/pg.ts";
 import { postgresExecutor } from "../../../src/adapters/postgres/postgres.ts";
 import type { SqlExecutor } from "../../../src/core/executor.ts";
+import { executor as ownExecutor } from "../../../src/core/make-executor.ts";
 import { neonStandIn } from "../../support/neon-stand-in.ts";
 import { testPool } from "../../support/pool.ts";
 import { openTcpProxy, type TcpProxy } from "../../support/tcp-proxy.ts";
@@ -45,12 +46,12 @@ async function postgresOf(url: string, max: number): Promise<ProxiedDriver> {
 
 /** What a worker and a drain need of it. */
 function withoutTx<Tx>(executor: SqlExecutor<Tx>): SqlExecutor {
-  return {
+  return ownExecutor({
     query: executor.query.bind(executor),
     listen: (channel, callbacks) =>
       executor.listen?.(channel, callbacks) ?? Promise.reject(new Error("it has no LISTEN")),
     outlivesRequest: true,
-  };
+  });
 }
 
 async function proxyTo(url: string): Promise<TcpProxy> {

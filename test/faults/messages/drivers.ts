@@ -6,6 +6,7 @@ import { neonExecutor } from "../../../src/adapters/neon.ts";
 import { pgExecutor } from "../../../src/adapters/pg/pg.ts";
 import { postgresExecutor } from "../../../src/adapters/postgres/postgres.ts";
 import type { SqlExecutor } from "../../../src/core/executor.ts";
+import { executor as ownExecutor } from "../../../src/core/make-executor.ts";
 import { neonStandIn } from "../../support/neon-stand-in.ts";
 import { testPool } from "../../support/pool.ts";
 import { HTTP, POSTGRES } from "./framing.ts";
@@ -59,7 +60,7 @@ async function openPostgres(url: string, prepare: boolean): Promise<CutDriver> {
 function session<Tx>(proxy: MessageProxy, executor: SqlExecutor<Tx>, end: () => Promise<unknown>): CutDriver {
   return {
     proxy,
-    executor: { query: executor.query.bind(executor), outlivesRequest: true },
+    executor: ownExecutor({ query: executor.query.bind(executor), outlivesRequest: true }),
     cancels: false,
     isQuiet: async ({ cutAt }, sessions) => cutAt === undefined || (await sessions()) === 0,
     async [Symbol.asyncDispose]() {

@@ -4,6 +4,7 @@ import fc from "fast-check";
 
 import type { EnqueueOptions } from "../../../src/core/enqueue/check-job.ts";
 import type { Enqueued } from "../../../src/core/enqueue/enqueue.ts";
+import { isPqrunError } from "../../../src/core/errors.ts";
 import { kind, type World } from "../command.ts";
 import type { ModelSpec } from "../model-job.ts";
 import type { RealQueue } from "../real-queue.ts";
@@ -41,9 +42,34 @@ function compare(specified: readonly ModelSpec[], answers: readonly Enqueued[], 
   );
 }
 
+/** Compares what came of the call, or its refusal, with the model's. */
+async function outcome(
+  specified: readonly ModelSpec[],
+  answers: Promise<readonly Enqueued[]>,
+  world: World,
+): Promise<void> {
+  const clash = world.model.clash(specified);
+  if (clash === undefined) {
+    compare(specified, await answers, world);
+    return;
+  }
+  const { where, index } = clash;
+  const error: unknown = await answers.then(
+    () => undefined,
+    (refusal: unknown) => refusal,
+  );
+  if (where === "table") ok(isPqrunError(error, "dedupe-conflict") && error.index === index, String(error));
+  else ok(isPqrunError(error, "invalid-input") && error.field === `jobs[${index}].dedupeKey`, String(error));
+}
+
 /** One job. */
 export const enqueue = kind("enqueue", specs, async (spec, world, real) => {
-  compare([spec], [await real.store.enqueue(spec.type, spec.payload, optionsOf(spec, real))], world);
+  const answer = real.store.enqueue(spec.type, spec.payload, optionsOf(spec, real));
+  await outcome(
+    [spec],
+    answer.then((enqueued) => [enqueued]),
+    world,
+  );
 });
 
 /** Several in one statement, some of them with the same key. */
@@ -52,6 +78,6 @@ export const enqueueMany = kind(
   fc.array(specs, { minLength: 1, maxLength: 6 }),
   async (list, world, real) => {
     const jobs = list.map((spec) => ({ type: spec.type, payload: spec.payload, ...optionsOf(spec, real) }));
-    compare(list, await real.store.enqueueMany(jobs), world);
+    await outcome(list, real.store.enqueueMany(jobs), world);
   },
 );
