@@ -1,5 +1,5 @@
-import type { PickedUpJob } from "../core/job.ts";
-import type { PickUp } from "../core/turn/turn-request.ts";
+import type { TurnAnswer } from "../core/turn/turn-answer.ts";
+import type { Lane, PickUp } from "../core/turn/turn-request.ts";
 
 /** What any type or lane may have now that had nothing before: few, since each is locked in vain, and enough to be seen. */
 const LEAST = 4;
@@ -17,6 +17,8 @@ const LEAST_PART = 1 / 4_000;
 export class TypeShares {
   /** Each type's part in what was last picked up, and each lane's; half of what it was before if that was more. */
   readonly #parts = new Map<string, number>();
+  /** Which come next, where shares were much too small. */
+  #next: ReadonlyMap<string, number> = new Map();
 
   /** The shares of a pick-up's types or lanes, in their order; undefined where each may be asked for all. */
   of({
@@ -32,7 +34,12 @@ export class TypeShares {
     const even = 1 / keys.length;
     return keys.map((key) => {
       const expected = wanted * (this.#parts.size === 0 ? even : (this.#parts.get(key) ?? 0));
-      const share = expected + DEVIATIONS * Math.sqrt(expected) + LEAST + (wanted * even) / 4;
+      const share =
+        wanted * 0.5 ** (this.#next.get(key) ?? Infinity) +
+        expected +
+        DEVIATIONS * Math.sqrt(expected) +
+        LEAST +
+        (wanted * even) / 4;
       return share < wanted ? Math.ceil(share) : undefined;
     });
   }
@@ -42,7 +49,11 @@ export class TypeShares {
    *
    * @returns whether a share was too small for all that was wanted
    */
-  answered({ types, lanes, shares }: PickUp, jobs: readonly PickedUpJob[]): boolean {
+  answered(
+    { types, lanes, shares, slots, buffer = 0 }: PickUp,
+    answer: Pick<TurnAnswer, "jobs" | "lanes">,
+  ): boolean {
+    const { jobs } = answer;
     const keys = lanes?.map(laneKey) ?? types;
     if (jobs.length === 0 || keys.length < 2) return false;
     const counts = new Map<string, number>();
@@ -55,8 +66,28 @@ export class TypeShares {
     for (const [key, count] of counts)
       this.#parts.set(key, Math.max(count / jobs.length, this.#parts.get(key) ?? 0));
     // The last job of a share is never picked up.
-    return keys.some((key, n) => (counts.get(key) ?? 0) + 1 >= (shares?.[n] ?? Infinity));
+    const cut = keys.some((key, n) => (counts.get(key) ?? 0) + 1 >= (shares?.[n] ?? Infinity));
+    const short = cut && jobs.length < (slots + buffer) / 2;
+    this.#next = short ? ranks([...answer.lanes].sort(byUrgency)) : new Map();
+    return cut;
   }
+}
+
+/** The place of each lane, and of each type by its first lane. */
+function ranks(lanes: readonly Lane[]): ReadonlyMap<string, number> {
+  const places = new Map<string, number>();
+  for (const [place, lane] of lanes.entries())
+    for (const key of [lane.type, laneKey(lane)]) if (!places.has(key)) places.set(key, place);
+  return places;
+}
+
+/** Of two that have been due for ever the difference is NaN. */
+function byUrgency(a: Lane, b: Lane): number {
+  return (
+    b.priority - a.priority ||
+    Number(a.afterDue) - Number(b.afterDue) ||
+    Number(a.afterId) - Number(b.afterId)
+  );
 }
 
 /** A type that is named as a lane is written here has a part with it, which costs some locks. */

@@ -15,7 +15,7 @@ const MOST_CANDIDATES = 4_000;
 const SMALL_BYTES = 256;
 
 /** Reaped, not settled: lost again, or with one attempt left, it may be what its workers die of. */
-export const SUSPECT = `(j.attempts > 0 AND j.attempts >= least(2, j.max_attempts - 1) AND j.attempts < j.max_attempts
+const SUSPECT = `(j.attempts > 0 AND j.attempts >= least(2, j.max_attempts - 1) AND j.attempts < j.max_attempts
                  AND j.locked_by IS NULL AND j.last_error LIKE '${LEASE_LOST}%')`;
 
 /** How a place says of such jobs that they are left alone, or shown and not taken. */

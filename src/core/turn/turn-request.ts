@@ -30,9 +30,9 @@ export interface PickUp {
    */
   readonly shares?: readonly (number | undefined)[] | undefined;
   /**
-   * What becomes of a job that nothing may run beside, as its workers may die of it: `taken` as the only one of its pick-up,
-   * for a caller that runs nothing; `skipped`, as if it were not there; or `shown` and left, so that the pick-up ends before
-   * it and the answer says `suspects`. @default "taken"
+   * What becomes of a job that nothing may run beside, as its workers may die of it: `taken` as the only one of its
+   * pick-up, for a caller that runs nothing; `skipped`, so that it counts as if somebody else had it locked; or `shown`
+   * and left, so that the pick-up ends before it and the answer says `suspects`. @default "taken"
    */
   readonly suspects?: "taken" | "skipped" | "shown" | undefined;
   /** Commits asynchronously if nothing is settled or reaped: a crash of the server may forget the attempts. @default false */

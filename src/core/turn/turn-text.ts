@@ -2,7 +2,7 @@ import { momentText } from "../sql/moment-text.ts";
 import { quoteLiteral } from "../sql/table-names.ts";
 import type { TableNames } from "../sql/table-names.ts";
 import { USUAL } from "../job.ts";
-import { LEASE_LOST, NO_PICKING, SUSPECT, SUSPECTS, pickingText } from "./pickup-text.ts";
+import { LEASE_LOST, NO_PICKING, pickingText } from "./pickup-text.ts";
 import { DUE_LANES_LEFT, LANES_LEFT, inLanes } from "./lanes-text.ts";
 import type { LaneDepth } from "./lanes-text.ts";
 import { NO_SETTLING, settlingText } from "./settle-text.ts";
@@ -216,7 +216,6 @@ function sleepText(jobs: string, reaps: boolean, depth: LaneDepth, which = ""): 
   const due = (from: string, condition: string): string => `EXISTS (SELECT 1 FROM ${from}, LATERAL (
            SELECT 1 FROM ${jobs} j
             WHERE j.status = 'READY' AND ${condition} AND j.run_after <= now()${which}
-              AND (NOT EXISTS (SELECT 1 FROM handled WHERE suspects = ${SUSPECTS.skipped}) OR ${SUSPECT} IS NOT TRUE)
             -- Any one will do; the order forbids a sequential scan that hopes to meet one soon.
             ORDER BY j.run_after LIMIT 1) due)`;
   const next = (

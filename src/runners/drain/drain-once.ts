@@ -219,7 +219,8 @@ class Drain {
     else {
       // A job that ended meanwhile may have enqueued what this turn's snapshot did not show.
       this.#look ||= this.#statements.more;
-      this.#shares.answered(request.pickUp, this.#statements.answer?.jobs ?? []);
+      if (this.#statements.answer !== undefined)
+        this.#shares.answered(request.pickUp, this.#statements.answer);
     }
     if (request.pickUp.slots > 0) this.#lookSoonIfContended();
     if (this.#budget.leftMs <= 0) this.#timeUp = true;

@@ -80,7 +80,7 @@ export class PickUps {
     if (taken !== answer) return taken;
     this.#suspects.answered(pickUp, answer.suspects, now);
     this.#needsSlot = answer.more && answer.jobs.length <= pickUp.slots && (pickUp.buffer ?? 0) > 0;
-    const cut = this.#shares.answered(pickUp, answer.jobs);
+    const cut = this.#shares.answered(pickUp, answer);
     // Where a share was too small there was no more to be had, and no lane is at its end for that.
     const asked = cut ? { ...pickUp, slots: answer.jobs.length, buffer: 0 } : pickUp;
     this.#cursor.answered(asked, answer, now);
