@@ -1,6 +1,7 @@
 import { EXECUTOR } from "../core/executor.ts";
 import type { SqlExecutor, SqlRow, SqlStatement } from "../core/executor.ts";
 import { orAbort, refuseAborted } from "./shared/abort.ts";
+import { limited, withinRequest } from "./shared/request-timeout.ts";
 
 /** What pqrun calls of the function that `neon()` of `@neondatabase/serverless` returns. */
 export interface NeonHttp<Q> {
@@ -20,8 +21,9 @@ export interface NeonBatchOptions {
 
 /**
  * Speaks to Neon over HTTP: one request for each statement or batch, and no
- * connection that would outlive it. An aborted statement is cancelled. Instead
- * of interactive transactions there are lists: `store.enqueueStatement`,
+ * connection that would outlive it. An aborted statement is cancelled, and one
+ * whose caller sets no limit is aborted after 20 s. Instead of interactive
+ * transactions there are lists: `store.enqueueStatement`,
  * `store.settleStatement` and `batch`.
  *
  * ```ts
@@ -46,13 +48,13 @@ export function neonExecutor<Q>(sql: NeonHttp<Q>): SqlExecutor {
     );
     return (await orAbort(answers, signal)) as readonly SqlRow[][];
   };
-  return {
+  return withinRequest({
     query: async (text, params = [], { signal } = {}) => {
       const [rows] = await send([{ text, params: params as (string | null)[] }], signal);
       return rows ?? [];
     },
-    batch: (statements) => send(statements),
+    batch: (statements) => limited((signal) => send(statements, signal)),
     outlivesRequest: false,
     [EXECUTOR]: true,
-  };
+  });
 }

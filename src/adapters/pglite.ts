@@ -6,7 +6,11 @@ import { sharedListen, statementSession } from "./shared/shared-listen.ts";
 
 /** What pqrun calls of PGlite inside a transaction of its owner's. */
 export interface PgliteTransaction {
-  query(text: string, params: unknown[]): Promise<{ readonly rows: readonly unknown[] }>;
+  query(
+    text: string,
+    params: unknown[],
+    options?: { readonly parsers?: Record<number, (text: string) => unknown> },
+  ): Promise<{ readonly rows: readonly unknown[] }>;
 }
 
 /** What pqrun calls of PGlite. */
@@ -40,11 +44,14 @@ export function pgliteExecutor(pglite: Pglite): SqlExecutor<PgliteTransaction> {
   };
 }
 
+/** Text (type 25) comes as text: its owner may have set a parser for that, too. */
+const AS_TEXT = { parsers: { 25: String } };
+
 const through = (session: PgliteTransaction): Sender => senderOf(sender(session));
 
 function sender(session: PgliteTransaction): Send {
-  return async (text, params) => {
-    const { rows } = await session.query(text, [...params]);
+  return async (text, params, { own = false }) => {
+    const { rows } = await session.query(text, [...params], own ? AS_TEXT : undefined);
     return rows as readonly SqlRow[];
   };
 }

@@ -1,5 +1,6 @@
 import { afterEach, expect, test, vi } from "vitest";
 
+import { neonExecutor, type NeonHttp } from "../../src/adapters/neon.ts";
 import { withinRequest } from "../../src/adapters/shared/request-timeout.ts";
 import type { QueryOptions, SqlExecutor } from "../../src/core/executor.ts";
 
@@ -28,6 +29,22 @@ test("where no connection outlives its request, a statement without an answer is
   const refused = expect(asked).rejects.toThrow("no answer within 20000 ms");
   await vi.advanceTimersByTimeAsync(20_000);
   await refused;
+});
+
+test("nor does a request over Neon's HTTP last longer, be it of one statement or of a list", async () => {
+  const signals: (AbortSignal | undefined)[] = [];
+  const silent: NeonHttp<unknown> = {
+    transaction: (_list, { fetchOptions }) => {
+      signals.push(fetchOptions?.signal);
+      return new Promise(() => undefined);
+    },
+  };
+  const executor = neonExecutor(silent);
+  const asked = [executor.query("SELECT 1"), executor.batch?.([{ text: "SELECT 1", params: [] }])];
+  const refused = asked.map((one) => expect(one).rejects.toThrow("no answer within 20000 ms"));
+  await vi.advanceTimersByTimeAsync(20_000);
+  await Promise.all(refused);
+  expect(signals.map((signal) => signal?.aborted)).toEqual([true, true]);
 });
 
 test("a limit of the caller's own stands instead, and elsewhere there is none", async () => {

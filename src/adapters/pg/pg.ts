@@ -18,7 +18,9 @@ export type {
   PgResult,
   PgTransaction,
 } from "./pg-driver.ts";
+import { hearErrors } from "./unheard-errors.ts";
 import { withinRequest } from "../shared/request-timeout.ts";
+import type { Logger } from "../../core/logger.ts";
 
 /** Options of {@link pgExecutor}. */
 export interface PgOptions {
@@ -40,6 +42,14 @@ export interface PgOptions {
    * @default true, but false on Cloudflare's Workers
    */
   readonly outlivesRequest?: boolean | undefined;
+
+  /**
+   * Is warned of idle connections that the server has ended, at most once a minute, unless somebody else listens for
+   * the `error` events of the pool or client: without a listener such an event ends the process. `false` says nothing.
+   *
+   * @default the console
+   */
+  readonly logger?: Logger | false | undefined;
 }
 
 /**
@@ -69,6 +79,8 @@ export function pgExecutor(driver: PgPool | PgClient, options: PgOptions = {}): 
     outlivesRequest: options.outlivesRequest ?? socketsOutliveRequests(),
     with: (tx: PgTransaction) => new PgSession(tx),
   } as const;
+  const what = "totalCount" in driver ? "an idle connection" : "the connection";
+  hearErrors(driver, what, options.logger);
   return withinRequest(
     "totalCount" in driver
       ? { ...shared, ...ofPool(driver, names, shared.outlivesRequest) }
