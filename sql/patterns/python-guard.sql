@@ -58,12 +58,12 @@ BEGIN
     NEW.result := NULL;
   END IF;
 
-  IF OLD.status = 'RUNNING' AND NEW.status = 'FAILED' AND NEW.last_error = no_handler AND foreign_write AND NOT leased THEN
+  IF OLD.status = 'RUNNING' AND NEW.status = 'FAILED' AND NEW.last_error = no_handler AND NOT leased THEN
     put_back     := true;
     NEW.attempts := greatest(OLD.attempts - 1, 0);
   END IF;
 
-  IF OLD.status = 'READY' AND NEW.status = 'RUNNING' AND foreign_write AND pg_catalog.jsonb_typeof(NEW.payload) <> 'object' THEN
+  IF NEW.status = 'RUNNING' AND foreign_write AND pg_catalog.jsonb_typeof(NEW.payload) <> 'object' THEN
     put_back     := true;
     NEW.attempts := OLD.attempts;
   END IF;

@@ -13,7 +13,11 @@ export interface PgliteTransaction extends PgliteSession {
 
 /** What pqrun calls of PGlite to send a statement. */
 export interface PgliteSession {
-  query(text: string, params: unknown[]): Promise<{ readonly rows: readonly unknown[] }>;
+  query(
+    text: string,
+    params: unknown[],
+    options?: { readonly parsers?: Record<number, (text: string) => unknown> },
+  ): Promise<{ readonly rows: readonly unknown[] }>;
 }
 
 /** What pqrun calls of PGlite. */
@@ -51,6 +55,8 @@ export function pgliteExecutor(pglite: Pglite): SqlExecutor<PgliteTransaction> {
 }
 
 const IN_TRANSACTION = "the `tx` of PGlite's `transaction`, or executor({ query })";
+/** Text (type 25) comes as text: its owner may have set a parser for that, too. */
+const AS_TEXT = { parsers: { 25: String } };
 
 function through(session: PgliteTransaction): Sender {
   checkDriver("tx", session, ["query", "rollback"], IN_TRANSACTION);
@@ -58,8 +64,8 @@ function through(session: PgliteTransaction): Sender {
 }
 
 function sender(session: PgliteSession): Send {
-  return async (text, params) => {
-    const { rows } = await session.query(text, [...params]);
+  return async (text, params, { own = false }) => {
+    const { rows } = await session.query(text, [...params], own ? AS_TEXT : undefined);
     return rows as readonly SqlRow[];
   };
 }

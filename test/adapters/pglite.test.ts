@@ -1,8 +1,9 @@
 import { PGlite } from "@electric-sql/pglite";
 import { executorSuite, queueSuite, runnerSuite, type Capability, type Subject } from "pqrun/conformance";
-import { afterAll, describe, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 
 import { pgliteExecutor, type PgliteTransaction } from "../../src/adapters/pglite.ts";
+import { PgJobStore } from "../../src/core/store.ts";
 import { migrate } from "../../src/migrate/migrate.ts";
 
 const pglite = await PGlite.create();
@@ -20,6 +21,15 @@ const lacks: Partial<Record<Capability, string>> = {
   abort: "a statement runs to its end before anything else in the process",
   reconnect: "PGlite is one session",
 };
+
+test("PGlite's own parser of text does not change what pqrun reads", async () => {
+  await using odd = await PGlite.create({ parsers: { 25: (text) => ({ text }) } });
+  const store = new PgJobStore(pgliteExecutor(odd), { logger: false });
+  await migrate(pgliteExecutor(odd));
+  const { id, created } = await store.enqueue("a", { n: 1 }, { priority: 3 });
+  expect(created).toBe(true);
+  expect(await store.get(id)).toMatchObject({ id, type: "a", priority: 3, payload: { n: 1 } });
+});
 
 describe("PGlite", () => {
   executorSuite({ test, open, lacks });

@@ -1,13 +1,36 @@
 import { sqlState } from "../../src/core/sql/sql-state.ts";
 import { equal, ok, rejected, soon } from "./assert.ts";
 import { marksOf } from "./marks.ts";
-import { valuesOf } from "./rows.ts";
+import { cellsOf, valuesOf } from "./rows.ts";
 import type { Promises } from "./subject.ts";
 
 /** What an executor promises of statements that fail, or that nobody waits for any more. */
 export function errorPromises<Tx>(promise: Promises<Tx>): void {
   errors(promise);
   aborts(promise);
+  lostSessions(promise);
+}
+
+function lostSessions<Tx>(promise: Promises<Tx>): void {
+  promise(
+    "sessions that the server ends while nobody uses them are replaced, and end no process",
+    ["reconnect", "rival"],
+    async ({ executor, sql }) => {
+      const asked = Array.from({ length: 3 }, () =>
+        executor.query("SELECT pg_backend_pid()::text AS a, pg_sleep(0.1)::text AS b"),
+      );
+      const pids = new Set((await Promise.all(asked)).map(([row]) => String(cellsOf(row)[0])));
+      for (const pid of pids) await sql("SELECT pg_terminate_backend($1::text::int4)::text AS a", [pid]);
+      // A driver that has not heard of it yet sends the next ones into the void: as many as there were sessions, at most.
+      let answer: unknown;
+      for (let tries = 0; answer === undefined && tries <= pids.size; tries += 1)
+        answer = await soon(executor.query("SELECT 'usable' AS a"), "an answer").then(
+          valuesOf,
+          () => undefined,
+        );
+      equal(answer, [["usable"]]);
+    },
+  );
 }
 
 /** Statements that PostgreSQL refuses, each with its SQLSTATE; 42601 is refused before it is planned. */

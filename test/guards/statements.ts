@@ -97,7 +97,7 @@ export const STATEMENTS: readonly Statement[] = [
     name: "Python guard",
     file: "sql/patterns/python-guard.sql",
     mark: null,
-    tests: ["test/core/table/python-guard.test.ts"],
+    tests: ["test/core/table/python-guard.test.ts", "test/core/table/python-guard-edges.test.ts"],
   },
 ];
 

@@ -60,6 +60,38 @@ test("a first pick-up whose answer is lost is found by its nonce, and its jobs r
   expect(await jobRow(queue, id)).toMatchObject({ status: "DONE", attempts: 1 });
 });
 
+test("while a lost pick-up is looked for in vain, what ends is settled, and a stop is in time", async () => {
+  await queue.insert();
+  const wire = new Wire();
+  const ends = new Gate();
+  await using worker = startWorker(queue, {
+    wire,
+    loopError,
+    concurrency: 2,
+    // The search may take a third of it.
+    leaseMs: 3_600_000,
+    handlers: { a: () => ends.opened },
+  });
+  await worker.log.until("started");
+  const hangs = new Gate();
+  let loses = true;
+  wire.step = (statement, send) => {
+    if (statement.kind === "findPickUp") {
+      hangs.open();
+      return new Promise(() => undefined);
+    }
+    if (!loses || statement.kind !== "turn" || turnParts(statement).slots === 0) return send();
+    loses = false;
+    return loseAnswer(statement, send);
+  };
+  await queue.insert();
+  await hangs.opened;
+  ends.open();
+  await worker.log.until("done");
+  await worker.worker.stop({ graceMs: 0 });
+  expect(await jobsByStatus(queue)).toMatchObject({ DONE: 1 });
+});
+
 test("a pick-up that is carried out after its answer was given up on is found too", async () => {
   const id = await queue.insert();
   const wire = new Wire();

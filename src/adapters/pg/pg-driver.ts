@@ -45,6 +45,7 @@ export interface PgClient extends PgTransaction {
   on(event: "end" | "drain", listener: () => void): unknown;
   removeListener(event: "notification", listener: (message: PgNotification) => void): unknown;
   removeListener(event: "error", listener: (error: Error) => void): unknown;
+  listenerCount?(event: "error"): number;
 }
 
 /** A client that a pool lent. */
@@ -57,6 +58,9 @@ export interface PgPoolClient extends PgClient {
 /** What pqrun calls of a `pg` Pool, or of Neon's, which speaks through WebSockets. */
 export interface PgPool {
   connect(): Promise<PgPoolClient>;
+  /** Tells of idle clients whose connection was lost. */
+  on?(event: "error", listener: (error: Error) => void): unknown;
+  listenerCount?(event: "error"): number;
   readonly totalCount: number;
   /** How many wait for a connection. */
   readonly waitingCount?: number;

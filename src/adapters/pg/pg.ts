@@ -19,7 +19,9 @@ export type {
   PgResult,
   PgTransaction,
 } from "./pg-driver.ts";
+import { hearErrors } from "./unheard-errors.ts";
 import { withinRequest } from "../shared/request-timeout.ts";
+import type { Logger } from "../../core/logger.ts";
 
 /** Options of {@link pgExecutor}. */
 export interface PgOptions {
@@ -41,6 +43,14 @@ export interface PgOptions {
    * @default true, but false on Cloudflare's Workers
    */
   readonly outlivesRequest?: boolean | undefined;
+
+  /**
+   * Is warned of idle connections that the server has ended, at most once a minute, unless somebody else listens for
+   * the `error` events of the pool or client: without a listener such an event ends the process. `false` says nothing.
+   *
+   * @default the console
+   */
+  readonly logger?: Logger | false | undefined;
 }
 
 /**
@@ -74,6 +84,8 @@ export function pgExecutor(driver: PgPool | PgClient, options: PgOptions = {}): 
     outlivesRequest: options.outlivesRequest ?? socketsOutliveRequests(),
     with: (tx: PgTransaction) => new PgSession(inTransaction(tx)),
   } as const;
+  const what = "totalCount" in driver ? "an idle connection" : "the connection";
+  hearErrors(driver, what, options.logger);
   return withinRequest(
     isPool(driver)
       ? { ...shared, ...ofPool(driver, names, shared.outlivesRequest) }

@@ -5,9 +5,9 @@ const REQUEST_LIMIT_MS = 20_000;
 
 /**
  * Where no connection outlives its request, one that a request before has left
- * in a client at module level never answers, and its driver doesn't know. So
- * that no request hangs, a statement is aborted there after 20 s, which tells a
- * pool to let go of that connection.
+ * in a client at module level never answers, and its driver doesn't know; nor
+ * does a fetch end by itself. So that no request hangs, a statement is aborted
+ * there after 20 s, which tells a pool to let go of that connection.
  */
 export function withinRequest<Tx>(executor: SqlExecutor<Tx>): SqlExecutor<Tx> {
   if (executor.outlivesRequest === true) return executor;

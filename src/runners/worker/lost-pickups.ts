@@ -1,7 +1,9 @@
+import { isPqrunError } from "../../core/errors.ts";
 import type { PickedUpJob } from "../../core/job.ts";
+import type { PickUp } from "../../core/turn/turn-request.ts";
 import type { RunnerErrors } from "../runner-error.ts";
 import type { CheckedWorker } from "./worker-options.ts";
-import { momentOf } from "../moment.ts";
+import { momentOf, mostMsSince } from "../moment.ts";
 import type { Moment } from "../moment.ts";
 import { TOO_LATE, within } from "../wait.ts";
 
@@ -15,6 +17,8 @@ export interface FoundJob {
   readonly job: PickedUpJob;
   /** When the pick-up was sent. */
   readonly sentAt: Moment;
+  /** Whether more than half of its lease is over. */
+  readonly isOld: boolean;
 }
 
 /** How often a lost pick-up is looked for, in milliseconds. */
@@ -29,43 +33,60 @@ export class LostPickUps {
   /** Each nonce, when it was sent, and until when it is looked for: then its leases have run out. */
   readonly #lost = new Map<string, { readonly sentAt: Moment; readonly until: number }>();
   #nextAt = Infinity;
+  #searching = false;
 
   constructor(options: LostPickUpsOptions) {
     this.#options = options;
   }
 
-  /** When to look next; Infinity where nothing is lost. */
+  /** When to look next; Infinity where nothing is lost, and during a search. */
   get nextAt(): number {
-    return this.#nextAt;
+    return this.#searching ? Infinity : this.#nextAt;
   }
 
-  /** @param sentAt when the pick-up was sent */
-  add(lockedBy: string, sentAt: Moment): void {
+  /** Whether a search is under way. */
+  get searching(): boolean {
+    return this.#searching;
+  }
+
+  /**
+   * Learns from a turn that failed.
+   *
+   * @param sentAt when it was sent
+   */
+  failed(pickUp: PickUp | undefined, error: unknown, sentAt: Moment): void {
     const { leaseMs, now } = this.#options;
+    if (pickUp === undefined || !isPqrunError(error, "unknown-outcome")) return;
     // It may have waited for a lock as long as this side waited for it, and taken its lease only then.
-    this.#lost.set(lockedBy, { sentAt, until: now() + leaseMs });
+    this.#lost.set(pickUp.lockedBy, { sentAt, until: now() + leaseMs });
     this.#nextAt = now();
   }
 
   /** The jobs of those pick-ups that turn out to have been carried out, and when those were sent. */
   async find(): Promise<readonly FoundJob[]> {
-    const { store, leaseMs, now, errors } = this.#options;
-    const sentAt = momentOf(this.#options);
-    this.#nextAt = sentAt.at + FIND_EVERY_MS;
+    const { store, leaseMs, errors } = this.#options;
+    const asked = momentOf(this.#options);
+    this.#nextAt = asked.at + FIND_EVERY_MS;
+    this.#searching = true;
     try {
       const found = await within(leaseMs / 3, (signal) =>
         store.findPickUp([...this.#lost.keys()], { signal }),
       );
       if (found === TOO_LATE) return [];
       errors.answered("findPickUp");
-      const jobs = found.map((job) => ({ job, sentAt: this.#lost.get(job.lockedBy)?.sentAt ?? sentAt }));
+      const jobs = found.map((job) => {
+        const sentAt = this.#lost.get(job.lockedBy)?.sentAt ?? asked;
+        return { job, sentAt, isOld: mostMsSince(sentAt, this.#options) > leaseMs / 2 };
+      });
       for (const { lockedBy } of found) this.#lost.delete(lockedBy);
-      for (const [lockedBy, { until }] of this.#lost) if (now() >= until) this.#lost.delete(lockedBy);
+      for (const [lockedBy, { until }] of this.#lost) if (asked.at >= until) this.#lost.delete(lockedBy);
       if (this.#lost.size === 0) this.#nextAt = Infinity;
       return jobs;
     } catch (error) {
       errors.failed("findPickUp", error);
       return [];
+    } finally {
+      this.#searching = false;
     }
   }
 }

@@ -96,21 +96,20 @@ export class LookSchedule {
       this.#reapIn(nextLeaseEndInMs + AFTER_LEASE_MS, now);
   }
 
-  /** A turn that failed is to be made good; one whose reap may be to blame leaves that until the interval has passed. */
-  failed({ reap }: TurnRequest, error: unknown, now: number): void {
+  /**
+   * A turn that failed is to be made good; one whose reap may be to blame leaves that until the interval has passed.
+   *
+   * @param pickUpToBlame whether its pick-up may be what was refused
+   */
+  failed({ reap, settlements = [] }: TurnRequest, error: unknown, now: number, pickUpToBlame: boolean): void {
     if (reap !== undefined && (refusalState(error) !== undefined || wasTooMuch(error))) {
       const ms = wasTooMuch(error) ? Math.min(BUSY_REAP_MS, this.#reapIntervalMs) : this.#reapIntervalMs;
       this.#reapNotBefore = now + ms;
       this.#reapIn(ms, now);
     }
+    // A pick-up that went alone: the reap that was put off with it had not been to blame.
+    if (pickUpToBlame && reap === undefined && settlements.length === 0) this.#reapAsEver(now);
     this.lookNow();
-  }
-
-  /** What refused a turn was its pick-up: a reap that was put off with it is due. */
-  reapWasNotToBlame(now: number): void {
-    if (this.#reapNotBefore <= now) return;
-    this.#reapNotBefore = -Infinity;
-    this.#reapIn(0, now);
   }
 
   /**
@@ -129,6 +128,13 @@ export class LookSchedule {
     const pollMs = idleMs ?? this.#idlePoll.delayMs(Math.max(1, this.#emptyLooks));
     const dueMs = answer.nextDueInMs === null ? Infinity : answer.nextDueInMs + AFTER_DUE_MS;
     this.#lookAt = now + Math.min(pollMs, dueMs, this.#contendedMs(answer));
+  }
+
+  /** What was put off is due. */
+  #reapAsEver(now: number): void {
+    if (this.#reapNotBefore <= now) return;
+    this.#reapNotBefore = -Infinity;
+    this.#reapIn(0, now);
   }
 
   #reapIn(ms: number, now: number): void {

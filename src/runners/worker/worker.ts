@@ -1,5 +1,5 @@
 import type { JobContracts, UntypedJobs } from "../../core/contract.ts";
-import { UnknownOutcomeError, isPqrunError } from "../../core/errors.ts";
+import { UnknownOutcomeError } from "../../core/errors.ts";
 import type { PickedUpJob } from "../../core/job.ts";
 import type { TurnAnswer } from "../../core/turn/turn-answer.ts";
 import type { TurnRequest } from "../../core/turn/turn-request.ts";
@@ -15,7 +15,7 @@ import type { TurnKind } from "./turn-planner.ts";
 import { ObservedPromise } from "./observed-promise.ts";
 import { PickUps } from "./pickup-planner.ts";
 import { RunnerErrors } from "../runner-error.ts";
-import { momentOf, mostMsSince } from "../moment.ts";
+import { momentOf } from "../moment.ts";
 import type { Moment } from "../moment.ts";
 import { logStart } from "./start-line.ts";
 import { startListening } from "./start-listening.ts";
@@ -189,7 +189,7 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
       const now = this.#options.now();
       const finds =
         now >= this.#lost.nextAt && this.#next.underWay.whole === undefined && !this.#next.timeOver;
-      if (finds) await this.#findLost();
+      if (finds) void this.#findLost();
       else if (this.#send(now)) continue;
       else if (this.#isOver()) break;
       else await this.#waiter.wait(this.#sleepMs(now));
@@ -207,7 +207,9 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
 
   #isOver(): boolean {
     if (!this.#next.stopping || !this.#next.none) return false;
-    return this.#next.timeOver || (this.#slots.running === 0 && this.#slots.outbox.size === 0);
+    // What a search finds is to be given back.
+    const idle = this.#slots.running === 0 && this.#slots.outbox.size === 0 && !this.#lost.searching;
+    return this.#next.timeOver || idle;
   }
 
   #sleepMs(now: number): number {
@@ -278,22 +280,20 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
     else if (!narrows || pickUp?.only === undefined) this.#errors.failed("turn", error);
     if (this.#slots.outbox.size > 0) this.#timing.gather();
     if (this.#next.stopping) this.#next.timeOver ||= poolHasEnded(error, this.#slots, this.#options.logger);
-    if (pickUp !== undefined && isPqrunError(error, "unknown-outcome"))
-      this.#lost.add(pickUp.lockedBy, sentAt);
-    this.#schedule.failed(request, error, this.#options.now());
-    // It went alone.
-    if (narrows && reap === undefined && settlements.length === 0)
-      this.#schedule.reapWasNotToBlame(this.#options.now());
+    this.#lost.failed(pickUp, error, sentAt);
+    this.#schedule.failed(request, error, this.#options.now(), narrows);
   }
 
+  /** Beside the loop: a statement that hangs must not keep what has ended from being settled. */
   async #findLost(): Promise<void> {
-    for (const { job, sentAt } of await this.#lost.find()) {
+    for (const { job, sentAt, isOld } of await this.#lost.find()) {
       if (this.#leases.has(job)) continue;
       // A lease that may end before it is extended is no ground to start on.
-      if (mostMsSince(sentAt, this.#options) > this.#options.leaseMs / 2) this.#slots.release(job);
+      if (isOld) this.#slots.release(job);
       else this.#hold(job, sentAt);
     }
     if (this.#slots.outbox.ready > 0) this.#timing.gather();
+    this.#waiter.wake();
   }
 
   #hold(job: PickedUpJob, grantedAt: Moment): void {
