@@ -34,8 +34,8 @@ if (!counts || only === undefined || without === undefined) {
   --without of ${CONDITIONS.join(", ")}`);
   process.exit(2);
 }
-/** Findings that are printed and reported; all are counted. */
-const SHOWN = 50;
+/** Findings of each account that are printed and reported; all are counted. */
+const SHOWN = 10;
 
 // Each process of the fleet is killed when this one exits.
 process.setMaxListeners(50);
@@ -59,7 +59,9 @@ try {
     ...rest,
     jobsPerSecond: Math.round((rest.rows / workedMs) * 1_000),
     durationSeconds: Math.round(workedMs / 1_000),
-    findings: findings.slice(0, SHOWN),
+    findings: Object.values(Object.groupBy(findings, ({ account }) => account)).flatMap((of) =>
+      of.slice(0, SHOWN),
+    ),
   };
   const text = JSON.stringify(report, null, 2);
   console.log(text);

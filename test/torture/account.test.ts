@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
 import { Accountant, type Account, type FinalRow, type Transition } from "./account.ts";
-import { LedgerView } from "./ledger-view.ts";
+import { LedgerView, STARVED } from "./ledger-view.ts";
 import type { LedgerLine } from "./ledger.ts";
 
 const ROW: FinalRow = {
@@ -194,6 +194,33 @@ test("the first attempt of a row that may not settle is lost, and that needs no 
   expect(found(TWICE, { ...ROW, kind: "denySettle", attempts: 2 }, TAKEN_OVER)).toEqual({});
 });
 
+test("a drain may cut a handler short that refers to its job, and settle it; a lease that was lost it may not", () => {
+  const cutShort: Transition = { ...DONE, newStatus: "READY", writer: null };
+  const again: Transition = { ...PICKED, oldAttempts: 1, newAttempts: 2, newLockedBy: "x:n" };
+  const row = { ...ROW, kind: "refer", attempts: 2 };
+  expect(found(TWICE, row, [PICKED, cutShort, again])).toEqual({});
+  expect(found(TWICE, row, [PICKED, REAPED, again])).toEqual({ unexplainedStarts: 1 });
+});
+
+test("what nothing but a busy machine explains is counted, and for how long it was busy", () => {
+  const excusedBy = (...lines: readonly LedgerLine[]): number => {
+    const ledger = new LedgerView();
+    for (const line of [...TWICE, ...lines]) ledger.add(line);
+    new Accountant(ledger).row({ ...ROW, attempts: 2 }, TAKEN_OVER);
+    return ledger.excused;
+  };
+  expect(excusedBy(hurt(STARVED, "w", 2))).toBe(1);
+  expect(excusedBy(hurt(STARVED, "w", 2), hurt("killProcess", "w", 2))).toBe(0);
+  const ledger = new LedgerView();
+  for (const [from, until] of [
+    [5, 9],
+    [1, 4],
+    [3, 6],
+  ] as const)
+    ledger.add(hurt(STARVED, null, from, until));
+  expect(ledger.starvedMs).toBe(8);
+});
+
 test("a runner that was told that a settled attempt is lost is found", () => {
   const held = { ...PICKED, newLockedBy: "w:nonce" };
   const settled = { ...DONE, oldLockedBy: "w:nonce", newLockedBy: "w:nonce", writer: "1/w:nonce" };
@@ -221,6 +248,7 @@ test("what was found where it was seen is in the accounts", () => {
     "standstills",
     "deaf",
     "beyondPool",
+    "oddRefusals",
     "hung",
     "untrueReports",
   ];

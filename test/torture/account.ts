@@ -29,6 +29,8 @@ export const ACCOUNTS = [
   "deaf",
   /** Processes with more backends than their pool has connections. */
   "beyondPool",
+  /** Enqueues that PostgreSQL refused for a reason that nothing here gives. */
+  "oddRefusals",
   /** Enqueues of which nothing was heard any more. */
   "hung",
   /** Drains that said that nothing is due, beside a job that was due all the time and that nobody had. */

@@ -3,7 +3,11 @@ import type { Account, FinalRow, Transition } from "./account.ts";
 import type { LedgerView, Start } from "./ledger-view.ts";
 
 /** Kinds whose handler itself may end an attempt that then runs again. */
-const RERUNS: ReadonlySet<string> = new Set(["fail", "hang", "snooze", "block", "settle", "slow"]);
+const RERUNS: ReadonlySet<string> = new Set([
+  ...["fail", "hang", "snooze", "block", "settle", "slow"],
+  // A drain's deadline cuts these short, and settles the attempt. A lease that is lost explains nothing.
+  ...["refer", "referSettle"],
+]);
 /** The kind whose first attempt may not settle: its lease runs out, as is promised. */
 const UNSETTLED = "denySettle";
 /** What the table's being locked is called: it keeps an attempt from going on, but none that begins after it. */
@@ -34,7 +38,7 @@ export class AttemptAccount {
       this.#find(
         "unexplainedStarts",
         row.id,
-        `${row.kind} ${fence(start)}, ${how}, then ${fence(next)} at ${next.at}`,
+        `${row.kind} ${fence(start)}, ${how}, then ${fence(next)} at ${next.at}: ${this.#ledger.seenOf(start.process, start.at, next.at)}`,
       );
     }
     const wasted = this.#wasted(starts, transitions);
@@ -75,7 +79,7 @@ export class AttemptAccount {
       return explained
         ? []
         : [
-            `${holder} was counted at ${pickUp.at}, did not start, and was ${end.newStatus} ${end.at - pickUp.at} ms later`,
+            `${holder} was counted at ${pickUp.at}, did not start, and was ${end.newStatus} ${end.at - pickUp.at} ms later: ${this.#ledger.seenOf(process, pickUp.at, end.at)}`,
           ];
     });
   }

@@ -31,6 +31,17 @@ export const FAULTS = {
 /** One of {@link FAULTS}. */
 export type Fault = keyof typeof FAULTS;
 
+/** Whom a fault befalls, where not all: a runner, or a producer too. */
+const FAULTS_OF: Partial<Record<Fault, "runner" | "any">> = {
+  ...{ killProcess: "runner", stopProcess: "runner", stall: "runner", silenceListen: "runner" },
+  ...{
+    resetConnections: "any",
+    blackhole: "any",
+    dropReplies: "any",
+    delay: "any",
+    terminateBackends: "any",
+  },
+};
 /** A round trip that stalls on its way there arrives while a pick-up by it is still looked for. */
 const STALL_THERE_MS = 2_000;
 const STALL_BACK_MS = 6_000;
@@ -106,6 +117,9 @@ export class Chaos {
     const long = random() < 0.3;
     const ms = Math.round(long ? LEASE_MS * (1 + random()) : 200 + random() * 1_500);
     if (slot === undefined || runner === undefined) return;
+    const whose = FAULTS_OF[fault];
+    const p = whose === undefined ? null : whose === "any" ? slot.label : runner.label;
+    this.#ledger.write({ k: "seen", p, t: Date.now(), what: fault });
     switch (fault) {
       case "killProcess":
         this.#hurt(fault, runner.name, 0);

@@ -9,6 +9,7 @@ import type { JobContext } from "../../src/runners/job/handler.ts";
 import { misread } from "./misread.ts";
 import type { LedgerWriter } from "./ledger.ts";
 import { LEASE_MS, type Task } from "./task.ts";
+import type { Turnstile } from "./turnstile.ts";
 
 /** The kinds of jobs, each a job type. `pair` is run by drains of one slot alone. */
 export const KINDS = [
@@ -35,9 +36,6 @@ const OUTLAST_MS = LEASE_MS * 1.4;
 const SLOW_MS = 1_500;
 /** Beyond the next extension. */
 const GOES_ON_MS = LEASE_MS * 0.6;
-/** So many transactions of handlers may be open at once in a process: its pool is its runners' too. */
-const OPEN_TRANSACTIONS = 2;
-
 /** The fence as results and errors bear it: by it the audit knows who wrote. */
 export function fenceOf({ attempts, lockedBy }: PickedUpJob): string {
   return `${attempts}/${lockedBy}`;
@@ -60,17 +58,17 @@ export function telling(ledger: LedgerWriter, name: string): (work: Work) => Wor
   };
 }
 
-/** A handler for each kind. */
+/** A handler for each kind; transactions that stay open go through the turnstile. */
 export function handlersOf(
   { name, without }: Task,
   executor: SqlExecutor<unknown>,
   ledger: LedgerWriter,
+  transactions: Turnstile,
 ): Record<Exclude<Kind, "pair">, Work> {
   const told = telling(ledger, name);
   const hurt = (why: string, ms: number): void => {
     ledger.write({ k: "hurt", why, p: name, t: Date.now(), until: Date.now() + ms });
   };
-  const transactions = new Turnstile(OPEN_TRANSACTIONS);
   return {
     quick: told(() => undefined),
     slow: told(({ job }) => pause((Number(job.id) * 37) % SLOW_MS)),
@@ -150,26 +148,4 @@ function effectOf(job: PickedUpJob): { readonly text: string; readonly params: r
     text: "INSERT INTO public.torture_effects (job_id, fence) VALUES ($1::text::int8, $2::text)",
     params: [job.id, fenceOf(job)],
   };
-}
-
-/** Lets a few in at once, and the others in their order. */
-class Turnstile {
-  #free: number;
-  readonly #waiting: (() => void)[] = [];
-
-  constructor(free: number) {
-    this.#free = free;
-  }
-
-  async through<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#free === 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    else this.#free -= 1;
-    try {
-      return await work();
-    } finally {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#free += 1;
-      else next();
-    }
-  }
 }

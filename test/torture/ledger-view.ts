@@ -30,6 +30,17 @@ export interface Hurt {
   readonly until: number;
 }
 
+/** What explains nothing, and helps who reads a finding. */
+interface Seen {
+  readonly process: string | null;
+  readonly at: number;
+  readonly what: string;
+}
+
+/** Faults that began so long before may go on. */
+const BEFORE_MS = 8_000;
+/** What is told where the machine has no time for a process. */
+export const STARVED = "starved";
 /** How long after a fault its process may still be finding its way back. */
 const AFTERMATH_MS = 3_000;
 
@@ -51,7 +62,10 @@ export class LedgerView {
   /** How many named statements were refused, by process. */
   readonly misnamed = new Map<string, number>();
   readonly found: Finding[] = [];
+  readonly #seen: Seen[] = [];
   unknown = 0;
+  /** How often nothing but a machine that is too busy has explained what would be a finding else. */
+  excused = 0;
   /** Whose sessions have forgotten their statements; null is all. */
   readonly #forgot: (string | null)[] = [];
 
@@ -88,6 +102,9 @@ export class LedgerView {
       case "forgot":
         this.#forgot.push(line.p);
         return;
+      case "seen":
+        this.#seen.push({ process: line.p, at: line.t, what: line.what });
+        return;
       case "misnamed":
         this.misnamed.set(line.p, (this.misnamed.get(line.p) ?? 0) + 1);
         return;
@@ -106,13 +123,38 @@ export class LedgerView {
     until: number,
     counts: (hurt: Hurt) => boolean = () => true,
   ): boolean {
-    return this.hurts.some(
+    const found = this.hurts.filter(
       (hurt) =>
         isOf(process, hurt.process) &&
         hurt.from <= until &&
         hurt.until >= from - AFTERMATH_MS &&
         counts(hurt),
     );
+    if (found.length > 0 && found.every(({ why }) => why === STARVED)) this.excused += 1;
+    return found.length > 0;
+  }
+
+  /** What was seen of a process in that time, and shortly before: for who reads a finding. */
+  seenOf(process: string, from: number, until: number): string {
+    return this.#seen
+      .filter((seen) => isOf(process, seen.process) && seen.at >= from - BEFORE_MS && seen.at <= until)
+      .sort((one, other) => one.at - other.at)
+      .map(({ at, what }) => `${at - from} ms ${what}`)
+      .join("; ");
+  }
+
+  /** For how long the machine had no time for some process, or for the server. */
+  get starvedMs(): number {
+    const starved = this.hurts
+      .filter(({ why }) => why === STARVED)
+      .sort((one, other) => one.from - other.from);
+    let sum = 0;
+    let end = 0;
+    for (const { from, until } of starved) {
+      sum += Math.max(0, until - Math.max(from, end));
+      end = Math.max(end, until);
+    }
+    return sum;
   }
 
   /** How often this process's sessions have forgotten their statements. */

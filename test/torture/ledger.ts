@@ -48,6 +48,8 @@ export type LedgerLine =
     }
   /** The sessions of a process, or of all (null), have forgotten their named statements, or the table is another. */
   | { readonly k: "forgot"; readonly p: string | null; readonly t: number }
+  /** A fault begins, on a place in the fleet or on all (null), or a runner's own statement failed: it explains nothing. */
+  | { readonly k: "seen"; readonly p: string | null; readonly t: number; readonly what: string }
   /** A named statement of that process was refused for what its session no longer knows. */
   | { readonly k: "misnamed"; readonly p: string; readonly t: number }
   /** What did not add up where it was seen. */

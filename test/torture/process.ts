@@ -1,5 +1,6 @@
 // One process of a torture run: workers, drains, a producer, or the stand-in for Neon.
 import { neonStandIn } from "../support/neon-stand-in.ts";
+import { STARVED } from "./ledger-view.ts";
 import { LedgerWriter } from "./ledger.ts";
 import { runProducer } from "./producer.ts";
 import { runDrains, runWorkers } from "./runners.ts";
@@ -15,7 +16,8 @@ const ledger = new LedgerWriter(task.folder, task.name);
 // Without its conductor it has nothing to do.
 process.once("disconnect", () => process.exit());
 process.on("unhandledRejection", (error) => {
-  console.error(task.name, "unhandled", error);
+  // Seen, unlike what it writes to stderr.
+  console.log(task.name, "unhandled", error);
 });
 
 if (task.role === "stand-in") {
@@ -39,7 +41,7 @@ function watchPulse(): void {
   setInterval(() => {
     const late = Date.now() - last - PULSE_MS;
     if (late > STARVED_MS)
-      ledger.write({ k: "hurt", why: "starved", p: task.name, t: last, until: Date.now() });
+      ledger.write({ k: "hurt", why: STARVED, p: task.name, t: last, until: Date.now() });
     last = Date.now();
   }, PULSE_MS).unref();
 }

@@ -14,6 +14,9 @@ const BULK = 40;
 const BURST = 5;
 const PATIENCE_MS = 10_000;
 const IN_FLIGHT = 8;
+const SQLSTATE = /^[0-9A-Z]{5}$/;
+/** Sessions that are ended, statements that are cancelled, a server that is away or has no connection left. */
+const EXPECTED = /^(08|53|57)/;
 /** How long an enqueue may be without an answer where no network is silent for so long. */
 const HUNG_MS = 60_000;
 
@@ -76,7 +79,13 @@ export async function enqueue(
   } catch (error) {
     // Only errors from before the statement was sent, or of a rollback, say that nothing was written.
     if (isPqrunError(error, "unknown-outcome")) ledger.write({ k: "unknown", m });
-    else ledger.write({ k: "refused", m, why: reasonOf(error) });
+    else {
+      const why = reasonOf(error);
+      ledger.write({ k: "refused", m, why });
+      const skipped = jobs.some(({ payload }) => (payload as unknown as Payload).skip === true);
+      if (!skipped && SQLSTATE.test(why) && !EXPECTED.test(why))
+        ledger.write({ k: "found", account: "oddRefusals", id: m[0] ?? "", why });
+    }
     return false;
   }
 }

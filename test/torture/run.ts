@@ -125,7 +125,6 @@ async function account(url: string, folder: string, due: readonly DueStretch[]) 
   await accountRows(url, accountant);
   const accounts = accountant.finish();
   const { rows } = await progress(url);
-  const starved = ledger.hurts.filter(({ why }) => why === "starved").length;
   return {
     accounts,
     findings: accountant.findings,
@@ -138,7 +137,7 @@ async function account(url: string, folder: string, due: readonly DueStretch[]) 
     refused: ledger.refused.size,
     refusals: ledger.refusals,
     starts: [...ledger.starts.values()].reduce((sum, starts) => sum + starts.length, 0),
-    starved,
+    starved: { seconds: Math.round(ledger.starvedMs / 1_000), excuses: ledger.excused },
     misnamed: [...ledger.misnamed.values()].reduce((sum, refused) => sum + refused, 0),
     recoveryMs: recoveryTimes(ledger),
     firstPickUpMs: firstPickUps(ledger),

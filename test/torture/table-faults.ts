@@ -89,12 +89,15 @@ export class TableFaults {
     }, isHarmful(mode));
   }
 
-  /** Changes a column's type while statements that return it are prepared, and back the next time. */
+  /**
+   * Changes a column's type while statements that return it are prepared, and back the next time: one that no trigger's
+   * definition names, which PostgreSQL would refuse.
+   */
   alter(): Promise<void> {
     return this.#inTurn(async (client) => {
       const type = this.#isText ? "varchar" : "text";
       this.#ledger.write({ k: "forgot", p: null, t: Date.now() });
-      await client.query(`ALTER TABLE public.jobs ALTER COLUMN job_type TYPE ${type}`);
+      await client.query(`ALTER TABLE public.jobs ALTER COLUMN dedupe_key TYPE ${type}`);
       this.#isText = !this.#isText;
     }, true);
   }

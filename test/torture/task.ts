@@ -24,6 +24,8 @@ export interface Member {
   readonly workers?: number;
   /** Slots of each runner. @default 10 */
   readonly concurrency?: number;
+  /** The length of a worker's lease. @default LEASE_MS */
+  readonly leaseMs?: number;
 }
 
 /** One that is there for a condition. */

@@ -29,9 +29,11 @@ CREATE TABLE public.torture_altered (job_id int8 NOT NULL, why text NOT NULL);
 CREATE FUNCTION public.torture_compare() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
   sent jsonb := new.payload -> 'is';
+  -- Not by its name: a session that has planned that refuses a column whose type has changed since (42804).
+  key text := to_jsonb(new) ->> 'dedupe_key';
   off float8 := extract(epoch FROM new.run_after) * 1000 - coalesce((sent ->> 'due')::int8, extract(epoch FROM now()) * 1000);
   why text := concat_ws(', ',
-    CASE WHEN new.dedupe_key IS DISTINCT FROM sent ->> 'key' THEN 'dedupe_key ' || coalesce(new.dedupe_key, 'none') END,
+    CASE WHEN key IS DISTINCT FROM sent ->> 'key' THEN 'dedupe_key ' || coalesce(key, 'none') END,
     CASE WHEN new.priority <> (sent ->> 'priority')::int THEN 'priority ' || new.priority END,
     CASE WHEN new.max_attempts <> (sent ->> 'most')::int THEN 'max_attempts ' || new.max_attempts END,
     CASE WHEN new.timeout_seconds IS DISTINCT FROM (sent ->> 'timeout')::int

@@ -4,7 +4,7 @@ import type { Client } from "pg";
 import { withClient } from "../support/postgres.ts";
 import type { Slot } from "./fleet.ts";
 import type { LedgerWriter } from "./ledger.ts";
-import type { LedgerView } from "./ledger-view.ts";
+import { STARVED, type LedgerView } from "./ledger-view.ts";
 
 /** One backend of a client's. */
 export interface Backend {
@@ -140,7 +140,7 @@ export class Watch {
     const t = Date.now();
     await client.query("SELECT 1");
     const until = Date.now();
-    if (until - t > STARVED_MS) this.#ledger.write({ k: "hurt", why: "starved", p: null, t, until });
+    if (until - t > STARVED_MS) this.#ledger.write({ k: "hurt", why: STARVED, p: null, t, until });
   }
 
   #backends(backends: readonly Backend[]): void {
