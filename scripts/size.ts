@@ -27,7 +27,7 @@ const bundles: readonly Bundle[] = [
     name: `enqueue and drain (pqrun, pqrun/${adapter})`,
     source: `export { PgJobStore, drainOnce } from "./${ENTRIES.index}"; ${all(adapter)}`,
     goalKb: 14,
-    limitKb: 28.2,
+    limitKb: 29.7,
   })),
   {
     name: "a Hono route that enqueues (pqrun/hono, pqrun/producer, pqrun/neon)",
@@ -39,19 +39,19 @@ const bundles: readonly Bundle[] = [
     name: "a Worker with a cron (pqrun/cloudflare, PgJobStore, pqrun/neon)",
     source: `${store} ${all("cloudflare", "neon")}`,
     goalKb: 20,
-    limitKb: 25.3,
+    limitKb: 26.8,
   },
   {
     name: "a route that drains (pqrun/vercel, PgJobStore, pqrun/neon)",
     source: `${store} ${all("vercel", "neon")}`,
     goalKb: 20,
-    limitKb: 25.3,
+    limitKb: 26.8,
   },
   {
     name: "a worker in a container (pqrun, pqrun/node, pqrun/pg)",
     source: all("index", "node", "pg"),
     goalKb: 26,
-    limitKb: 36.3,
+    limitKb: 37.8,
   },
 ];
 

@@ -10,6 +10,8 @@ DECLARE
   table_name   CONSTANT text := 'jobs';
   ready_name   CONSTANT text := 'jobs_ready';
   running_name CONSTANT text := 'jobs_running';
+  failed_name  CONSTANT text := 'jobs_failed';
+  cancelled_name CONSTANT text := 'jobs_cancelled';
   dedupe_name  CONSTANT text := 'uq_jobs_active_dedupe';
   pick_name    CONSTANT text := 'idx_jobs_pick';
   type_name    CONSTANT text := 'idx_jobs_type';
@@ -24,6 +26,9 @@ DECLARE
   ready_keys   CONSTANT text := '(job_type, priority DESC, run_after, id) WHERE status = ''READY''';
   -- By id, not by time: a lease that is extended moves no index entry.
   running_keys CONSTANT text := '(id) WHERE status = ''RUNNING''';
+  -- For lists, and for what is retried by its type. A job that succeeds is in neither.
+  failed_keys  CONSTANT text := '(job_type, id) WHERE status = ''FAILED''';
+  cancelled_keys CONSTANT text := '(id) WHERE status = ''CANCELLED''';
   dedupe_keys  CONSTANT text := '(dedupe_key) WHERE dedupe_key IS NOT NULL AND status IN (''READY'', ''RUNNING'')';
   -- In the order in which Python picks up. Its own index has the due time first: each pick-up sorts all that is due.
   python_pick_keys CONSTANT text := '(priority DESC, id) WHERE status = ''READY''';
@@ -55,7 +60,9 @@ BEGIN
     SELECT * FROM (VALUES (1, ready_name, '', ready_keys, true),
                           (2, running_name, '', running_keys, true),
                           (3, dedupe_name, 'UNIQUE ', dedupe_keys, true),
-                          (4, python_pick_name, '', python_pick_keys, with_pick)) AS v (place, name, uniqueness, keys, wanted)
+                          (4, failed_name, '', failed_keys, true),
+                          (5, cancelled_name, '', cancelled_keys, true),
+                          (6, python_pick_name, '', python_pick_keys, with_pick)) AS v (place, name, uniqueness, keys, wanted)
      WHERE wanted ORDER BY place
   LOOP
     SELECT c.oid, i.indrelid, i.indisvalid INTO found

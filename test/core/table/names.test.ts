@@ -83,7 +83,7 @@ test("two tables in one schema, however long and alike, each get their indexes, 
   const stem = "x".repeat(62);
   const tables = ["jobs", "mails", `${stem}a`, `${stem}b`];
   for (const table of tables) await database.migrate({ table });
-  for (const table of tables) expect(await indexDefinitions(database, `public.${table}`)).toHaveLength(4);
+  for (const table of tables) expect(await indexDefinitions(database, `public.${table}`)).toHaveLength(6);
 
   const guard = ({ waiting }: { waiting: string }): string =>
     `INSERT INTO ${waiting} VALUES ('w', now() + interval '1 minute')`;
