@@ -50,7 +50,7 @@ test.for(ODD)("schema $schema, table $table: works as any other", async (name) =
   await database.rows(renderMigrations(name));
   expect(await database.migrate({ ...name, pythonPickIndex: true })).toMatchObject({ table: "unchanged" });
   const { jobs, waiting } = tableNames(name);
-  expect(await indexDefinitions(database, jobs)).toHaveLength(5);
+  expect(await indexDefinitions(database, jobs)).toHaveLength(7);
   await database.rows(`INSERT INTO ${waiting} VALUES ('worker', now() + interval '1 minute')`);
   expect(await notifiedOn(database, name, `INSERT INTO ${jobs} (job_type) VALUES ('embed')`)).toBe(1);
   expect(await database.rows("SELECT mine FROM jobs")).toEqual([]);
