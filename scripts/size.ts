@@ -27,7 +27,7 @@ const bundles: readonly Bundle[] = [
     name: `enqueue and drain (pqrun, pqrun/${adapter})`,
     source: `export { PgJobStore, drainOnce } from "./${ENTRIES.index}"; ${all(adapter)}`,
     goalKb: 14,
-    limitKb: 30.7,
+    limitKb: 32.3,
   })),
   {
     name: "a Hono route that enqueues (pqrun/hono, pqrun/producer, pqrun/neon)",
@@ -39,19 +39,19 @@ const bundles: readonly Bundle[] = [
     name: "a Worker with a cron (pqrun/cloudflare, PgJobStore, pqrun/neon)",
     source: `${store} ${all("cloudflare", "neon")}`,
     goalKb: 20,
-    limitKb: 27.6,
+    limitKb: 29.2,
   },
   {
     name: "a route that drains (pqrun/fetch, PgJobStore, pqrun/neon)",
     source: `${store} ${all("fetch", "neon")}`,
     goalKb: 20,
-    limitKb: 27.6,
+    limitKb: 29.2,
   },
   {
     name: "a worker in a container (pqrun, pqrun/node, pqrun/pg)",
     source: all("index", "node", "pg"),
     goalKb: 26,
-    limitKb: 39,
+    limitKb: 40.6,
   },
 ];
 

@@ -11,6 +11,8 @@ DECLARE
   ready_name   CONSTANT text := 'jobs_ready';
   ready_due_name CONSTANT text := 'jobs_ready_due';
   running_name CONSTANT text := 'jobs_running';
+  failed_name  CONSTANT text := 'jobs_failed';
+  cancelled_name CONSTANT text := 'jobs_cancelled';
   dedupe_name  CONSTANT text := 'uq_jobs_active_dedupe';
   pick_name    CONSTANT text := 'idx_jobs_pick';
   type_name    CONSTANT text := 'idx_jobs_type';
@@ -27,6 +29,9 @@ DECLARE
   ready_due_keys CONSTANT text := '(job_type, run_after, priority) WHERE status = ''READY'' AND priority <> 0';
   -- By id, not by time: a lease that is extended moves no index entry.
   running_keys CONSTANT text := '(id) WHERE status = ''RUNNING''';
+  -- For lists, and for what is retried by its type. A job that succeeds is in neither.
+  failed_keys  CONSTANT text := '(job_type, id) WHERE status = ''FAILED''';
+  cancelled_keys CONSTANT text := '(id) WHERE status = ''CANCELLED''';
   dedupe_keys  CONSTANT text := '(dedupe_key) WHERE dedupe_key IS NOT NULL AND status IN (''READY'', ''RUNNING'')';
   -- In the order in which Python picks up. Its own index has the due time first: each pick-up sorts all that is due.
   python_pick_keys CONSTANT text := '(priority DESC, id) WHERE status = ''READY''';
@@ -59,7 +64,9 @@ BEGIN
                           (2, ready_due_name, '', ready_due_keys, true),
                           (3, running_name, '', running_keys, true),
                           (4, dedupe_name, 'UNIQUE ', dedupe_keys, true),
-                          (5, python_pick_name, '', python_pick_keys, with_pick)) AS v (place, name, uniqueness, keys, wanted)
+                          (5, failed_name, '', failed_keys, true),
+                          (6, cancelled_name, '', cancelled_keys, true),
+                          (7, python_pick_name, '', python_pick_keys, with_pick)) AS v (place, name, uniqueness, keys, wanted)
      WHERE wanted ORDER BY place
   LOOP
     SELECT c.oid, i.indrelid, i.indisvalid INTO found

@@ -8,8 +8,18 @@ import type { Source, jobs } from "./jobs.ts";
 /** The queue of this application. */
 export type Store = PgJobStore<typeof jobs>;
 
+/** What the API shows. */
+export interface AppOptions {
+  /**
+   * Whether a caller may read why a job failed. An error's text may hold more than is theirs.
+   *
+   * @default false
+   */
+  readonly showErrors?: boolean;
+}
+
 /** The API: it enqueues and looks, and knows no handler. */
-export function createApp(store: Store): Hono<PqrunEnv<Store>> {
+export function createApp(store: Store, { showErrors = false }: AppOptions = {}): Hono<PqrunEnv<Store>> {
   const app = new Hono<PqrunEnv<Store>>();
   app.use(bodyLimit({ maxSize: 1_000_000 }), pqrun(store));
 
@@ -34,13 +44,20 @@ export function createApp(store: Store): Hono<PqrunEnv<Store>> {
 
   app.get("/jobs/:id{[0-9]{1,18}}", async (c) => {
     const job = await c.var.pqrun.get(c.req.param("id"));
-    return job === null ? c.json({ error: "no such job" }, 404) : c.json(visible(job));
+    return job === null
+      ? c.json({ error: "no such job" }, 404)
+      : c.json(showErrors ? { ...visible(job), error: firstLine(job.lastError) } : visible(job));
   });
 
   return app;
 }
 
-/** What a caller may see: an error's text may hold more than is theirs. */
+/** Of an error the line that says what happened; the rest is its stack. */
+function firstLine(error: string | null): string | null {
+  return error?.split("\n", 1)[0] ?? null;
+}
+
+/** What any caller may see. */
 function visible({
   id,
   type,

@@ -3,24 +3,20 @@ import type { Job } from "pqrun";
 import type { Store } from "./app.ts";
 import type { jobs } from "./jobs.ts";
 
+/** The most that one list takes. */
 const PAGE = 1_000;
 
-/** The jobs of one type with these ids, newest first, a thousand rows to a statement. Pruned ones are missing. */
+/** The jobs of one type with these ids, newest first, a thousand ids to a statement. Pruned ones are missing. */
 export async function jobsById(
   store: Store,
   type: keyof typeof jobs,
   ids: readonly string[],
 ): Promise<Job[]> {
-  const wanted = new Set(ids);
-  const oldest = ids.map(BigInt).reduce((least, id) => (id < least ? id : least), BigInt(ids[0] ?? 0));
+  const wanted = [...new Set(ids)];
   const found: Job[] = [];
-  let beforeId: string | undefined;
-  while (found.length < wanted.size) {
-    const page = await store.list({ types: [type], beforeId, limit: PAGE });
-    found.push(...page.filter(({ id }) => wanted.has(id)));
-    beforeId = page.at(-1)?.id;
-    // Ids ascend: what is older than all of them is none of them.
-    if (page.length < PAGE || BigInt(beforeId ?? 0) <= oldest) break;
+  for (let from = 0; from < wanted.length; from += PAGE) {
+    const some = wanted.slice(from, from + PAGE);
+    found.push(...(await store.list({ types: [type], ids: some, limit: PAGE })));
   }
-  return found;
+  return found.sort((a, b) => (BigInt(a.id) < BigInt(b.id) ? 1 : -1));
 }

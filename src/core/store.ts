@@ -10,8 +10,8 @@ import { getStatement, getText, readGot } from "./operations/get.ts";
 import { checkId } from "./values/job-id.ts";
 import type { Fence, Job, PickedUpJob } from "./job.ts";
 import { RESULT_LIMITS, encodeJson } from "./values/json.ts";
-import { listStatement, listText, readListed } from "./operations/list.ts";
-import type { ListOptions } from "./operations/list.ts";
+import { listStatement, listText, readPage } from "./operations/list.ts";
+import type { JobPage, ListOptions } from "./operations/list.ts";
 import { checkPickup, checkReap } from "./turn/pickup-options.ts";
 import type { PickupOptions } from "./turn/pickup-options.ts";
 import type { Logger } from "./logger.ts";
@@ -267,13 +267,27 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
     return await readGot(await this.#read("get", statement), this.parse);
   }
 
-  /** Jobs, newest first. */
+  /**
+   * The jobs of the first page, newest first: see {@link PgJobStore.page}, which also says whether more follow.
+   *
+   * @throws InvalidInputError naming the option.
+   */
   async list(options: ListOptions = {}): Promise<readonly Job[]> {
-    const statement = listStatement(listText(this.connection.names), options);
-    return await readListed(await this.#read("list", statement), this.parse);
+    return (await this.page(options)).jobs;
   }
 
-  /** What is in the table. Counts it whole: not for every request. */
+  /**
+   * Jobs, newest first, in some milliseconds however large the table is. For what has no index, such as DONE jobs of one
+   * type, a page looks at the newest 2,000 jobs before `beforeId`, and may hold few or none: `next` goes on from there.
+   *
+   * @throws InvalidInputError naming the option.
+   */
+  async page(options: ListOptions = {}): Promise<JobPage> {
+    const statement = listStatement(listText(this.connection.names), options);
+    return await readPage(await this.#read("list", statement), options, this.parse);
+  }
+
+  /** What is in the table, in some milliseconds however large it is: `about` names the figures that are estimates. */
   async stats(): Promise<Stats> {
     const { names } = this.connection;
     return readStats(await this.#read("stats", statsStatement(statsText(names), names)));

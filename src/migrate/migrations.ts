@@ -111,6 +111,8 @@ export function queueIndexes(options: TableOptions & IndexOptions): readonly Que
     { name: names.readyDue, unique: false, keys: keys("ready_due_keys") },
     { name: names.running, unique: false, keys: keys("running_keys") },
     { name: names.dedupe, unique: true, keys: keys("dedupe_keys") },
+    { name: names.failed, unique: false, keys: keys("failed_keys") },
+    { name: names.cancelled, unique: false, keys: keys("cancelled_keys") },
     ...(options.pythonPickIndex
       ? [{ name: names.pythonPick, unique: false, keys: keys("python_pick_keys") }]
       : []),
@@ -159,6 +161,8 @@ function constants(
     ready_due_name: index.readyDue,
     running_name: index.running,
     dedupe_name: index.dedupe,
+    failed_name: index.failed,
+    cancelled_name: index.cancelled,
     pick_name: index.pick,
     type_name: index.type,
     python_pick_name: index.pythonPick,
@@ -176,13 +180,18 @@ function constants(
 /** For the table `jobs`, `dedupe`, `pick` and `type` are the Python package's names. */
 function indexNames(
   options: TableOptions,
-): Record<"ready" | "readyDue" | "running" | "dedupe" | "pick" | "type" | "pythonPick", string> {
+): Record<
+  "ready" | "readyDue" | "running" | "dedupe" | "failed" | "cancelled" | "pick" | "type" | "pythonPick",
+  string
+> {
   const { table } = tableNames(options);
   return {
     ready: derivedName(table, "ready"),
     readyDue: derivedName(table, "ready_due"),
     running: derivedName(table, "running"),
     dedupe: derivedName(`uq_${table}`, "active_dedupe"),
+    failed: derivedName(table, "failed"),
+    cancelled: derivedName(table, "cancelled"),
     pick: derivedName(`idx_${table}`, "pick"),
     type: derivedName(`idx_${table}`, "type"),
     pythonPick: derivedName(table, "python_pick"),

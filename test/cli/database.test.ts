@@ -51,8 +51,25 @@ test("stats counts by type and state, as text and as JSON", async () => {
   expect(json).toMatchObject({
     counts: { READY: 1, RUNNING: 0, DONE: 1, FAILED: 1, CANCELLED: 0 },
     types: { embed: { READY: 1, DONE: 1 } },
+    about: [],
     due: 1,
   });
+});
+
+test("stats says of an estimate that it is about so many, and of no other figure", () => {
+  const text = statsText({
+    counts: { READY: 6_012, RUNNING: 1, DONE: 987_654, FAILED: 7, CANCELLED: 0 },
+    types: { embed: { READY: 6_012, RUNNING: 1, DONE: 987_654, FAILED: 7 } },
+    about: ["READY", "DONE"],
+    due: 5_499,
+    oldestDueSeconds: 60,
+    leasesEnded: 1,
+    tableAge: 5,
+  });
+  expect(text).toMatch(/\n {2}embed +about 6,010 +1 +about 988,000 +7 +0\n/);
+  expect(text).toMatch(/\n {2}all +about 6,010 +1 +about 988,000 +7 +0\n/);
+  expect(text).toMatch(/due now +about 5,500, the oldest for 60 s/);
+  expect(text).toMatch(/leases ended +1, reaped/);
 });
 
 test("stats of a table that isn't there says what to do, and ends in 1", async () => {
@@ -64,7 +81,10 @@ test("stats of a table that isn't there says what to do, and ends in 1", async (
 test("columns stay aligned however long a type is", () => {
   const counts = { READY: 0, RUNNING: 0, DONE: 0, FAILED: 0, CANCELLED: 0 };
   const types = { a: { DONE: 123_456 }, ["long".repeat(10)]: { READY: 1 } };
-  const text = statsText({ counts, types, due: 0, oldestDueSeconds: null, leasesEnded: 0, tableAge: 0 });
+  const text = statsText({
+    ...{ counts, types, about: [] },
+    ...{ due: 0, oldestDueSeconds: null, leasesEnded: 0, tableAge: 0 },
+  });
   const [head, ...rows] = text.split("\n").slice(0, 4);
   expect(rows.map((row) => row.length)).toEqual([head?.length, head?.length, head?.length]);
 });

@@ -8,6 +8,7 @@ import type { Readable } from "node:stream";
 
 import { afterAll, beforeAll, expect, test } from "vitest";
 
+import { DEMO_PORT, serve } from "../../src/cli/demo/serve.ts";
 import { tableDatabase } from "../support/table-database.ts";
 import { cli, MAIN, run } from "./run-cli.ts";
 
@@ -100,8 +101,50 @@ test("without --once it serves the example until Ctrl-C, and then ends gracefull
   const { id } = (await (await fetch(`${url}/summaries`, { method: "POST", body })).json()) as { id: string };
   const status = async (): Promise<unknown> => (await fetch(`${url}/jobs/${id}`)).json();
   await expect.poll(status).toMatchObject({ status: "DONE" });
+  // What a visitor adds is in the totals too.
+  await expect.poll(() => said(child)).toContain("summarize 4/4   embed 4/4   relate 1/1");
   child.kill("SIGINT");
   expect(await once(child, "close")).toEqual([0, null]);
+});
+
+test("its page lists the jobs, enqueues and retries; a failed job says why, there and over HTTP", async () => {
+  await using database = await tableDatabase();
+  const child = demo(database.url, "--path", folder, "--port", "0");
+  const output = await untilSaid(child, "Serving until Ctrl-C.");
+  const url = /http:\/\/127\.0\.0\.1:\d+/.exec(output)?.[0] ?? "";
+  const page = async (): Promise<string> => (await fetch(url)).text();
+  expect(await page()).toContain('<a href="/jobs/1">1</a>');
+  const post = (path: string, fields: Record<string, string>, origin = url): Promise<Response> =>
+    fetch(url + path, {
+      method: "POST",
+      headers: { origin },
+      body: new URLSearchParams(fields),
+      redirect: "manual",
+    });
+  expect((await post("/enqueue", { path: "<b>.md" })).status).toBe(303);
+  expect((await post("/enqueue", { text: "By a stranger." }, "http://stranger.example")).status).toBe(403);
+  const newest = /href="\/jobs\/(\d+)"/.exec(await page())?.[1] ?? "";
+  const job = async (): Promise<unknown> => (await fetch(`${url}/jobs/${newest}`)).json();
+  await expect.poll(job).toMatchObject({ status: "FAILED", error: "NonRetriableError: no such file" });
+  expect(await page()).toContain("NonRetriableError: no such file");
+  expect((await post(`/retry/${newest}`, {})).status).toBe(303);
+  await expect.poll(job).toMatchObject({ status: "FAILED", attempts: 1 });
+  child.kill("SIGINT");
+  expect(await once(child, "close")).toEqual([0, null]);
+});
+
+test("its port is the same at each start, and another where that one is taken", async () => {
+  const other = createServer().listen(DEMO_PORT, "127.0.0.1");
+  // Somebody else may have it: then it is taken, too.
+  await Promise.race([once(other, "listening"), once(other, "error")]).catch(() => undefined);
+  await using elsewhere = await serve(() => new Response("here"), undefined);
+  expect(await (await fetch(elsewhere.url)).text()).toBe("here");
+  expect(elsewhere.url).not.toBe(`http://127.0.0.1:${DEMO_PORT}`);
+  if (!other.listening) return;
+  other.close();
+  await once(other, "close");
+  await using at = await serve(() => new Response("there"), undefined);
+  expect(at.url).toBe(`http://127.0.0.1:${DEMO_PORT}`);
 });
 
 test("interrupted before it is done, it ends with the signal's code", async () => {
@@ -138,16 +181,18 @@ function demo(url: string, ...args: string[]): Demo {
   });
 }
 
+const outputs = new WeakMap<Demo, string>();
+const said = (child: Demo): string => outputs.get(child) ?? "";
+
 async function untilSaid(child: Demo, what: string): Promise<string> {
-  let output = "";
   child.stdout.setEncoding("utf8");
   return await new Promise((resolve, reject) => {
     child.stdout.on("data", (text: string) => {
-      output += text;
-      if (output.includes(what)) resolve(output);
+      outputs.set(child, said(child) + text);
+      if (said(child).includes(what)) resolve(said(child));
     });
     child.on("close", () => {
-      reject(new Error(`it ended before it said "${what}":\n${output}`));
+      reject(new Error(`it ended before it said "${what}":\n${said(child)}`));
     });
   });
 }

@@ -8,10 +8,11 @@ import { extendStatement, extendText } from "../../src/core/operations/extend.ts
 import { findPickUpStatement, findPickUpText } from "../../src/core/operations/find-pickup.ts";
 import { getStatement, getText } from "../../src/core/operations/get.ts";
 import { tableNames } from "../../src/core/sql/table-names.ts";
-import { listStatement, listText } from "../../src/core/operations/list.ts";
+import { listStatement, listText, type ListOptions } from "../../src/core/operations/list.ts";
 import { pruneStatement, pruneText } from "../../src/core/operations/prune.ts";
 import { retryStatement, retryText } from "../../src/core/operations/retry.ts";
 import { settleOrFailStatement, settleOrFailText } from "../../src/core/operations/settle-in-transaction.ts";
+import { statsStatement, statsText } from "../../src/core/operations/stats.ts";
 import type { Settlement } from "../../src/core/turn/settlement.ts";
 import { turnText } from "../../src/core/turn/turn-text.ts";
 import { turnStatement } from "../../src/core/turn/turn-request.ts";
@@ -62,7 +63,32 @@ const jobs = (keyed: boolean): Parameters<typeof enqueueStatement>[1] =>
 const turn = (request: Parameters<typeof turnStatement>[1]): SqlStatement =>
   turnStatement((scope) => turnText(names, scope), request);
 
-/** Each statement, but for `stats`, which counts the table and says so. */
+/** A list for each way to the rows, and each with a condition that no job meets. */
+const LISTS: Readonly<Record<string, SqlStatement>> = Object.fromEntries(
+  [
+    {},
+    { beforeId: "5000" },
+    { statuses: ["DONE"], types: ["a"] },
+    { types: ["none"] },
+    { dedupeKey: "k77" },
+    { dedupeKey: "k77", statuses: ["READY", "RUNNING"] },
+    { ids: ["77", "78", "0"] },
+    { since: new Date(), statuses: ["DONE"] },
+    { statuses: ["READY"] },
+    { statuses: ["READY"], types: ["none"] },
+    { statuses: ["RUNNING"] },
+    { statuses: ["CANCELLED"] },
+    { statuses: ["FAILED"] },
+    { statuses: ["FAILED"], beforeId: "5000", types: ["a", "none"] },
+    { statuses: ["FAILED"], since: new Date(Date.now() + 60_000) },
+    { statuses: ["READY", "RUNNING", "CANCELLED"], beforeId: "5000" },
+  ].map((options) => [
+    `list ${JSON.stringify(options)}`,
+    listStatement(listText(names), { ...(options as ListOptions), limit: 100 }),
+  ]),
+);
+
+/** Each statement. */
 const STATEMENTS: Readonly<Record<string, SqlStatement>> = {
   "a look of many types": turn({
     pickUp: pickUpOf({ types: ["a", ...Array.from({ length: 19 }, (_, n) => `t${n}`)], slots: 10 }),
@@ -98,8 +124,8 @@ const STATEMENTS: Readonly<Record<string, SqlStatement>> = {
   "enqueue of one": enqueueStatement(enqueueTexts(names), jobs(false).slice(0, 1), true),
   "enqueue of one with an active key": enqueueStatement(enqueueTexts(names), jobs(true).slice(50, 51), true),
   get: getStatement(getText(names), "77"),
-  list: listStatement(listText(names), { limit: 100 }),
-  "list of a state": listStatement(listText(names), { statuses: ["DONE"], types: ["a"], limit: 100 }),
+  ...LISTS,
+  stats: statsStatement(statsText(names), names),
   cancel: cancelStatement(cancelText(names), "77"),
   retry: retryStatement(retryText(names), "107"),
   prune: pruneStatement(pruneText(names), { olderThanSeconds: 60, limit: 1_000 }),

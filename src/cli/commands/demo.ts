@@ -20,7 +20,7 @@ relates the Markdown files of a folder. Without a database it brings one, PGlite
 
   --once           end when the work is done; 1 if a job failed
   --path DIR       the folder of Markdown files (default: pqrun's own)
-  --port N         the API's port (default: one that is free)
+  --port N         the page's port (default: 7433, or one that is free; 0: one that is free)
   --table T        the table's name (default: ${DEMO_TABLE})
   --schema S       the table's schema (default: public)
 ${DATABASE_HELP}`,
@@ -34,7 +34,7 @@ ${DATABASE_HELP}`,
       schema: { type: "string" },
     });
     const databaseUrl = findDatabaseUrl(io, options);
-    const port = options.port === undefined ? 0 : wholeNumber("port", options.port, 0, 65_535);
+    const port = options.port === undefined ? undefined : wholeNumber("port", options.port, 0, 65_535);
     await requirePackages(databaseUrl === undefined);
     // Not before: it needs these packages.
     const { runDemo } = await import("../demo/run-demo.ts");

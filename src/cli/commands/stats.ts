@@ -1,4 +1,4 @@
-import { JOB_STATUSES } from "../../core/job.ts";
+import { JOB_STATUSES, type JobStatus } from "../../core/job.ts";
 import type { Stats } from "../../core/operations/stats.ts";
 import { PgJobStore } from "../../core/store.ts";
 import { columns } from "../terminal/columns.ts";
@@ -15,7 +15,9 @@ export const statsCommand: Command = {
   summary: "show what is in the table",
   help: `pqrun stats [options]
 
-Counts the jobs by type and state, what is due, and since when. Reads the whole table.
+Shows the jobs by type and state, what is due, and since when, in some
+milliseconds: of a large table it estimates what it does not count, and says
+"about".
 
 ${TABLE_HELP}
   --json           print JSON
@@ -33,19 +35,32 @@ ${DATABASE_HELP}`,
 };
 
 /** A table of types and states, and what an operator asks next. */
-export function statsText({ counts, types, due, oldestDueSeconds, leasesEnded, tableAge }: Stats): string {
+export function statsText({
+  counts,
+  types,
+  about,
+  due,
+  oldestDueSeconds,
+  leasesEnded,
+  tableAge,
+}: Stats): string {
+  const figure = (status: JobStatus, count = 0): string =>
+    about.includes(status) ? `about ${Number(count.toPrecision(3)).toLocaleString("en")}` : String(count);
   const jobs = [
     ["", ...JOB_STATUSES],
     ...Object.entries(types).map(([type, of]) => [
       printable(type),
-      ...JOB_STATUSES.map((status) => String(of[status] ?? 0)),
+      ...JOB_STATUSES.map((status) => figure(status, of[status])),
     ]),
-    ["all", ...JOB_STATUSES.map((status) => String(counts[status]))],
+    ["all", ...JOB_STATUSES.map((status) => figure(status, counts[status]))],
   ];
   const oldest = oldestDueSeconds === null ? "" : `, the oldest for ${duration(oldestDueSeconds)}`;
   const facts = [
-    ["due now", `${due}${oldest}`],
-    ["leases ended", leasesEnded === 0 ? "0" : `${leasesEnded}, reaped by the next worker that looks`],
+    ["due now", `${figure("READY", due)}${oldest}`],
+    [
+      "leases ended",
+      leasesEnded === 0 ? "0" : `${figure("RUNNING", leasesEnded)}, reaped by the next worker that looks`,
+    ],
     ["table age", `${tableAge.toLocaleString("en")} transactions`],
   ];
   return `${columns(jobs, "right")}\n${columns(facts, "left")}`;

@@ -1,4 +1,4 @@
-import type { JobEvent } from "../../runners/job/job-event.ts";
+import type { JobEvent, JobEventName } from "../../runners/job/job-event.ts";
 import { failureText } from "../terminal/failure-text.ts";
 import type { Screen } from "./screen.ts";
 
@@ -11,7 +11,13 @@ export class Progress {
   readonly #screen: Screen;
   readonly #files: number;
   readonly #startedAt = performance.now();
-  readonly #ended = new Map<string, number>();
+  /** What has become of each job that was started: more than there were files, once somebody posts to the API. */
+  readonly #jobs: Readonly<Record<string, Map<string, JobEventName>>> = {
+    summarize: new Map(),
+    embed: new Map(),
+    relate: new Map(),
+  };
+  #later: NodeJS.Timeout | undefined;
   #shownAt = 0;
   #shown = "";
 
@@ -25,11 +31,17 @@ export class Progress {
     return ((performance.now() - this.#startedAt) / 1000).toFixed(1);
   }
 
-  readonly onEvent = ({ event, type, attempts, error }: JobEvent): void => {
+  readonly onEvent = ({ event, id, type, attempts, error }: JobEvent): void => {
+    if (event === "started" || event === "done" || event === "failed") this.#jobs[type]?.set(id, event);
     if (event === "done" || event === "failed") {
-      this.#ended.set(type, (this.#ended.get(type) ?? 0) + 1);
-      const now = performance.now();
-      if (now - this.#shownAt >= EVERY_MS[this.#screen.watched ? "watched" : "unwatched"]) this.show();
+      const rest =
+        this.#shownAt + EVERY_MS[this.#screen.watched ? "watched" : "unwatched"] - performance.now();
+      if (rest <= 0) this.show();
+      // What is last would never be shown otherwise. It keeps no process alive.
+      else
+        this.#later ??= setTimeout(() => {
+          this.show();
+        }, rest).unref();
     }
     if (event !== "retried" && event !== "failed") return;
     this.show();
@@ -39,10 +51,22 @@ export class Progress {
 
   /** The counts as they stand, if they have changed. */
   show(): void {
-    const width = String(this.#files).length;
+    clearTimeout(this.#later);
+    this.#later = undefined;
+    const of = (type: string, ...events: readonly JobEventName[]): number =>
+      [...(this.#jobs[type]?.values() ?? [])].filter((event) => events.includes(event)).length;
+    const all = ["started", "done", "failed"] as const;
+    const summaries = Math.max(this.#files, of("summarize", ...all));
+    const totals = {
+      summarize: summaries,
+      // Each summary has its embedding, unless it failed.
+      embed: summaries - of("summarize", "failed"),
+      relate: Math.max(1, of("relate", ...all)),
+    };
+    const width = String(summaries).length;
     const counts = TYPES.map((type) => {
-      const ended = String(this.#ended.get(type) ?? 0);
-      return `${type} ${type === "relate" ? `${ended}/1` : `${ended.padStart(width)}/${this.#files}`}`;
+      const ended = String(of(type, "done", "failed"));
+      return `${type} ${type === "relate" ? ended : ended.padStart(width)}/${totals[type]}`;
     });
     const text = counts.join("   ");
     if (text === this.#shown) return;

@@ -1,6 +1,6 @@
 import { setTimeout } from "node:timers/promises";
 
-import { createApp, type Store } from "../../../examples/hono-node/app.ts";
+import type { Store } from "../../../examples/hono-node/app.ts";
 import { createHandlers } from "../../../examples/hono-node/handlers.ts";
 import { jobs } from "../../../examples/hono-node/jobs.ts";
 import type { TableOptions } from "../../core/sql/table-names.ts";
@@ -13,6 +13,7 @@ import { tableTitle } from "../terminal/table-title.ts";
 import { enqueueAll } from "./enqueue-all.ts";
 import { markdownFiles } from "./markdown-files.ts";
 import { openDatabase } from "./open-database.ts";
+import { createPage } from "./page.ts";
 import { Progress } from "./progress.ts";
 import { failures, readJobs, report } from "./report.ts";
 import { Screen } from "./screen.ts";
@@ -25,8 +26,8 @@ export interface DemoOptions {
   readonly databaseUrl: string | undefined;
   readonly folder: string;
   readonly once: boolean;
-  /** 0 takes one that is free. */
-  readonly port: number;
+  /** 0 takes one that is free, undefined {@link DEMO_PORT} where that is free. */
+  readonly port: number | undefined;
   readonly table: TableOptions;
 }
 
@@ -53,8 +54,8 @@ export async function runDemo(io: CliIo, options: DemoOptions): Promise<number> 
   const { table } = await migrate(database.executor, options.table, { signal: io.signal });
   screen.fact("table", `${tableTitle(options.table)}, ${table}`);
   const store: Store = new PgJobStore(database.executor, { jobs, logger: false, ...options.table });
-  await using server = await serve(createApp(store).fetch, options.port);
-  screen.fact("API", `${server.url}, the Hono example`);
+  await using server = await serve(createPage(store).fetch, options.port);
+  screen.fact("page", `${server.url}, over the API of the Hono example`);
 
   const enqueued = await enqueueAll(screen, store, server.url, files.paths);
   screen.heading(`A worker starts, with ${CONCURRENCY} slots`);

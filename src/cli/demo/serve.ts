@@ -7,18 +7,32 @@ export interface Serving extends AsyncDisposable {
   readonly url: string;
 }
 
-/** Serves an application to this machine alone. @throws Error where the port is taken. */
+/** The same at each start, so that a page which is open stays the demo's. */
+export const DEMO_PORT = 7433;
+
+/**
+ * Serves an application to this machine alone.
+ *
+ * @param port @default {@link DEMO_PORT}, or any other where that is taken
+ * @throws Error where the port that is asked for is taken.
+ */
 export async function serve(
   fetch: (request: Request) => Response | Promise<Response>,
-  port: number,
+  port: number | undefined,
 ): Promise<Serving> {
   const server = createAdaptorServer({ fetch });
-  const listening = once(server, "listening");
-  server.listen(port, "127.0.0.1");
-  await listening;
+  const listen = async (at: number): Promise<void> => {
+    const listening = once(server, "listening");
+    server.listen(at, "127.0.0.1");
+    await listening;
+  };
+  await listen(port ?? DEMO_PORT).catch((error: unknown) => {
+    if (port !== undefined || !isTaken(error)) throw error;
+    return listen(0);
+  });
   const address = server.address();
   return {
-    url: `http://127.0.0.1:${typeof address === "object" ? (address?.port ?? port) : port}`,
+    url: `http://127.0.0.1:${typeof address === "object" ? (address?.port ?? 0) : 0}`,
     [Symbol.asyncDispose]: () =>
       new Promise((resolve) => {
         server.close(() => {
@@ -28,4 +42,8 @@ export async function serve(
         if ("closeIdleConnections" in server) server.closeIdleConnections();
       }),
   };
+}
+
+function isTaken(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "EADDRINUSE";
 }

@@ -22,6 +22,7 @@ export function whatNext(screen: Screen, { databaseUrl, once, table, url, summar
   screen.heading("To look further");
   if (once) screen.fact("serve", `${demo}   the same without --once: it goes on serving its API`);
   else {
+    screen.fact("the page", `${url}   lists the jobs, enqueues and retries`);
     screen.line(`  curl ${url}/jobs/${summaryId}`);
     screen.line(`  curl ${url}/summaries --json '{"text":"One sentence. Another one, which says more."}'`);
   }

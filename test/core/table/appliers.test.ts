@@ -7,7 +7,7 @@ import { PYTHON_COUNTS, PYTHON_DDL, PYTHON_ROWS } from "../../support/table-pyth
 import { session, type Session } from "../../support/table-sessions.ts";
 
 const COMPLETE = `
-SELECT ARRAY['jobs_ready', 'jobs_ready_due', 'jobs_running', 'uq_jobs_active_dedupe'] <@ array_agg(c.relname::text)
+SELECT ARRAY['jobs_ready', 'jobs_ready_due', 'jobs_running', 'jobs_failed', 'jobs_cancelled', 'uq_jobs_active_dedupe'] <@ array_agg(c.relname::text)
        AND bool_and(i.indisvalid) AS complete
   FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = 'jobs'::regclass`;
 

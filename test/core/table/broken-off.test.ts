@@ -23,7 +23,14 @@ async function leaveInvalid(database: TableDatabase, name: string): Promise<void
 async function expectComplete(database: TableDatabase): Promise<void> {
   const indexes = await indexDefinitions(database);
   expect(indexes.join("\n")).not.toMatch(/invalid/);
-  for (const name of [" jobs_ready ", "jobs_ready_due ", "jobs_running ", "uq_jobs_active_dedupe "]) {
+  for (const name of [
+    " jobs_ready ",
+    "jobs_ready_due ",
+    "jobs_running ",
+    "jobs_failed ",
+    "jobs_cancelled ",
+    "uq_jobs_active_dedupe ",
+  ]) {
     expect(indexes.filter((definition) => definition.includes(name))).toHaveLength(1);
   }
   expect(indexes).toContainEqual(expect.stringContaining("(job_type, priority DESC, run_after, id)"));
@@ -34,7 +41,13 @@ test("an invalid index that an earlier build left is replaced, beside the table'
   await database.rows(WITH_ROWS);
   await leaveInvalid(database, "jobs_ready");
   const report = await database.migrate();
-  expect(report.built.toSorted()).toEqual(["jobs_ready", "jobs_ready_due", "jobs_running"]);
+  expect(report.built.toSorted()).toEqual([
+    "jobs_cancelled",
+    "jobs_failed",
+    "jobs_ready",
+    "jobs_ready_due",
+    "jobs_running",
+  ]);
   await expectComplete(database);
 });
 
@@ -121,8 +134,16 @@ test("while somebody else builds, migrate waits between statements and holds no 
     `waiting: process ${builder.pid} builds an index`,
     "building index jobs_ready",
     "building index jobs_ready_due",
+    "building index jobs_failed",
+    "building index jobs_cancelled",
   ]);
-  expect(report.built.toSorted()).toEqual(["jobs_ready", "jobs_ready_due", "jobs_running"]);
+  expect(report.built.toSorted()).toEqual([
+    "jobs_cancelled",
+    "jobs_failed",
+    "jobs_ready",
+    "jobs_ready_due",
+    "jobs_running",
+  ]);
   await expectComplete(database);
 });
 

@@ -11,6 +11,8 @@ import { tableDatabase } from "../../support/table-database.ts";
 import { session } from "../../support/table-sessions.ts";
 
 const INDEXES = [
+  "CREATE INDEX jobs_cancelled ON public.jobs USING btree (id) WHERE (status = 'CANCELLED'::job_status)",
+  "CREATE INDEX jobs_failed ON public.jobs USING btree (job_type, id) WHERE (status = 'FAILED'::job_status)",
   "CREATE INDEX jobs_ready ON public.jobs USING btree (job_type, priority DESC, run_after, id)" +
     " WHERE (status = 'READY'::job_status)",
   "CREATE INDEX jobs_ready_due ON public.jobs USING btree (job_type, run_after, priority)" +
@@ -50,7 +52,15 @@ test("an empty database gets Python's table, name for name and type for type, an
   await using database = await tableDatabase();
   expect(await database.migrate()).toEqual({
     table: "created",
-    built: ["jobs_pkey", "jobs_ready", "jobs_ready_due", "jobs_running", "uq_jobs_active_dedupe"],
+    built: [
+      "jobs_pkey",
+      "jobs_ready",
+      "jobs_ready_due",
+      "jobs_running",
+      "uq_jobs_active_dedupe",
+      "jobs_failed",
+      "jobs_cancelled",
+    ],
     dropped: [],
   });
   const columns = await database.rows(
@@ -141,7 +151,7 @@ test("standard_conforming_strings = off makes no difference", async () => {
   await using user = await session(database.url);
   await user.rows("SET standard_conforming_strings = off");
   await user.rows(renderMigrations({ table: "odd'name\\" }));
-  expect(await indexDefinitions(database, `public."odd'name\\"`)).toHaveLength(5);
+  expect(await indexDefinitions(database, `public."odd'name\\"`)).toHaveLength(7);
 });
 
 test("a role without superuser's rights can apply, where it may create in the schema", async () => {
@@ -158,7 +168,7 @@ test("a role without superuser's rights can apply, where it may create in the sc
     await user.rows(renderMigrations({ schema: "queue" }));
     await user.rows(renderMigrations({ schema: "queue" }));
     await user.rows("INSERT INTO queue.jobs (job_type) VALUES ('embed')");
-    expect(await indexDefinitions(database, "queue.jobs")).toHaveLength(5);
+    expect(await indexDefinitions(database, "queue.jobs")).toHaveLength(7);
   } finally {
     await user.rows(`RESET ROLE; DROP OWNED BY ${role}; DROP ROLE ${role}`);
   }

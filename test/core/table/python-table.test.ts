@@ -31,7 +31,7 @@ test("10,000 rows of Python's in all five states are afterwards what they were, 
   const before = await database.rows(ROWS);
   expect(await database.migrate()).toEqual({
     table: "upgraded",
-    built: ["jobs_ready", "jobs_ready_due", "jobs_running"],
+    built: ["jobs_ready", "jobs_ready_due", "jobs_running", "jobs_failed", "jobs_cancelled"],
     dropped: [],
   });
   expect(await database.rows(ROWS)).toEqual(before);
@@ -54,11 +54,11 @@ test("pqrun sql upgrades such a table to the same as migrate", async () => {
 test("Python's indexes stay on an upgraded table until they are asked to go", async () => {
   await using database = await pythonDatabase();
   await database.migrate();
-  expect(await indexDefinitions(database)).toHaveLength(7);
+  expect(await indexDefinitions(database)).toHaveLength(9);
   const { dropped, ...rest } = await database.migrate({ dropPythonIndexes: true });
   expect(rest).toEqual({ table: "unchanged", built: [] });
   expect(dropped.toSorted()).toEqual(["idx_jobs_pick", "idx_jobs_type"]);
-  expect(await indexDefinitions(database)).toHaveLength(5);
+  expect(await indexDefinitions(database)).toHaveLength(7);
 });
 
 test("a dedupe index under another name is enough; no second one is built", async () => {
@@ -67,6 +67,8 @@ test("a dedupe index under another name is enough; no second one is built", asyn
   expect(await indexDefinitions(database)).toEqual([
     expect.stringContaining(" idx_jobs_pick "),
     expect.stringContaining(" idx_jobs_type "),
+    expect.stringContaining(" jobs_cancelled "),
+    expect.stringContaining(" jobs_failed "),
     expect.stringContaining(" jobs_ready "),
     expect.stringContaining(" jobs_ready_due "),
     expect.stringContaining(" jobs_running "),
@@ -74,7 +76,7 @@ test("a dedupe index under another name is enough; no second one is built", asyn
     expect.stringContaining(" their_own "),
   ]);
   await database.rows(renderMigrations());
-  expect(await indexDefinitions(database)).toHaveLength(7);
+  expect(await indexDefinitions(database)).toHaveLength(9);
 });
 
 test("a table whose defaults an ORM kept to itself takes a plain INSERT afterwards", async () => {

@@ -8,14 +8,14 @@ import { afterAll, beforeEach, expect, test } from "vitest";
 import { PROJECT } from "../../../scripts/install-built.ts";
 import { neonStandIn } from "../../support/neon-stand-in.ts";
 import { tableDatabase } from "../../support/table-database.ts";
-import { program } from "../program.ts";
+import { PATH_WITH_PROGRAMS, program } from "../program.ts";
 import { freePort } from "../../support/server-process.ts";
 import { doneOver, runExample, said, startExample } from "./example-process.ts";
 
 const bun = program("bun");
 const database = await tableDatabase();
 const home = mkdtempSync(join(tmpdir(), "pqrun-bun-"));
-const env = { DATABASE_URL: database.url };
+const env = { DATABASE_URL: database.url, PATH: PATH_WITH_PROGRAMS };
 afterAll(async () => {
   rmSync(home, { recursive: true });
   await database[Symbol.asyncDispose]();
@@ -90,7 +90,7 @@ function crontabCommand(): string {
 test("without a loop: the API enqueues, and the line that Bun puts into the crontab drains", async () => {
   writeFileSync(join(home, "crontab"), CRONTAB);
   chmodSync(join(home, "crontab"), 0o755);
-  const path = { PATH: `${home}:${process.env["PATH"] ?? ""}` };
+  const path = { PATH: `${home}:${PATH_WITH_PROGRAMS}` };
   await runExample("bun", [bun, "run", "cron:on"], path);
   const command = crontabCommand();
   expect(command).toContain(`${PROJECT}examples/bun/cron.ts`);

@@ -1,5 +1,4 @@
 import { writeFileSync } from "node:fs";
-import { delimiter } from "node:path";
 
 import { expect, test } from "vitest";
 
@@ -7,7 +6,7 @@ import { PROJECT } from "../../../scripts/install-built.ts";
 import { tableDatabase } from "../../support/table-database.ts";
 import { quietly } from "./cloudflare-workerd.ts";
 import { freePort } from "../../support/server-process.ts";
-import { PROGRAMS } from "../program.ts";
+import { PATH_WITH_PROGRAMS } from "../program.ts";
 import { said, startExample } from "./example-process.ts";
 
 const EXAMPLE = "cloudflare-cron";
@@ -27,8 +26,7 @@ test(
       ["npm", "run", "start:hyperdrive", "--", "--port", String(port)],
       {
         ...quietly(),
-        // There the example has installed wrangler itself.
-        PATH: `${PROGRAMS}${delimiter}${process.env["PATH"] ?? ""}`,
+        PATH: PATH_WITH_PROGRAMS,
         CLOUDFLARE_HYPERDRIVE_LOCAL_CONNECTION_STRING_HYPERDRIVE: database.url,
       },
     );
