@@ -22,7 +22,7 @@ async function leaveInvalid(database: TableDatabase, name: string): Promise<void
 async function expectComplete(database: TableDatabase): Promise<void> {
   const indexes = await indexDefinitions(database);
   expect(indexes.join("\n")).not.toMatch(/invalid/);
-  for (const name of ["jobs_ready ", "jobs_running ", "uq_jobs_active_dedupe "]) {
+  for (const name of ["jobs_ready ", "jobs_running ", "uq_jobs_active_dedupe ", "uq_jobs_tick "]) {
     expect(indexes.filter((definition) => definition.includes(name))).toHaveLength(1);
   }
   expect(indexes).toContainEqual(expect.stringContaining("(job_type, priority DESC, run_after, id)"));
@@ -33,7 +33,7 @@ test("an invalid index that an earlier build left is replaced, beside the table'
   await database.rows(WITH_ROWS);
   await leaveInvalid(database, "jobs_ready");
   const report = await database.migrate();
-  expect(report.built.toSorted()).toEqual(["jobs_ready", "jobs_running"]);
+  expect(report.built.toSorted()).toEqual(["jobs_ready", "jobs_running", "uq_jobs_tick"]);
   await expectComplete(database);
 });
 
@@ -116,8 +116,12 @@ test("while somebody else builds, migrate waits between statements and holds no 
   const lines: string[] = [];
   const report = await migrate(applier.executor, {}, { wait, log: (line) => lines.push(line) });
   expect(seen).toEqual([{ state: "idle", snapshot: null }]);
-  expect(lines).toEqual([`waiting: process ${builder.pid} builds an index`, "building index jobs_ready"]);
-  expect(report.built.toSorted()).toEqual(["jobs_ready", "jobs_running"]);
+  expect(lines).toEqual([
+    `waiting: process ${builder.pid} builds an index`,
+    "building index jobs_ready",
+    "building index uq_jobs_tick",
+  ]);
+  expect(report.built.toSorted()).toEqual(["jobs_ready", "jobs_running", "uq_jobs_tick"]);
   await expectComplete(database);
 });
 
