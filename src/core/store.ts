@@ -31,6 +31,8 @@ import { sizedText } from "./turn/text-for-table-size.ts";
 import { sqlState } from "./sql/sql-state.ts";
 import { readStats, statsStatement, statsText } from "./operations/stats.ts";
 import type { Stats } from "./operations/stats.ts";
+import { readTicks, tickStatement } from "./operations/tick.ts";
+import type { Tick } from "./operations/tick.ts";
 import { turnText } from "./turn/turn-text.ts";
 import type { TurnScope } from "./turn/turn-text.ts";
 import { readTurn } from "./turn/turn-answer.ts";
@@ -76,6 +78,8 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
   readonly #texts: Readonly<Record<"extend" | "find" | "settleOrFail", string>>;
   readonly #turnTexts = new Map<TurnScope, string>();
   #tableBytes = 0;
+  /** Whether the turn asks for the next tick: in a caller's transaction a table without schedules would end that. */
+  #asksTick: boolean;
   /** What a prune must ask of each job, once a foreign key has held one. */
   #holders: readonly string[] | undefined;
 
@@ -86,6 +90,7 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
     this.parse = options.parse ?? parsePayload;
     this.#options = options;
     this.#executor = executor;
+    this.#asksTick = !inTransaction;
     this.#texts = {
       extend: extendText(names),
       find: findPickUpText(names),
@@ -116,9 +121,22 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
   /** One round trip of a runner: settles, reaps and picks up. */
   async turn(request: TurnRequest, options: QueryOptions = {}): Promise<TurnAnswer> {
     const statement = turnStatement((scope) => sizedText(this.#turnText(scope), this.#tableBytes), request);
-    const answer = readTurn(await send(this.connection, "turn", statement, options), request);
-    this.#tableBytes = answer.tableBytes;
-    return answer;
+    try {
+      const answer = readTurn(await send(this.connection, "turn", statement, options), request);
+      this.#tableBytes = answer.tableBytes;
+      if (typeof answer.nextTickInMs === "number") this.#askTick(true);
+      return answer;
+    } catch (error) {
+      // A table of an older version has no schedules, or its roles no right to them: jobs are run all the same.
+      if (!this.#asksTick || !/^42(?:P01|501)$/.test(sqlState(error) ?? "")) throw error;
+      this.#askTick(false);
+      return await this.turn(request, options);
+    }
+  }
+
+  /** Makes the jobs of the schedules whose tick is due, 100 at most. Every worker and drain does so by itself. */
+  async tick(options: QueryOptions = {}): Promise<readonly Tick[]> {
+    return readTicks(await send(this.connection, "tick", tickStatement(this.connection.names), options));
   }
 
   /** Extends the leases of running jobs. */
@@ -305,8 +323,13 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
     this.#holders = readHolders(await send(this.connection, "prune", statement, { ...query, reads: true }));
   }
 
+  #askTick(asks: boolean): void {
+    if (this.#asksTick !== asks) this.#turnTexts.delete("whole");
+    this.#asksTick = asks;
+  }
+
   #turnText(scope: TurnScope): string {
-    const text = this.#turnTexts.get(scope) ?? turnText(this.connection.names, scope);
+    const text = this.#turnTexts.get(scope) ?? turnText(this.connection.names, scope, this.#asksTick);
     this.#turnTexts.set(scope, text);
     return text;
   }

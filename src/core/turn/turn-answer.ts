@@ -44,6 +44,8 @@ export interface TurnAnswer {
   readonly tableBytes: number;
   /** Whether the guard that the turn raised stood already. */
   readonly stood: boolean;
+  /** Milliseconds until the next tick of a schedule is due, or null; absent where the turn did not ask. */
+  readonly nextTickInMs?: number | null;
   /** The database's clock as it answered, in epoch milliseconds; NaN for a turn that only settles. */
   readonly clockMs: number;
 }
@@ -54,6 +56,7 @@ export function readTurn(rows: readonly SqlRow[], { settlements = [], pickUp }: 
   const [, more, dueElsewhere, nextDue, nextLeaseEnd, oldest, next, bytes, , stood, clock] =
     table.find(([kind]) => kind === "turn") ?? [];
   const ofKind = (wanted: string): readonly Cells[] => table.filter((row) => row[0] === wanted);
+  const tick = table.find(([kind]) => kind === "tick");
   const handedOut = table.filter(isHandedOut).sort(byUrgency);
   const { lockedBy = "", slots = 0 } = pickUp ?? {};
   return {
@@ -71,6 +74,7 @@ export function readTurn(rows: readonly SqlRow[], { settlements = [], pickUp }: 
     contended: slots > 0 && dueElsewhere === "true",
     nextDueInMs: secondsToMs(nextDue),
     nextLeaseEndInMs: secondsToMs(nextLeaseEnd),
+    ...(tick && { nextTickInMs: secondsToMs(tick[1]) }),
     snapshot: { oldest: BigInt(oldest ?? 0), next: BigInt(next ?? 0) },
     tableBytes: Number(bytes ?? 0),
     stood: stood === "true",
