@@ -12,7 +12,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-const COMMANDS = ["sql", "migrate", "stats", "demo"];
+const COMMANDS = ["sql", "migrate", "stats", "schedules", "demo"];
 const SECRET = "hunter2";
 
 test("without a command, or asked for help, it lists every command", async () => {

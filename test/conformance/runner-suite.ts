@@ -1,4 +1,5 @@
 import { drainPromises } from "./drain-promises.ts";
+import { schedulePromises } from "./schedule-promises.ts";
 import { promisesOf } from "./subject.ts";
 import type { Suite } from "./subject.ts";
 import { workerPromises } from "./worker-promises.ts";
@@ -8,4 +9,5 @@ export function runnerSuite<Tx>(suite: Suite<Tx>): void {
   const promise = promisesOf(suite);
   drainPromises(promise);
   workerPromises(promise);
+  schedulePromises(promise);
 }

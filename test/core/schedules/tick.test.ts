@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 
+import { PythonWorker } from "../../support/python-worker.ts";
 import { testQueue } from "../../support/queue.ts";
 
 const queue = await testQueue();
@@ -189,4 +190,16 @@ test("a trigger of the application's on the jobs runs with the search_path of wh
   } finally {
     await queue.rows("DROP TRIGGER note ON jobs; DROP FUNCTION note; DROP TABLE seen");
   }
+});
+
+test("Python's workers run what schedules make", async () => {
+  await overdue("s", "1 minute", { payload: `'{"n": 1}'` });
+  const [tick] = await queue.store.tick();
+  await using python = await PythonWorker.connect({ url: queue.url, name: "host-1", handlers: {} });
+  expect(await python.pickUp()).toMatchObject({ id: tick?.jobId, job_type: "a" });
+  await python.markDone(tick?.jobId ?? "", { length: 1 });
+  expect(await queue.store.get(tick?.jobId ?? "")).toMatchObject({ status: "DONE", payload: { n: 1 } });
+  await queue.rows("UPDATE jobs_schedules SET next_tick = next_tick - interval '1 minute'");
+  await queue.rows("UPDATE jobs SET scheduled_for = scheduled_for - interval '1 hour'");
+  expect(await queue.store.tick()).toMatchObject([{ jobId: expect.any(String) as string }]);
 });
