@@ -49,7 +49,7 @@ const ACTIONS: Readonly<Record<string, readonly [args: readonly string[], action
 export const schedulesCommand: Command = {
   name: "schedules",
   summary: "list schedules, and make, pause, run or delete them",
-  help: `pqrun schedules [list]                 name, expression, zone, next and last tick, the last job's state
+  help: `pqrun schedules [list]                 what is planned, the next and last ticks, the last job
 pqrun schedules add NAME EXPR --job T  make a schedule, or change one that no code declares
 pqrun schedules rm NAME                delete one; its jobs stay
 pqrun schedules pause NAME             stop one until it is resumed

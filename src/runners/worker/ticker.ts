@@ -8,8 +8,8 @@ import type { CheckedWorker } from "./worker-options.ts";
 
 /** How often a worker asks when the next tick is due, where nobody has told it of a new schedule. */
 const ASK_MS = 60_000;
-/** The longest wait: by then the database's clock and the worker's may have drifted apart. */
-const LONGEST_MS = 3_600_000;
+/** The longest wait: by then the database's clock and the worker's may have drifted apart. A worker that lets its database sleep looks about as often. */
+const LONGEST_MS = 82_800_000;
 /** How soon a tick is sent again that somebody else had locked, in milliseconds, the last repeating. */
 const LOCKED_MS = [5, 25, 100, 250, 1_000, 10_000] as const;
 /** Timers may fire a little early. */
