@@ -221,9 +221,10 @@ $body$, cron_ticks);
 -- pqrun's.
 #variable_conflict use_column
 DECLARE
-  s     record;
-  ticks pg_catalog.timestamptz[];
-  made  pg_catalog.int8[];
+  s       record;
+  planned pg_catalog.timestamptz;
+  ticks   pg_catalog.timestamptz[];
+  made    pg_catalog.int8[];
 BEGIN
   FOR s IN
     SELECT d.* FROM %1$s d
@@ -236,7 +237,11 @@ BEGIN
     problem := NULL;
     made := '{}';
     BEGIN
-      IF s.missed OPERATOR(pg_catalog.=) 'all' THEN
+      planned := (SELECT t FROM %2$s(s.cron, s.time_zone, s.next_tick) t);
+      IF planned OPERATOR(pg_catalog.>) moment THEN
+        -- Nothing was missed, as mostly.
+        ticks := ARRAY[s.next_tick];
+      ELSIF s.missed OPERATOR(pg_catalog.=) 'all' THEN
         ticks := pg_catalog.array_prepend(s.next_tick, ARRAY(
                    SELECT t FROM %2$s(s.cron, s.time_zone, s.next_tick, moment, most OPERATOR(pg_catalog.-) 1) t));
       ELSE
@@ -263,8 +268,9 @@ BEGIN
          SET last_tick = tick, last_error = NULL,
              last_job_id = coalesce((SELECT j FROM pg_catalog.unnest(made) WITH ORDINALITY m (j, place)
                                       WHERE j IS NOT NULL ORDER BY place DESC LIMIT 1), s.last_job_id),
-             next_tick = (SELECT t FROM %2$s(s.cron, s.time_zone,
-                            CASE WHEN s.missed OPERATOR(pg_catalog.=) 'all' THEN tick ELSE greatest(tick, moment) END) t)
+             next_tick = CASE WHEN planned OPERATOR(pg_catalog.>) moment THEN planned ELSE (
+                           SELECT t FROM %2$s(s.cron, s.time_zone,
+                             CASE WHEN s.missed OPERATOR(pg_catalog.=) 'all' THEN tick ELSE greatest(tick, moment) END) t) END
        WHERE u.name OPERATOR(pg_catalog.=) s.name;
     EXCEPTION WHEN OTHERS THEN
       -- A conflict, a lack of rights or space, a server that shuts down: the schedule is not to blame, and the caller repeats it.
