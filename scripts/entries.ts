@@ -9,6 +9,7 @@ const root = new URL("../", import.meta.url);
 export const ENTRIES = {
   index: "src/index.ts",
   producer: "src/producer.ts",
+  schedules: "src/schedules.ts",
   pg: "src/adapters/pg/pg.ts",
   postgres: "src/adapters/postgres/postgres.ts",
   neon: "src/adapters/neon.ts",

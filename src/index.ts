@@ -61,6 +61,8 @@ export type { Retried } from "./core/operations/retry.ts";
 export type { Due, Outcome, Settlement, SettlementAnswer, Verdict } from "./core/turn/settlement.ts";
 export { notSent, sqlState } from "./core/sql/sql-state.ts";
 export type { StandardIssue, StandardResult, StandardSchema } from "./core/values/standard-schema.ts";
+export type { Tick } from "./core/operations/tick.ts";
+export type { Schedules } from "./core/schedules/schedules.ts";
 export type { Stats } from "./core/operations/stats.ts";
 export { PgJobStore } from "./core/store.ts";
 export type { StoreOptions } from "./core/store.ts";

@@ -7,6 +7,7 @@ import { pqrun } from "pqrun/hono";
 
 import { handlers } from "./handlers.ts";
 import { jobs } from "./jobs.ts";
+import { schedules } from "./schedules.ts";
 
 /** What every variant's environment holds. */
 export interface Secrets {
@@ -46,6 +47,8 @@ export function createWorker<Env extends Secrets>(
     scheduled: scheduledDrain((env: Env) => ({
       store: storeOf(env),
       handlers,
+      schedules,
+      owner: "cloudflare-cron",
       // An invocation has six connections at once: what the handlers leave is the drain's own.
       concurrency: 5,
       // A free Worker has 50 subrequests an invocation: each page is one, and over HTTP each statement.

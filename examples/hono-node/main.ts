@@ -7,6 +7,7 @@ import { pgExecutor } from "pqrun/pg";
 import { createApp } from "./app.ts";
 import { createHandlers } from "./handlers.ts";
 import { jobs } from "./jobs.ts";
+import { schedules } from "./schedules.ts";
 
 const { DATABASE_URL, DOCUMENTS, API_ENABLED = "true", HOST = "127.0.0.1", PORT = "3000" } = process.env;
 if (DATABASE_URL === undefined) throw new Error("DATABASE_URL is not set");
@@ -18,7 +19,14 @@ pool.on("error", (error) => {
 const store = new PgJobStore(pgExecutor(pool), { jobs, logger: console });
 
 // WORKER_ENABLED=false makes this process an API alone, API_ENABLED=false a worker alone.
-const worker = new Worker({ store, handlers: createHandlers(DOCUMENTS), concurrency: 4, logger: console });
+const worker = new Worker({
+  store,
+  handlers: createHandlers(DOCUMENTS),
+  schedules,
+  owner: "hono-node",
+  concurrency: 4,
+  logger: console,
+});
 const server =
   API_ENABLED === "true"
     ? serve({ fetch: createApp(store).fetch, hostname: HOST, port: Number(PORT) })

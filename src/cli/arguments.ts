@@ -13,6 +13,10 @@ export const TABLE_OPTIONS = {
 export const TABLE_HELP = `  --schema S       the table's schema (default: public)
   --table T        the table's name (default: jobs)`;
 
+type Parsed<T extends ParseArgsOptionsConfig> = ReturnType<
+  typeof parseArgs<{ options: T; strict: true; allowPositionals: true }>
+>;
+
 const CONNECTION_STRING = /:\/\/|\b(?:password|passwd|pwd)\s*=/i;
 
 /**
@@ -24,14 +28,25 @@ const CONNECTION_STRING = /:\/\/|\b(?:password|passwd|pwd)\s*=/i;
 export function readOptions<T extends ParseArgsOptionsConfig>(
   args: readonly string[],
   options: T,
-): ReturnType<typeof parseArgs<{ options: T; strict: true }>>["values"] {
+): Parsed<T>["values"] {
+  const { values, positionals } = readArguments(args, options);
+  if (positionals.length > 0) throw new UsageError("an argument that is no option");
+  return values;
+}
+
+/**
+ * As {@link readOptions}, and the arguments that are no options.
+ *
+ * @throws UsageError for an unknown option, or one without its value.
+ */
+export function readArguments<T extends ParseArgsOptionsConfig>(
+  args: readonly string[],
+  options: T,
+): Pick<Parsed<T>, "values" | "positionals"> {
   refuseConnectionStrings(args);
   try {
-    const parsed = parseArgs({ args: [...args], options, strict: true, allowPositionals: true });
-    if (parsed.positionals.length > 0) throw new UsageError("an argument that is no option");
-    return parsed.values;
+    return parseArgs({ args: [...args], options, strict: true, allowPositionals: true });
   } catch (error) {
-    if (error instanceof UsageError) throw error;
     // Without the cause, whose message quotes the argument.
     throw new UsageError(explain(error));
   }

@@ -8,10 +8,17 @@ import { failureText } from "./terminal/failure-text.ts";
 import { EXIT, Interruption, UsageError, type CliIo, type Command } from "./command.ts";
 import { migrateCommand } from "./commands/migrate.ts";
 import { packageRoot } from "../migrate/package-root.ts";
+import { schedulesCommand } from "./commands/schedules.ts";
 import { sqlCommand } from "./commands/sql.ts";
 import { statsCommand } from "./commands/stats.ts";
 
-const COMMANDS: readonly Command[] = [sqlCommand, migrateCommand, statsCommand, demoCommand];
+const COMMANDS: readonly Command[] = [
+  sqlCommand,
+  migrateCommand,
+  statsCommand,
+  schedulesCommand,
+  demoCommand,
+];
 
 /**
  * Runs one command line, without the program's own name.

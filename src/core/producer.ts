@@ -47,7 +47,8 @@ const MAX_ASKS = 5;
  * ```
  */
 export class JobProducer<J extends JobContracts = UntypedJobs, Tx = never> {
-  protected readonly connection: Connection;
+  /** Where pqrun's own modules send their statements. */
+  readonly connection: Connection;
   protected readonly options: ProducerOptions<J>;
   readonly #executor: SqlExecutor<Tx>;
   readonly #texts: EnqueueTexts;

@@ -33,6 +33,8 @@ import { sqlState } from "./sql/sql-state.ts";
 import { readStats, statsStatement, statsText } from "./operations/stats.ts";
 import type { Stats } from "./operations/stats.ts";
 import { RefusedPickUps } from "./turn/refused-pickups.ts";
+import { readTicks, tickStatement } from "./operations/tick.ts";
+import type { Tick } from "./operations/tick.ts";
 import { readTurn } from "./turn/turn-answer.ts";
 import { TurnTexts } from "./turn/turn-texts.ts";
 import type { ReapedJob, TurnAnswer } from "./turn/turn-answer.ts";
@@ -92,7 +94,7 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
     this.parse = options.parse ?? parsePayload;
     this.#options = options;
     this.#executor = executor;
-    this.#turnTexts = new TurnTexts(names);
+    this.#turnTexts = new TurnTexts(names, !inTransaction);
     this.#refused = new RefusedPickUps(this.logger);
     this.#texts = {
       extend: extendText(names),
@@ -125,10 +127,20 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
   async turn(request: TurnRequest, options: QueryOptions = {}): Promise<TurnAnswer> {
     const depth = this.#turnTexts.depthOf(request);
     const statement = this.#turnTexts.statement(request, depth);
-    const answer = readTurn(await send(this.connection, "turn", statement, options), request);
-    this.#turnTexts.answered(answer, depth);
-    if (answer.rowsHidden) warnOfHiddenRows(this.connection);
-    return answer;
+    try {
+      const answer = readTurn(await send(this.connection, "turn", statement, options), request);
+      this.#turnTexts.answered(answer, depth);
+      if (answer.rowsHidden) warnOfHiddenRows(this.connection);
+      return answer;
+    } catch (error) {
+      if (!this.#turnTexts.canDoWithoutTicks(error)) throw error;
+      return await this.turn(request, options);
+    }
+  }
+
+  /** Makes the jobs of the schedules whose tick is due, 100 at most. Every worker and drain does so by itself. */
+  async tick(options: QueryOptions = {}): Promise<readonly Tick[]> {
+    return readTicks(await send(this.connection, "tick", tickStatement(this.connection.names), options));
   }
 
   /** Extends the leases of running jobs. */
@@ -335,7 +347,6 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
     this.#holders = readHolders(await send(this.connection, "prune", statement, { ...query, reads: true }));
   }
 
-  /** One that goes on in lanes looks for none, and one that picks nothing up can't say that it must look deeper. */
   async #settleOne(settlement: Settlement): Promise<SettlementAnswer> {
     const { id } = settlement.job;
     for (let tries = 1; tries <= BUSY_TRIES; tries += 1) {

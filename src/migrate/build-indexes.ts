@@ -116,7 +116,7 @@ async function take(
       await executor.query(dropConcurrently(options, step.name), [], { signal });
       return;
     case "set aside":
-      await executor.query(indexMigration(options), [], { signal });
+      await executor.query(indexMigration(options, step.index), [], { signal });
       // Where vacuum was at work it was left where it is.
       return pause(50, controls);
     case "build":
@@ -136,7 +136,7 @@ async function build(
     // The message of a conflict in the catalogs, which passes, names an index of theirs.
     if (sqlState(error) === "23505" && String(error).includes(index.name)) {
       throw new TableError(
-        `rows contradict the unique index ${index.name}: two active jobs have one dedupe key`,
+        `rows contradict the unique index ${index.name}: two ${index.keys.startsWith("(dedupe_key)") ? "active jobs have one dedupe key" : "jobs have one tick"}`,
         { cause: error },
       );
     }

@@ -1,5 +1,4 @@
 import type { SqlExecutor } from "../core/executor.ts";
-import { tableNames, type TableOptions } from "../core/sql/table-names.ts";
 
 /** The roles of Supabase's and PostgREST's public API, and the one that stands for everybody. */
 const EXPOSED = `
@@ -18,18 +17,17 @@ SELECT pg_catalog.string_agg(DISTINCT r.name, ', ' ORDER BY r.name)
                             WHERE c.oid = pg_catalog.to_regclass($1::text) AND c.relrowsecurity
                               AND NOT EXISTS (SELECT FROM pg_catalog.pg_policy p WHERE p.polrelid = c.oid))) r`;
 
-/** Who may read or write the queue although nobody granted it on purpose, as a warning; undefined where it is nobody. */
+/** Who may read or write a table of the queue's although nobody granted it on purpose, as a warning; undefined where it is nobody. */
 export async function exposedRoles(
   executor: SqlExecutor,
-  options: TableOptions,
+  table: string,
   signal?: AbortSignal,
 ): Promise<string | undefined> {
-  const { jobs } = tableNames(options);
-  const [row] = await executor.query(EXPOSED, [jobs], { signal });
+  const [row] = await executor.query(EXPOSED, [table], { signal });
   const [roles] = Object.values(row ?? {});
   if (typeof roles !== "string") return undefined;
   return (
-    `${roles} may read or write ${jobs}: where a public API serves this schema, so may anybody. ` +
-    `REVOKE ALL ON ${jobs} FROM ${roles}; or choose another schema with --schema`
+    `${roles} may read or write ${table}: where a public API serves this schema, so may anybody. ` +
+    `REVOKE ALL ON ${table} FROM ${roles}; or choose another schema with --schema`
   );
 }

@@ -1,7 +1,7 @@
 import { TableError } from "../core/errors.ts";
 import { checkExecutor } from "../core/executor.ts";
 import type { SqlExecutor } from "../core/executor.ts";
-import type { TableOptions } from "../core/sql/table-names.ts";
+import { tableNames, type TableOptions } from "../core/sql/table-names.ts";
 import { sqlState } from "../core/sql/sql-state.ts";
 import { buildIndexes } from "./build-indexes.ts";
 import { exposedRoles } from "./exposed-roles.ts";
@@ -49,8 +49,11 @@ export async function migrate(
     await persist(() => executor.query(text, [], { signal: controls.signal }), controls).catch(refused);
   }
   await buildIndexes(executor, options, controls);
-  const warning = await exposedRoles(executor, options, controls.signal);
-  if (warning !== undefined) controls.log?.(warning);
+  const { jobs, schedules } = tableNames(options);
+  for (const table of [jobs, schedules]) {
+    const warning = await exposedRoles(executor, table, controls.signal);
+    if (warning !== undefined) controls.log?.(warning);
+  }
   return report(before, await tableState(executor, options, controls.signal));
 }
 

@@ -57,9 +57,12 @@ export interface QueueIndex {
   readonly unique: boolean;
   /** What follows ON table: the columns and the predicate. */
   readonly keys: string;
+  /** The migration that builds it, or sets it aside where it is invalid. */
+  readonly migration: number;
 }
 
 const INDEX_MIGRATION = 2;
+const SCHEDULE_MIGRATION = 4;
 /** A constant of a block's DECLARE section whose value is a literal. */
 const CONSTANT = /^( +(\w+) +CONSTANT +\w+ *:= *)('(?:[^']|'')*'|true|false);/gm;
 
@@ -74,7 +77,7 @@ export function renderMigrations({ from = 1, concurrently = false, ...table }: R
     throw new InvalidInputError("from", `a whole number from 1 to ${migrations.length}`, from);
   }
   const blocks = migrations.filter(({ number }) => number >= from).map(({ text }) => text);
-  return [...blocks, ...(concurrently && from <= INDEX_MIGRATION ? [indexStatements(table)] : [])].join("\n");
+  return [...blocks, ...(concurrently ? indexStatements(table, from) : [])].join("\n");
 }
 
 /** Every migration, in order, for one table. */
@@ -92,30 +95,38 @@ export function tableMigrations(
   }));
 }
 
-/** The migration of the indexes alone, which on a table with rows sets aside what is invalid. */
-export function indexMigration(options: TableOptions & IndexOptions): string {
-  return tableMigrations(options, "empty").find(({ number }) => number === INDEX_MIGRATION)?.text ?? "";
+/** The migration of an index alone, which on a table with rows sets aside what is invalid. */
+export function indexMigration(
+  options: TableOptions & IndexOptions,
+  { migration }: Pick<QueueIndex, "migration">,
+): string {
+  return tableMigrations(options, "empty").find(({ number }) => number === migration)?.text ?? "";
 }
 
-/** The indexes that the table is to have, as 002 defines them. */
+/** The indexes that the table is to have, as 002 and 004 define them. */
 export function queueIndexes(options: TableOptions & IndexOptions): readonly QueueIndex[] {
   const names = indexNames(options);
-  const text = migrationFiles().find(({ number }) => number === INDEX_MIGRATION)?.text ?? "";
-  const keys = (name: string): string => {
-    const found = [...text.matchAll(CONSTANT)].find(([, , constant]) => constant === name)?.[3];
-    if (found === undefined) throw new Error(`sql/002 has no constant ${name}`);
-    return found.slice(1, -1).replaceAll("''", "'");
+  const files = migrationFiles();
+  const index = (
+    name: string,
+    unique: boolean,
+    constant: string,
+    migration = INDEX_MIGRATION,
+  ): QueueIndex => {
+    const text = files.find(({ number }) => number === migration)?.text ?? "";
+    const found = [...text.matchAll(CONSTANT)].find(([, , candidate]) => candidate === constant)?.[3];
+    if (found === undefined) throw new Error(`sql/00${migration} has no constant ${constant}`);
+    return { name, unique, keys: found.slice(1, -1).replaceAll("''", "'"), migration };
   };
   return [
-    { name: names.ready, unique: false, keys: keys("ready_keys") },
-    { name: names.readyDue, unique: false, keys: keys("ready_due_keys") },
-    { name: names.running, unique: false, keys: keys("running_keys") },
-    { name: names.dedupe, unique: true, keys: keys("dedupe_keys") },
-    { name: names.failed, unique: false, keys: keys("failed_keys") },
-    { name: names.cancelled, unique: false, keys: keys("cancelled_keys") },
-    ...(options.pythonPickIndex
-      ? [{ name: names.pythonPick, unique: false, keys: keys("python_pick_keys") }]
-      : []),
+    index(names.ready, false, "ready_keys"),
+    index(names.readyDue, false, "ready_due_keys"),
+    index(names.running, false, "running_keys"),
+    index(names.dedupe, true, "dedupe_keys"),
+    index(names.failed, false, "failed_keys"),
+    index(names.cancelled, false, "cancelled_keys"),
+    index(names.tick, true, "tick_keys", SCHEDULE_MIGRATION),
+    ...(options.pythonPickIndex ? [index(names.pythonPick, false, "python_pick_keys")] : []),
   ];
 }
 
@@ -136,14 +147,19 @@ export function dropConcurrently(options: TableOptions, name: string): string {
   return `DROP INDEX CONCURRENTLY IF EXISTS ${quoteName(tableNames(options).schema)}.${quoteName(name)}`;
 }
 
-function indexStatements(options: TableOptions & IndexOptions): string {
+/** @param from the first migration that is printed: the indexes of those before it are there */
+function indexStatements(options: TableOptions & IndexOptions, from: number): readonly string[] {
+  const drops = options.dropPythonIndexes === true && from <= INDEX_MIGRATION;
   const statements = [
-    ...queueIndexes(options).map((index) => buildConcurrently(options, index)),
-    ...(options.dropPythonIndexes ? pythonIndexes(options) : []).map((name) =>
-      dropConcurrently(options, name),
-    ),
+    ...queueIndexes(options)
+      .filter(({ migration }) => migration >= from)
+      .map((index) => buildConcurrently(options, index)),
+    ...(drops ? pythonIndexes(options) : []).map((name) => dropConcurrently(options, name)),
   ];
-  return `-- One at a time, and outside a transaction.\n${statements.map((statement) => `${statement};\n`).join("")}`;
+  if (statements.length === 0) return [];
+  return [
+    `-- One at a time, and outside a transaction.\n${statements.map((statement) => `${statement};\n`).join("")}`,
+  ];
 }
 
 function constants(
@@ -170,6 +186,16 @@ function constants(
     until_name: derivedName(table, "waiting_until"),
     wake_name: derivedName(table, "wake"),
     again_name: derivedName(table, "wake_again"),
+    schedules_name: derivedName(table, "schedules"),
+    due_name: derivedName(table, "schedules_due"),
+    tick_index_name: index.tick,
+    field_name: derivedName(table, "cron_field"),
+    wall_name: derivedName(table, "cron_wall"),
+    ticks_name: derivedName(table, "cron_ticks"),
+    plan_name: derivedName(table, "plan"),
+    tick_name: derivedName(table, "tick"),
+    wake_tick_name: derivedName(table, "wake_tick"),
+    wake_new_name: derivedName(table, "wake_tick_new"),
     channel,
     build,
     with_pick: pythonPickIndex,
@@ -181,7 +207,16 @@ function constants(
 function indexNames(
   options: TableOptions,
 ): Record<
-  "ready" | "readyDue" | "running" | "dedupe" | "failed" | "cancelled" | "pick" | "type" | "pythonPick",
+  | "ready"
+  | "readyDue"
+  | "running"
+  | "dedupe"
+  | "failed"
+  | "cancelled"
+  | "tick"
+  | "pick"
+  | "type"
+  | "pythonPick",
   string
 > {
   const { table } = tableNames(options);
@@ -192,6 +227,7 @@ function indexNames(
     dedupe: derivedName(`uq_${table}`, "active_dedupe"),
     failed: derivedName(table, "failed"),
     cancelled: derivedName(table, "cancelled"),
+    tick: derivedName(`uq_${table}`, "tick"),
     pick: derivedName(`idx_${table}`, "pick"),
     type: derivedName(`idx_${table}`, "type"),
     pythonPick: derivedName(table, "python_pick"),

@@ -31,4 +31,6 @@ export const RUNNER_OPTIONS = {
   reserveMs: true,
   signal: true,
   prune: true,
+  schedules: true,
+  owner: true,
 } as const;

@@ -4,7 +4,7 @@ import { safely } from "../core/safely.ts";
 import { TroubleLog } from "./trouble-log.ts";
 
 /** What a runner sends beside handlers' own work. */
-export const RUNNER_OPERATIONS = ["turn", "extend", "findPickUp"] as const;
+export const RUNNER_OPERATIONS = ["turn", "extend", "findPickUp", "tick", "declare"] as const;
 
 /** One of {@link RUNNER_OPERATIONS}. */
 export type RunnerOperation = (typeof RUNNER_OPERATIONS)[number];
@@ -23,6 +23,8 @@ const MESSAGES: Readonly<Record<RunnerOperation, string>> = {
   turn: "the database did not settle, reap or pick up; tried again",
   extend: "leases could not be extended; tried again",
   findPickUp: "a pick-up without an answer could not be looked for; tried again",
+  tick: "schedules could not be ticked; tried again",
+  declare: "schedules could not be declared",
 };
 
 /** Reports failures of a runner's statements: each to the user's hook, to the log the first and then fewer. */
@@ -42,6 +44,8 @@ export class RunnerErrors {
       turn: new TroubleLog(options),
       extend: new TroubleLog(options),
       findPickUp: new TroubleLog(options),
+      tick: new TroubleLog(options),
+      declare: new TroubleLog(options),
     };
   }
 

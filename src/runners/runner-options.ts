@@ -7,6 +7,8 @@ import { loggerOf } from "../core/logger.ts";
 import type { Logger } from "../core/logger.ts";
 import { backoffPolicy } from "../core/delay-policies.ts";
 import type { BackoffPolicy } from "../core/delay-policies.ts";
+import type { QueryOptions } from "../core/executor.ts";
+import type { Schedules } from "../core/schedules/schedules.ts";
 import type { PgJobStore } from "../core/store.ts";
 import type { Handlers } from "./job/handler.ts";
 import type { OnJobEvent } from "./job/job-event.ts";
@@ -20,6 +22,14 @@ export interface RunnerOptions<J extends JobContracts = UntypedJobs, Tx = never>
   readonly store: PgJobStore<J, Tx>;
   /** Handlers by job type; jobs of other types are left alone. */
   readonly handlers: Handlers<J, Tx>;
+  /**
+   * The schedules of `owner`, by `defineSchedules` of `pqrun/schedules`: they are written when the runner starts, once in
+   * the store's life, and rows of the same owner that are no longer among them are deleted. A runner without any serves
+   * all schedules that there are, too.
+   */
+  readonly schedules?: Schedules | undefined;
+  /** Whose schedules these are; required with `schedules`. Two services on one table need two names, or each deploy deletes the other's. */
+  readonly owner?: string | undefined;
   /**
    * How many handlers run at once, 1 to 1,000. A worker overlaps nothing until it is asked to, as the Python package's
    * and every other queue's; a drain lives by its budget, so it starts what it can. WORKER_CONCURRENCY, workers alone.
@@ -64,6 +74,8 @@ export interface CheckedRunner {
   readonly onError: OnRunnerError | undefined;
   readonly calendar: () => number;
   readonly runJob: RunJobOptions;
+  /** Writes the schedules; absent where there are none to write. */
+  readonly declare: ((options: QueryOptions) => Promise<void>) | undefined;
 }
 
 /** @param slots the concurrency where none is given. @throws InvalidInputError naming the option. */
@@ -91,6 +103,7 @@ export function checkRunner<J extends JobContracts, Tx>(
   checkNumber("concurrency", concurrency, 1, 1_000, true);
   checkNumber("staleTimeoutSeconds", staleTimeoutSeconds, 1, 2_147_483);
   const { workerId, redact, onEvent, onError, reaper = true, calendar = calendarMs } = options;
+  const { schedules, owner } = options;
   if (workerId !== undefined) checkWorkerId(workerId);
   const backoff = soundPolicy("backoff", options.backoff, backoffPolicy(), logger);
   const runJob = { store, handlers, backoff, timeoutSeconds: staleTimeoutSeconds, logger, redact, now };
@@ -105,6 +118,7 @@ export function checkRunner<J extends JobContracts, Tx>(
     onError,
     calendar,
     runJob,
+    declare: schedules?.declaration(options.store, owner, logger),
   };
 }
 

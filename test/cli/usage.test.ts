@@ -12,7 +12,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-const COMMANDS = ["sql", "migrate", "stats", "demo"];
+const COMMANDS = ["sql", "migrate", "stats", "schedules", "demo"];
 const SECRET = "hunter2";
 
 test("without a command, or asked for help, it lists every command", async () => {
@@ -48,7 +48,7 @@ test.each([
   [["sql", "--table"], "--table wants a value"],
   [["sql", "--concurrently=yes"], "--concurrently takes no value"],
   [["sql", "--from", "x"], "--from: expected a whole number"],
-  [["sql", "--from", "77"], "from: expected a whole number from 1 to 3"],
+  [["sql", "--from", "77"], "from: expected a whole number from 1 to 4"],
   [["sql", "--table", ""], "table: expected a name"],
   [["demo", "--port", "70000"], "--port: expected a whole number from 0 to 65535"],
   [["stats"], "which database?"],

@@ -1,5 +1,6 @@
 import { contextPromises } from "./context-promises.ts";
 import { drainPromises } from "./drain-promises.ts";
+import { schedulePromises } from "./schedule-promises.ts";
 import { promisesOf } from "./subject.ts";
 import type { Suite } from "./subject.ts";
 import { workerPromises } from "./worker-promises.ts";
@@ -10,4 +11,5 @@ export function runnerSuite<Tx>(suite: Suite<Tx>): void {
   drainPromises(promise);
   workerPromises(promise);
   contextPromises(promise);
+  schedulePromises(promise);
 }

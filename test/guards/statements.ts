@@ -87,6 +87,13 @@ export const STATEMENTS: readonly Statement[] = [
   { name: "get", file: "src/core/operations/get.ts", tests: core("turn-settle") },
   { name: "list", file: "src/core/operations/list.ts", tests: core("operations") },
   { name: "stats", file: "src/core/operations/stats.ts", tests: core("operations") },
+  { name: "tick", file: "src/core/operations/tick.ts", tests: core("schedules/tick") },
+  { name: "declare", file: "src/core/schedules/declare.ts", tests: ["test/runners/schedules.test.ts"] },
+  {
+    name: "schedules by hand",
+    file: "src/core/schedules/schedule-operations.ts",
+    tests: ["test/runners/schedules.test.ts"],
+  },
   {
     name: "wake-up trigger",
     file: "sql/003_wake_up.sql",

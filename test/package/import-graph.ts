@@ -33,6 +33,7 @@ export const OPERATIONS: readonly string[] = [
   "retry",
   "settle-in-transaction",
   "stats",
+  "tick",
 ].map((name) => `src/core/operations/${name}.ts`);
 
 /** Rooms of one layer that do not know each other: the first imports nothing of the second. */

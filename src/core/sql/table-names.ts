@@ -16,6 +16,10 @@ export interface TableNames {
   readonly statusType: string;
   /** `"schema"."table_waiting"`, one row for each worker that waits for a NOTIFY. */
   readonly waiting: string;
+  /** `"schema"."table_schedules"`, one row for each schedule. */
+  readonly schedules: string;
+  /** `"schema"."table_tick"`, the function that makes the jobs of due ticks. */
+  readonly tick: string;
   /** The channel for LISTEN and `pg_notify`, unquoted. */
   readonly channel: string;
 }
@@ -51,6 +55,8 @@ export function tableNames({ schema = "public", table = "jobs" }: TableOptions =
     jobs: inSchema(table),
     statusType: inSchema(STATUS_TYPE),
     waiting: inSchema(derivedName(table, "waiting")),
+    schedules: inSchema(derivedName(table, "schedules")),
+    tick: inSchema(derivedName(table, "tick")),
     channel: channelName(schema, table),
   });
 }

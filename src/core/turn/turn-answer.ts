@@ -52,6 +52,8 @@ export interface TurnAnswer {
   readonly rowsHidden: boolean;
   /** Whether the guard that the turn raised stood already. */
   readonly stood: boolean;
+  /** Milliseconds until the next tick of a schedule is due, or null; absent where the turn did not ask. */
+  readonly nextTickInMs?: number | null;
   /** The database's clock as it answered, in epoch milliseconds; NaN for a turn that only settles. */
   readonly clockMs: number;
   /**
@@ -67,6 +69,7 @@ export function readTurn(rows: readonly SqlRow[], { settlements = [], pickUp }: 
   const [, more, dueElsewhere, nextDue, nextLeaseEnd, oldest, next, bytes, took, stood, clock] =
     table.find(([kind]) => kind === "turn") ?? [];
   const ofKind = (wanted: string): readonly Cells[] => table.filter((row) => row[0] === wanted);
+  const tick = table.find(([kind]) => kind === "tick");
   const handedOut = table.filter(isHandedOut).sort(byUrgency);
   const { lockedBy = "", slots = 0 } = pickUp ?? {};
   return {
@@ -87,6 +90,7 @@ export function readTurn(rows: readonly SqlRow[], { settlements = [], pickUp }: 
     contended: slots > 0 && dueElsewhere === "true",
     nextDueInMs: untilMs(nextDue),
     nextLeaseEndInMs: untilMs(nextLeaseEnd),
+    ...(tick && { nextTickInMs: untilMs(tick[1]) }),
     snapshot: { oldest: BigInt(oldest ?? 0), next: BigInt(next ?? 0) },
     tableBytes: Math.abs(Number(bytes ?? 0)),
     rowsHidden: bytes?.startsWith("-") === true,

@@ -82,6 +82,8 @@ export interface TurnRequest {
   readonly guard?:
     | { readonly worker: string; readonly forMs: number; readonly types?: readonly string[] | undefined }
     | undefined;
+  /** Asks when the next tick of a schedule is due. A turn that does more than pick up or settle says so anyway. */
+  readonly schedules?: boolean | undefined;
   /** Sends a NOTIFY with this payload: who hears it knows that LISTEN works. */
   readonly probe?: string | undefined;
 }
@@ -100,11 +102,20 @@ export function turnStatement(textOf: (scope: TurnScope) => string, request: Tur
 }
 
 /** The least that does what is asked. */
-function scopeOf({ settlements = [], pickUp, reap, running = [], guard, probe }: TurnRequest): TurnScope {
+function scopeOf({
+  settlements = [],
+  pickUp,
+  reap,
+  running = [],
+  guard,
+  probe,
+  schedules = false,
+}: TurnRequest): TurnScope {
   if (pickUp?.looks === true) return "look";
   if (pickUp?.only !== undefined) return "only";
   if (pickUp?.without !== undefined) return "without";
-  const others = reap !== undefined || running.length > 0 || guard !== undefined || probe !== undefined;
+  const others =
+    schedules || reap !== undefined || running.length > 0 || guard !== undefined || probe !== undefined;
   if (others || (pickUp !== undefined && settlements.length > 0)) return "whole";
   return pickUp === undefined ? "settling" : "pick-up";
 }

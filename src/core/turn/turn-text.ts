@@ -70,11 +70,14 @@ export type TurnScope = "whole" | "pick-up" | "settling" | "without" | "only" | 
  *   leaves out what most jobs have.
  * - A snapshot's xmax is not the next transaction's id, but one past the last that has ended: those that
  *   began later and are still open lie beyond it. An id of this turn's own is later than all of them.
+ *
+ * @param schedules whether the table has schedules: one of an older version does not, and the turn only sees whether it does by now
  */
 export function turnText(
   names: TableNames,
   scope: TurnScope = "whole",
   depth: LaneDepth = "shallow",
+  schedules = true,
 ): string {
   const settles = scope !== "pick-up";
   const picksUp = scope !== "settling";
@@ -92,7 +95,7 @@ export function turnText(
     ...(picksUp ? [looks ? CHOSEN : PICKED] : []),
     turnRowText(names, scope, depth),
     ...(settles ? [unsettledText(names)] : []),
-    ...(whole ? [REAPED] : []),
+    ...(whole ? [REAPED, nextTickText(names, schedules)] : []),
     ...(picksUp ? [PASSED_OVER] : []),
   ];
   return `WITH RECURSIVE ${parts.join(",\n")}\n${answers.join("\nUNION ALL\n")}`;
@@ -276,6 +279,15 @@ function unsettledText({ jobs }: TableNames): string {
 
 const REAPED =
   "SELECT 'reaped', id::text, job_type, status::text, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM reaped";
+
+/** Milliseconds until the next tick of a schedule; 0 where there may be one. */
+function nextTickText({ schedules: table }: TableNames, schedules: boolean): string {
+  const ms = schedules
+    ? `(SELECT ceil(1000 * extract(epoch FROM s.next_tick - now()))::int8 FROM ${table} s
+         WHERE s.next_tick IS NOT NULL ORDER BY s.next_tick LIMIT 1)::text`
+    : `CASE WHEN has_table_privilege(to_regclass(${quoteLiteral(table)}), 'SELECT') THEN '0' END`;
+  return `SELECT 'tick', ${ms}, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL`;
+}
 
 /** Where something is due and was passed over: whoever goes on elsewhere must not pass it over for long. */
 const PASSED_OVER = `(SELECT DISTINCT ON (r.job_type, r.priority) 'lane', (r.id - 1)::text, r.job_type, CASE WHEN r.alone THEN 'alone' END, NULL, NULL,

@@ -87,6 +87,7 @@ class Drain {
       this.#timeUp = true;
     });
     try {
+      await this.#statements.declare();
       await this.#work();
       await this.#windDown();
       this.#stoppedBy ??= await this.#statements.prune();
@@ -125,7 +126,12 @@ class Drain {
       return this.#statements.settleOnly();
     if (pickUp !== undefined && this.#turnIsDue() && this.#statements.suspectsPickUp) return { pickUp };
     if (pickUp !== undefined && this.#turnIsDue())
-      return { pickUp, settlements: this.#slots.outbox.next(), ...this.#reap() };
+      return {
+        pickUp,
+        settlements: this.#slots.outbox.next(),
+        ...this.#reap(),
+        schedules: this.#statements.asks,
+      };
     // What has ended must not run again, should this process die: where statements
     // are not counted, it waits neither for a buffer to end nor for the last handler.
     const settles = this.#flush && this.#slots.outbox.size > 0 && this.#options.maxStatements === Infinity;
@@ -217,10 +223,11 @@ class Drain {
     this.#look = false;
     if (!(await this.#statements.turn(request, this.#budget.beforeLastMs))) this.#stoppedBy = "error";
     else {
-      // A job that ended meanwhile may have enqueued what this turn's snapshot did not show.
-      this.#look ||= this.#statements.more;
       if (this.#statements.answer !== undefined)
         this.#shares.answered(request.pickUp, this.#statements.answer);
+      // A job that ended meanwhile may have enqueued what this turn's snapshot did not show.
+      const ticked = await this.#statements.tick();
+      this.#look ||= ticked || this.#statements.more;
     }
     if (request.pickUp.slots > 0) this.#lookSoonIfContended();
     if (this.#budget.leftMs <= 0) this.#timeUp = true;

@@ -9,6 +9,7 @@ import type { Budget } from "./budget.ts";
 import type { CheckedDrain, DrainEnd, DrainReport } from "./drain-options.ts";
 import type { EventCounts } from "../job/job-event.ts";
 import type { JobSlots } from "../job/job-slots.ts";
+import { logStopped } from "../tick-log.ts";
 import { refusalState } from "../../core/sql/refusal.ts";
 import type { Moment } from "../moment.ts";
 import { wasTooMuch } from "../turn-size.ts";
@@ -26,6 +27,8 @@ export class DrainStatements {
   answer: TurnAnswer | undefined;
   /** Whether the next turn reaps: the first does, and each after one whose reap was full. */
   reaps: boolean;
+  /** Whether the next turn asks when the next tick is due: the first does, and each after a tick. */
+  asks = true;
   /** How many jobs have been picked up. */
   picked = 0;
   /** How many jobs have been pruned. */
@@ -38,6 +41,10 @@ export class DrainStatements {
   readonly #slots: JobSlots;
   readonly #timers: Timers;
   readonly #refused: RefusedPickUps;
+  /** When the next tick is due, by the time that the drain has taken. */
+  #tickAtMs = Infinity;
+  /** Whether a tick was due and made nothing: somebody else has it locked, and ticks it. */
+  #tickedInVain = false;
   /** Pick-ups whose answers were lost. */
   readonly #lostPickUps: string[] = [];
 
@@ -58,7 +65,7 @@ export class DrainStatements {
    * @throws whatever the drain's first statement throws
    */
   async turn(request: DrainTurn, ms: number): Promise<boolean> {
-    const first = this.#budget.statements === 0;
+    const first = this.#budget.statements === (this.#options.declare === undefined ? 0 : 1);
     const endMs = this.#budget.elapsedMs + ms;
     const sentAt = this.#budget.moment();
     // Half of what its answer is waited for: what was held up for longer is looked for anew while there is time.
@@ -100,6 +107,34 @@ export class DrainStatements {
       this.#warn(error);
       if (this.#slots.outbox.refused(settlements, error, !picksUp)) return true;
       this.error ??= error;
+      return false;
+    }
+  }
+
+  /** Writes the drain's own schedules, if that is still to be done. @throws what the database refuses */
+  async declare(): Promise<void> {
+    const { declare } = this.#options;
+    if (declare === undefined) return;
+    await this.#budget.spend("declare", this.#budget.beforeLastMs, (signal) => declare({ signal }));
+  }
+
+  /** Ticks the schedules, where one is due. @returns whether that may have made jobs */
+  async tick(): Promise<boolean> {
+    const ms = this.#budget.beforeLastMs;
+    const due = this.#tickAtMs <= this.#budget.elapsedMs && !this.#tickedInVain;
+    if (!due || ms <= 0 || !this.#budget.affords(3)) return false;
+    this.asks = true;
+    try {
+      const { store, logger } = this.#options;
+      const ticks = await this.#budget.spend("tick", ms, (signal) => store.tick({ signal }));
+      logStopped(ticks, logger);
+      this.#tickedInVain = ticks.length === 0;
+      return true;
+    } catch (error) {
+      // The jobs that there are can be run all the same.
+      this.#options.logger.error("schedules could not be ticked", { error: causesText(error) });
+      this.error ??= error;
+      this.#tickedInVain = true;
       return false;
     }
   }
@@ -186,13 +221,17 @@ export class DrainStatements {
     const atLimit = limit === "maxJobs" || limit === "maxStatements";
     // A limit that was reached with the last job kept nothing from running.
     const stoppedBy = answer !== undefined && !more && atLimit ? "empty" : (limit ?? "empty");
+    const dueInMs = Math.min(
+      answer?.nextDueInMs ?? Infinity,
+      Math.max(0, this.#tickAtMs - this.#budget.elapsedMs),
+    );
     const report = {
       ...this.#events.counts(),
       unsettled: this.#slots.outbox.size + this.#slots.outbox.leftToExpire,
       pruned,
       stoppedBy: error === undefined ? stoppedBy : "error",
       more,
-      nextDueInMs: more ? null : (answer?.nextDueInMs ?? null),
+      nextDueInMs: more || dueInMs === Infinity ? null : dueInMs,
       statements: this.#budget.statements,
       elapsedMs: this.#budget.elapsedMs,
     } as const;
@@ -212,6 +251,11 @@ export class DrainStatements {
 
   #take(request: DrainTurn, answer: TurnAnswer, sentAt: Moment): void {
     this.answer = answer;
+    const { nextTickInMs } = answer;
+    if (nextTickInMs !== undefined) {
+      this.asks = false;
+      this.#tickAtMs = nextTickInMs === null ? Infinity : this.#budget.elapsedMs + nextTickInMs;
+    }
     this.#slots.outbox.answered(request.settlements ?? [], answer.settlements);
     this.#events.tellReaped(answer);
     this.picked += answer.jobs.length;

@@ -7,6 +7,7 @@ import { waitingIsFutile } from "../../core/sql/sql-state.ts";
 export class FirstTurn {
   readonly #end: () => void;
   #answered = false;
+  #refused = false;
   #failure: { readonly error: unknown } | undefined;
   #observed = false;
 
@@ -18,7 +19,7 @@ export class FirstTurn {
   /** A turn was answered. */
   answered(): void {
     this.#answered = true;
-    this.#failure = undefined;
+    if (!this.#refused) this.#failure = undefined;
   }
 
   /** @returns whether the failure is one that waiting does not mend */
@@ -27,6 +28,13 @@ export class FirstTurn {
     this.#failure = { error };
     if (this.#observed) this.#end();
     return true;
+  }
+
+  /** The worker was told to do something that the database refuses, whatever else it can do. */
+  refused(error: unknown): void {
+    this.#failure = { error };
+    this.#refused = true;
+    if (this.#observed) this.#end();
   }
 
   /** The caller waits for `run`. */

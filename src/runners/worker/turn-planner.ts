@@ -4,6 +4,10 @@ import type { JobSlots } from "../job/job-slots.ts";
 import type { LeaseKeeper } from "./lease-keeper.ts";
 import type { LookSchedule } from "./poll-schedule.ts";
 import type { PickUps } from "./pickup-planner.ts";
+import type { RunnerErrors } from "../runner-error.ts";
+import type { Waiter } from "../wait.ts";
+import type { FirstTurn } from "./first-turn.ts";
+import { Ticker } from "./ticker.ts";
 import type { TurnTiming } from "./turn-pacing.ts";
 import type { WakeListener } from "./wake-listener.ts";
 import type { CheckedWorker } from "./worker-options.ts";
@@ -16,12 +20,15 @@ const APART = 200;
 
 /** What decides when a turn is due. */
 export interface NextTurnsParts {
-  readonly options: Pick<CheckedWorker, "staleTimeoutSeconds">;
+  readonly options: CheckedWorker;
   readonly slots: JobSlots;
   readonly schedule: LookSchedule;
   readonly timing: TurnTiming;
   readonly pickUps: PickUps;
   readonly leases: LeaseKeeper;
+  readonly errors: RunnerErrors;
+  readonly first: FirstTurn;
+  readonly waiter: Waiter;
 }
 
 /** A turn that may do everything, and one apart that only settles. */
@@ -43,10 +50,23 @@ export class NextTurns {
   stopping = false;
   /** Whether a stop has lasted for the whole shutdown timeout. */
   timeOver = false;
+  /** What the schedules need, beside the turns. */
+  readonly ticker: Ticker;
   readonly #parts: NextTurnsParts;
 
   constructor(parts: NextTurnsParts) {
     this.#parts = parts;
+    const { options, errors, first, schedule, waiter } = parts;
+    this.ticker = new Ticker({
+      ...{ ...options, errors },
+      onTicked: () => {
+        schedule.lookNow();
+        waiter.wake();
+      },
+      onRefused: (error) => {
+        first.refused(error);
+      },
+    });
   }
 
   /** Whether no turn is under way. */
@@ -61,7 +81,10 @@ export class NextTurns {
 
   /** The turns that are due. */
   due(now: number): Partial<Record<TurnKind, TurnRequest>> {
-    if (!this.stopping) this.listener?.tick(now);
+    if (!this.stopping) {
+      this.listener?.tick(now);
+      this.ticker.tick(now);
+    }
     const { slots, timing } = this.#parts;
     if (now < timing.notBefore && !this.timeOver) return {};
     if (this.timeOver && timing.failures > 0) return {};
@@ -78,6 +101,10 @@ export class NextTurns {
 
   /** How long nothing is due, unless a job ends or a turn is answered first. */
   sleepMs(now: number): number {
+    return Math.min(this.#turnInMs(now), this.stopping ? Infinity : this.ticker.nextAt - now);
+  }
+
+  #turnInMs(now: number): number {
     const { slots, schedule, timing, pickUps } = this.#parts;
     const { notBefore, gatheredAt, busySince } = timing;
     // After a failure all waits for the loop's policy, and then something is to be done.
@@ -120,6 +147,7 @@ export class NextTurns {
       pickUp: alone || suspects || this.stopping ? undefined : pickUps.next(this.workerId, now),
       ...(reap ? { reap: { staleTimeoutSeconds: options.staleTimeoutSeconds } } : {}),
       running: reap ? leases.ids() : [],
+      schedules: looks && this.ticker.asks(now),
       ...(lower ? this.listener?.lower() : this.listener?.parts()),
     };
   }

@@ -89,12 +89,9 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
     });
     this.#lost = new LostPickUps({ ...this.#options, errors: this.#errors });
     this.#next = new NextTurns({
-      options: this.#options,
-      slots: this.#slots,
-      schedule: this.#schedule,
-      timing: this.#timing,
-      pickUps: this.#pickUps,
-      leases: this.#leases,
+      ...{ options: this.#options, slots: this.#slots, schedule: this.#schedule, timing: this.#timing },
+      ...{ pickUps: this.#pickUps, leases: this.#leases, errors: this.#errors, first: this.#first },
+      waiter: this.#waiter,
     });
   }
 
@@ -256,6 +253,7 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
     for (const job of answer.jobs) this.#hold(job, sentAt);
     if (this.#slots.outbox.ready > 0) this.#timing.gather();
     const now = this.#options.now();
+    this.#next.ticker.answered(answer, now);
     const { pickUp, reap } = request;
     const seen = pickUp === undefined ? answer : this.#pickUps.answered(pickUp, answer, now);
     this.#next.listener?.answered(request, seen, this.#next.sent);

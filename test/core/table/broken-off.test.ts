@@ -30,6 +30,7 @@ async function expectComplete(database: TableDatabase): Promise<void> {
     "jobs_failed ",
     "jobs_cancelled ",
     "uq_jobs_active_dedupe ",
+    "uq_jobs_tick ",
   ]) {
     expect(indexes.filter((definition) => definition.includes(name))).toHaveLength(1);
   }
@@ -47,6 +48,7 @@ test("an invalid index that an earlier build left is replaced, beside the table'
     "jobs_ready",
     "jobs_ready_due",
     "jobs_running",
+    "uq_jobs_tick",
   ]);
   await expectComplete(database);
 });
@@ -136,6 +138,7 @@ test("while somebody else builds, migrate waits between statements and holds no 
     "building index jobs_ready_due",
     "building index jobs_failed",
     "building index jobs_cancelled",
+    "building index uq_jobs_tick",
   ]);
   expect(report.built.toSorted()).toEqual([
     "jobs_cancelled",
@@ -143,6 +146,7 @@ test("while somebody else builds, migrate waits between statements and holds no 
     "jobs_ready",
     "jobs_ready_due",
     "jobs_running",
+    "uq_jobs_tick",
   ]);
   await expectComplete(database);
 });

@@ -21,6 +21,7 @@ const INDEXES = [
   "CREATE UNIQUE INDEX jobs_pkey ON public.jobs USING btree (id)",
   "CREATE UNIQUE INDEX uq_jobs_active_dedupe ON public.jobs USING btree (dedupe_key) WHERE ((dedupe_key IS NOT NULL)" +
     " AND (status = ANY (ARRAY['READY'::job_status, 'RUNNING'::job_status])))",
+  "CREATE UNIQUE INDEX uq_jobs_tick ON public.jobs USING btree (schedule, scheduled_for) WHERE (schedule IS NOT NULL)",
 ];
 
 /** Python's columns, name for name and type for type, then pqrun's. */
@@ -46,6 +47,8 @@ const COLUMNS = [
   "lease_expires_at timestamp with time zone",
   "lease_holder text",
   "released smallint not null 0",
+  "schedule text",
+  "scheduled_for timestamp with time zone",
 ];
 
 test("an empty database gets Python's table, name for name and type for type, and pqrun's columns after them", async () => {
@@ -60,6 +63,7 @@ test("an empty database gets Python's table, name for name and type for type, an
       "uq_jobs_active_dedupe",
       "jobs_failed",
       "jobs_cancelled",
+      "uq_jobs_tick",
     ],
     dropped: [],
   });
@@ -133,7 +137,7 @@ test("the files run as they stand, whatever the search_path, and leave the sessi
   await using database = await tableDatabase();
   await using user = await session(database.url);
   await user.rows("SET search_path = pg_temp; SET lock_timeout = '7s'");
-  for (const file of ["001_jobs", "002_indexes", "003_wake_up"]) {
+  for (const file of ["001_jobs", "002_indexes", "003_wake_up", "004_schedules"]) {
     await user.rows("BEGIN");
     await user.rows(readFileSync(join(packageRoot(), "sql", `${file}.sql`), "utf8"));
     expect(
@@ -151,7 +155,7 @@ test("standard_conforming_strings = off makes no difference", async () => {
   await using user = await session(database.url);
   await user.rows("SET standard_conforming_strings = off");
   await user.rows(renderMigrations({ table: "odd'name\\" }));
-  expect(await indexDefinitions(database, `public."odd'name\\"`)).toHaveLength(7);
+  expect(await indexDefinitions(database, `public."odd'name\\"`)).toHaveLength(8);
 });
 
 test("a role without superuser's rights can apply, where it may create in the schema", async () => {
@@ -168,7 +172,7 @@ test("a role without superuser's rights can apply, where it may create in the sc
     await user.rows(renderMigrations({ schema: "queue" }));
     await user.rows(renderMigrations({ schema: "queue" }));
     await user.rows("INSERT INTO queue.jobs (job_type) VALUES ('embed')");
-    expect(await indexDefinitions(database, "queue.jobs")).toHaveLength(7);
+    expect(await indexDefinitions(database, "queue.jobs")).toHaveLength(8);
   } finally {
     await user.rows(`RESET ROLE; DROP OWNED BY ${role}; DROP ROLE ${role}`);
   }

@@ -91,6 +91,22 @@ const TAKEN = [
     setUp: "CREATE FUNCTION jobs_wake() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
     says: /the name of the function public\.jobs_wake\(\) is taken/,
   },
+  {
+    setUp: "CREATE TABLE jobs_schedules (id int, cron text)",
+    says: /the name of the table public\.jobs_schedules is taken/,
+  },
+  {
+    setUp: "CREATE FUNCTION jobs_tick(n int) RETURNS int LANGUAGE sql AS 'SELECT n'",
+    says: /the name of the function public\.jobs_tick\(\) is taken/,
+  },
+  {
+    setUp: "CREATE TABLE uq_jobs_tick (id int)",
+    says: /the name of the index public\.uq_jobs_tick is taken/,
+  },
+  {
+    setUp: "CREATE TABLE jobs_schedules_due (id int)",
+    says: /the name of the index public\.jobs_schedules_due is taken/,
+  },
 ];
 
 test.for(TAKEN)(

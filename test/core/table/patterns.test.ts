@@ -159,6 +159,15 @@ const RIGHTS: readonly (readonly [string, boolean, boolean, boolean])[] = [
   ["DELETE FROM public.jobs", false, true, false],
   ["INSERT INTO public.jobs_waiting VALUES ('w', now())", false, true, false],
   ["SELECT worker FROM public.jobs_waiting", true, true, true],
+  [
+    "INSERT INTO public.jobs_schedules (name, job_type, cron) VALUES ('s', 'a', '@daily')",
+    false,
+    true,
+    false,
+  ],
+  ["SELECT payload FROM public.jobs_schedules", false, true, false],
+  ["SELECT name, next_tick, last_error FROM public.jobs_schedules", false, true, true],
+  ["SELECT * FROM public.jobs_tick()", false, true, false],
   ["TRUNCATE public.jobs", false, false, false],
   ["ALTER TABLE public.jobs ADD COLUMN more int", false, false, false],
 ];

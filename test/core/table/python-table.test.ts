@@ -8,7 +8,7 @@ import { tableDatabase, type TableDatabase } from "../../support/table-database.
 import { PYTHON_COLUMNS, PYTHON_COUNTS, PYTHON_DDL, PYTHON_ROWS } from "../../support/table-python.ts";
 import { session } from "../../support/table-sessions.ts";
 
-const NEW_COLUMNS = ["lease_expires_at", "lease_holder", "released"];
+const NEW_COLUMNS = ["lease_expires_at", "lease_holder", "released", "schedule", "scheduled_for"];
 
 async function pythonDatabase(setUp = ""): Promise<TableDatabase> {
   const database = await tableDatabase();
@@ -31,7 +31,7 @@ test("10,000 rows of Python's in all five states are afterwards what they were, 
   const before = await database.rows(ROWS);
   expect(await database.migrate()).toEqual({
     table: "upgraded",
-    built: ["jobs_ready", "jobs_ready_due", "jobs_running", "jobs_failed", "jobs_cancelled"],
+    built: ["jobs_ready", "jobs_ready_due", "jobs_running", "jobs_failed", "jobs_cancelled", "uq_jobs_tick"],
     dropped: [],
   });
   expect(await database.rows(ROWS)).toEqual(before);
@@ -47,18 +47,18 @@ test("pqrun sql upgrades such a table to the same as migrate", async () => {
   await using printed = await pythonDatabase();
   await printed.rows(renderMigrations());
   const withoutXmin = (rows: unknown[]): string =>
-    JSON.stringify(rows).replaceAll(/(jobs_wake\(\)) \d+/g, "$1");
+    JSON.stringify(rows).replaceAll(/(jobs_\w+\([^)]*\)) \d+/g, "$1");
   expect(withoutXmin(await catalog(printed))).toBe(withoutXmin(await catalog(migrated)));
 });
 
 test("Python's indexes stay on an upgraded table until they are asked to go", async () => {
   await using database = await pythonDatabase();
   await database.migrate();
-  expect(await indexDefinitions(database)).toHaveLength(9);
+  expect(await indexDefinitions(database)).toHaveLength(10);
   const { dropped, ...rest } = await database.migrate({ dropPythonIndexes: true });
   expect(rest).toEqual({ table: "unchanged", built: [] });
   expect(dropped.toSorted()).toEqual(["idx_jobs_pick", "idx_jobs_type"]);
-  expect(await indexDefinitions(database)).toHaveLength(7);
+  expect(await indexDefinitions(database)).toHaveLength(8);
 });
 
 test("a dedupe index under another name is enough; no second one is built", async () => {
@@ -74,9 +74,10 @@ test("a dedupe index under another name is enough; no second one is built", asyn
     expect.stringContaining(" jobs_running "),
     expect.stringContaining(" jobs_pkey "),
     expect.stringContaining(" their_own "),
+    expect.stringContaining(" uq_jobs_tick "),
   ]);
   await database.rows(renderMigrations());
-  expect(await indexDefinitions(database)).toHaveLength(9);
+  expect(await indexDefinitions(database)).toHaveLength(10);
 });
 
 test("a table whose defaults an ORM kept to itself takes a plain INSERT afterwards", async () => {
