@@ -5,6 +5,7 @@ import { defineJob, type UntypedJobs } from "../../src/core/contract.ts";
 import type { LogFields, Logger } from "../../src/core/logger.ts";
 import { defineSchedules } from "../../src/core/schedules/define-schedules.ts";
 import { ScheduleStore } from "../../src/core/schedules/schedule-store.ts";
+import type { SqlStatement } from "../../src/core/executor.ts";
 import { executor as ownExecutor } from "../../src/core/make-executor.ts";
 import { PgJobStore } from "../../src/core/store.ts";
 import { drainOnce } from "../../src/runners/drain/drain-once.ts";

@@ -82,9 +82,9 @@ const BEHAVIOURS: Record<Behaviour, (ctx: HandlerContext) => unknown> = {
   },
 };
 
-const pool = new Pool({ connectionString: options.url, max: 4 });
+const { url, holdAt: _, budgetMs, handlers: behaviours, enqueue = [], ...rest } = options;
+const pool = new Pool({ connectionString: url, max: 4 });
 const store = new PgJobStore(wire.between(pgExecutor(pool)));
-const { budgetMs, handlers: behaviours, enqueue = [], ...rest } = options;
 const runner = {
   ...rest,
   store,

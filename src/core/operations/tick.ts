@@ -1,5 +1,6 @@
 import type { SqlRow, SqlStatement } from "../executor.ts";
 import { cells, dateOf } from "../job.ts";
+import { momentText } from "../sql/moment-text.ts";
 import type { TableNames } from "../sql/table-names.ts";
 
 /** One tick of a schedule that was due. */
@@ -15,7 +16,7 @@ export interface Tick {
 
 /** Makes the jobs of at most 100 schedules whose tick is due: each tick once, however many call it at once. */
 export function tickStatement({ tick }: TableNames): SqlStatement {
-  const text = `SELECT t.schedule AS a, (date_part('epoch', t.tick) * 1000)::text AS b, t.job_id::text AS c, t.problem AS d FROM ${tick}() t`;
+  const text = `SELECT t.schedule AS a, ${momentText("t.tick")} AS b, t.job_id::text AS c, t.problem AS d FROM ${tick}() t`;
   return { text, params: [] };
 }
 

@@ -1,4 +1,5 @@
 import type { SqlRow, SqlStatement } from "../executor.ts";
+import { momentText } from "../sql/moment-text.ts";
 import { NEVER_CACHED, cells, dateOf, dateOrNull, isJobStatus, numberOrNull } from "../job.ts";
 import type { JobStatus } from "../job.ts";
 import { derivedName, quoteName } from "../sql/table-names.ts";
@@ -31,15 +32,13 @@ export interface Schedule {
   readonly lastError: string | null;
 }
 
-const epochMs = (column: string): string => `(date_part('epoch', ${column}) * 1000)::text`;
-
 /** All schedules by name. */
 export function schedulesStatement({ schedules, jobs }: TableNames): SqlStatement {
   const text = `${NEVER_CACHED}
 SELECT s.name AS a, s.job_type AS b, s.payload::text AS c, s.cron AS d, s.time_zone AS e, s.missed AS f, s.overlap AS g,
        s.jitter_seconds::text AS h, s.tick_as AS i, s.priority::text AS j, s.max_attempts::text AS k,
-       s.timeout_seconds::text AS l, s.paused::text AS m, s.declared_by AS n, ${epochMs("s.next_tick")} AS o,
-       ${epochMs("s.last_tick")} AS p, s.last_job_id::text AS q, j.status::text AS r, s.last_error AS s
+       s.timeout_seconds::text AS l, s.paused::text AS m, s.declared_by AS n, ${momentText("s.next_tick")} AS o,
+       ${momentText("s.last_tick")} AS p, s.last_job_id::text AS q, j.status::text AS r, s.last_error AS s
   FROM ${schedules} s LEFT JOIN ${jobs} j ON j.id = s.last_job_id
  ORDER BY s.name`;
   return { text, params: [] };
@@ -126,7 +125,7 @@ export function nextTicksStatement(
 ): SqlStatement {
   const name = `${quoteName(schema)}.${quoteName(derivedName(table, "cron_ticks"))}`;
   const text = `${NEVER_CACHED}
-SELECT ${epochMs("t")} AS tick
+SELECT ${momentText("t")} AS tick
   FROM ${name}($1::text, $2::text, coalesce($3::text::timestamptz, now()), 'infinity', $4::text::int4) t ORDER BY t`;
   return { text, params: [cron, timeZone, after?.toISOString() ?? null, String(count)] };
 }

@@ -29,11 +29,10 @@ const ROWS = `SELECT md5(string_agg(t::text, '' ORDER BY id)) AS hash FROM (SELE
 test("10,000 rows of Python's in all five states are afterwards what they were, in every column of Python's", async () => {
   await using database = await pythonDatabase();
   const before = await database.rows(ROWS);
-  expect(await database.migrate()).toEqual({
-    table: "upgraded",
-    built: ["jobs_ready", "jobs_ready_due", "jobs_running", "jobs_failed", "jobs_cancelled", "uq_jobs_tick"],
-    dropped: [],
-  });
+  const { built, ...report } = await database.migrate();
+  expect(report).toEqual({ table: "upgraded", dropped: [] });
+  const expected = ["jobs_ready", "jobs_ready_due", "jobs_running", "jobs_failed", "jobs_cancelled"];
+  expect(built.toSorted()).toEqual([...expected, "uq_jobs_tick"].toSorted());
   expect(await database.rows(ROWS)).toEqual(before);
   expect(
     await database.rows("SELECT status, count(*)::int FROM jobs GROUP BY status ORDER BY status"),

@@ -46,7 +46,7 @@ test("--drop-python-indexes drops Python's two, inline and concurrently", async 
       (definition) => / INDEX (\S+)/.exec(definition)?.[1],
     );
     expect(names.sort()).toEqual([
-      ...["jobs_cancelled", "jobs_failed", "jobs_pkey", "jobs_ready", "jobs_running"],
+      ...["jobs_cancelled", "jobs_failed", "jobs_pkey", "jobs_ready", "jobs_ready_due", "jobs_running"],
       "uq_jobs_active_dedupe",
       "uq_jobs_tick",
     ]);
@@ -57,8 +57,8 @@ test("pythonPickIndex builds an index in the order of Python's pick-up, beside P
   const own = "CREATE INDEX jobs_python_pick ON public.jobs USING btree (priority DESC, id) WHERE";
   for (const concurrently of [false, true]) {
     for (const [dropPythonIndexes, indexes] of [
-      [false, 10],
-      [true, 8],
+      [false, 11],
+      [true, 9],
     ] as const) {
       await using database = await tableDatabase();
       await database.rows(PYTHON_DDL);

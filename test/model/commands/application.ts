@@ -35,6 +35,7 @@ export const enqueueSkipped = kind(
     const active = model.active(dedupeKey);
     met.answers.add(active === undefined ? "skipped" : "skipped, active already");
     if (active === undefined) await rejects(enqueue, /a trigger.* skip/);
+    else if (active.type !== type) await rejects(enqueue, /active under another type/);
     else deepStrictEqual(await enqueue(), { id: active.id, created: false });
   },
 );
