@@ -75,7 +75,7 @@ test("stats says of an estimate that it is about so many, and of no other figure
 test("stats of a table that isn't there says what to do, and ends in 1", async () => {
   const { code, stdout, stderr } = await cli(["stats", "--table", "absent"], { DATABASE_URL: database.url });
   expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
-  expect(stderr).toContain("run `pqrun migrate`");
+  expect(stderr).toContain("run `pqrun migrate --table absent`");
 });
 
 test("columns stay aligned however long a type is", () => {

@@ -27,6 +27,6 @@ test("--from leaves out the migrations before", async () => {
 
 test("--concurrently builds each index in a statement of its own", async () => {
   const { stdout } = await cli(["sql", "--concurrently", "--drop-python-indexes"]);
-  expect(stdout.match(/^CREATE (UNIQUE )?INDEX CONCURRENTLY/gm)).toHaveLength(3);
+  expect(stdout.match(/^CREATE (UNIQUE )?INDEX CONCURRENTLY/gm)).toHaveLength(7);
   expect(stdout.match(/^DROP INDEX CONCURRENTLY/gm)).toHaveLength(2);
 });

@@ -31,7 +31,7 @@ const USUAL = [
 
 test("whatever is done in whatever order, the table and the answers are what the model says", async () => {
   const met = nothingMet();
-  const { failed, report } = await modelRun(real, { seed: 3, runs: 60, maxCommands: 40, met });
+  const { failed, report } = await modelRun(real, { seed: 4, runs: 60, maxCommands: 40, met });
   expect(failed, report).toBe(false);
   // A run of commands that come to nothing would pass too.
   for (const answer of USUAL) expect(met.answers.of(answer), answer).toBeGreaterThan(0);
