@@ -57,8 +57,12 @@ test("types, keys and payloads of hostile text are stored as they are and run, a
     if (index % 20 !== 0) continue;
     expect(await store.get(id)).toMatchObject({ type: types[index], result: { back: types[index] } });
   }
-  expect((await store.stats()).counts.DONE).toBe(types.length);
-  expect(Object.keys((await store.stats()).types).toSorted()).toEqual(types.toSorted());
+  const done = await queue.rows("SELECT count(DISTINCT job_type)::int AS n FROM jobs WHERE status = 'DONE'");
+  expect(done).toEqual([{ n: types.length }]);
+  // Estimates of a table of this size: those of types that the sample has met.
+  const { types: seen } = await store.stats();
+  expect(Object.keys(seen).length).toBeGreaterThan(types.length / 2);
+  expect(Object.keys(seen).filter((type) => !types.includes(type))).toEqual([]);
   await expectCanary(queue);
   expect(await objects(queue)).toEqual(before);
 });

@@ -93,7 +93,8 @@ export class DrainStatements {
       }
       if (isPqrunError(error, "unknown-outcome")) this.#lostPickUps.push(request.pickUp.lockedBy);
       const { settlements = [] } = request;
-      if (picksUp && this.#refused.refused(pickUp, error, settlements.length === 0, DRAIN_TIME)) {
+      const affordsLook = picksUp && this.#budget.affords(2);
+      if (affordsLook && this.#refused.refused(pickUp, error, settlements.length === 0, DRAIN_TIME)) {
         // A part that is refused was told of with the whole.
         if (pickUp.only === undefined) this.#warn(error);
         this.#slots.outbox.refused(settlements, error, false);
