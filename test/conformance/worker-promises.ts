@@ -17,7 +17,14 @@ export function workerPromises<Tx>(promise: Promises<Tx>): void {
     const events = new Events();
     await store.enqueueMany([1, 2, 3].map((n) => ({ type: "a", payload: { n } })));
     const handlers = { a: ({ payload }: { readonly payload: object }): object => ({ got: payload }) };
-    const worker = new Worker({ store, handlers, onEvent: events.add, idlePoll: NO_POLL, env: {} }).start();
+    const worker = new Worker({
+      concurrency: 10,
+      store,
+      handlers,
+      onEvent: events.add,
+      idlePoll: NO_POLL,
+      env: {},
+    }).start();
     await events.next("done", 3);
     // An enqueue through the worker's own store wakes it.
     const { id } = await store.enqueue("a", { n: 4 });
@@ -37,7 +44,7 @@ export function workerPromises<Tx>(promise: Promises<Tx>): void {
     const { store } = queueOf(bench);
     const events = new Events();
     const options = { store, handlers: { a: () => undefined }, onEvent: events.add, env: {} };
-    const worker = new Worker({ ...options, idlePoll: NO_POLL }).start();
+    const worker = new Worker({ concurrency: 10, ...options, idlePoll: NO_POLL }).start();
     for (let count = 1; count <= 5; count += 1) {
       await insert(bench);
       await events.next("done", count);
@@ -54,7 +61,7 @@ export function workerPromises<Tx>(promise: Promises<Tx>): void {
     const store = new PgJobStore(deaf, bench.table);
     const events = new Events();
     const options = { store, handlers: { a: () => undefined }, onEvent: events.add, env: {} };
-    const worker = new Worker({ ...options, idlePoll: { delayMs: () => 20 } }).start();
+    const worker = new Worker({ concurrency: 10, ...options, idlePoll: { delayMs: () => 20 } }).start();
     for (let count = 1; count <= 3; count += 1) {
       await insert(bench);
       await events.next("done", count);
@@ -78,7 +85,7 @@ export function workerPromises<Tx>(promise: Promises<Tx>): void {
       },
     };
     const { id } = await store.enqueue("a", {});
-    const worker = new Worker({ store, handlers, idlePoll: NO_POLL, env: {} }).start();
+    const worker = new Worker({ concurrency: 10, store, handlers, idlePoll: NO_POLL, env: {} }).start();
     await soon(started.promise, "the handler's start");
     await soon(worker.stop({ graceMs: 0 }), "the stop");
     equal([reason, worker.counts.released], ["shutdown", 1]);

@@ -141,7 +141,7 @@ test("25: over a pg Pool of one connection a worker does not LISTEN, and runs wh
     await client.end();
   });
   const store = new PgJobStore(client.executor);
-  const worker = new Worker({ store, env: {}, handlers: { a: () => undefined } }).start();
+  const worker = new Worker({ concurrency: 10, store, env: {}, handlers: { a: () => undefined } }).start();
   onTestFinished(() => worker.stop({ graceMs: 0 }));
   await withClient(server.url, (own) => own.query("INSERT INTO jobs (job_type) VALUES ('a')"));
   await expect.poll(() => worker.counts.done, WAIT).toBe(1);

@@ -46,6 +46,7 @@ async function fill(driver: (typeof FAULT_DRIVERS)[number]): Promise<void> {
   const starts: string[] = [];
   const failures: unknown[] = [];
   const worker = new Worker({
+    concurrency: 10,
     store,
     env: {},
     handlers: {

@@ -30,6 +30,7 @@ for (const [name, open] of Object.entries(PROXIED)) {
     const log = new EventLog();
     const aborted = Promise.withResolvers<unknown>();
     const worker = new Worker({
+      concurrency: 10,
       store: new PgJobStore(overtime.between(executor)),
       env: {},
       leaseMs: LEASE_MS,
@@ -78,6 +79,7 @@ for (const [name, open] of Object.entries(PROXIED)) {
     const { executor, proxy } = await open(queue.url);
     const log = new EventLog();
     const worker = new Worker({
+      concurrency: 10,
       store: new PgJobStore(executor),
       env: {},
       shutdownTimeoutSeconds: 1,

@@ -36,7 +36,7 @@ test.each(["serializable", "repeatable read"])(
     const starts: string[] = [];
     const handlers = { a: ({ job }: { job: { id: string } }) => void starts.push(job.id) };
     for (let count = 0; count < WORKERS; count += 1) {
-      const worker = new Worker({ store: openStore(), env: {}, handlers }).start();
+      const worker = new Worker({ concurrency: 10, store: openStore(), env: {}, handlers }).start();
       onTestFinished(() => worker.stop({ graceMs: 0 }));
     }
     let enqueued = 0;

@@ -53,7 +53,13 @@ test(
     // Over the new table, beside Python's.
     const store = new PgJobStore(pgExecutor(database.pool));
     {
-      await using worker = new Worker({ store, handlers, env: {}, idlePoll: { delayMs: () => 20 } });
+      await using worker = new Worker({
+        concurrency: 10,
+        store,
+        handlers,
+        env: {},
+        idlePoll: { delayMs: () => 20 },
+      });
       worker.start();
       await noting(() =>
         store.enqueueMany(Array.from({ length: 500 }, () => ({ type: "load", payload: {} }))),

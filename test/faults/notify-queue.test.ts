@@ -43,6 +43,7 @@ test("a full queue of NOTIFYs fails no insert and no turn: workers poll, say so,
   const note = (message: string): void => void said.push(message);
   let polls = 0;
   const worker = new Worker({
+    concurrency: 10,
     store,
     env: {},
     safetyPollSeconds: 1,

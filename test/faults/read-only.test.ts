@@ -41,6 +41,7 @@ describe.each(FAULT_DRIVERS)("over %s", (driver) => {
     let runs = 0;
     const failures: unknown[] = [];
     const worker = new Worker({
+      concurrency: 10,
       store: openStore(),
       env: {},
       handlers: { a: () => void (runs += 1) },

@@ -66,6 +66,7 @@ async function proxied(network: Network): Promise<{ readonly proxy: TcpProxy; re
 
 function start(executor: SqlExecutor, options: Partial<WorkerOptions> = {}): Worker {
   const worker = new Worker({
+    concurrency: 10,
     store: new PgJobStore(executor),
     env: {},
     handlers: { a: () => undefined },

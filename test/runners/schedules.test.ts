@@ -103,7 +103,12 @@ test("a worker that hears nothing learns of schedules with its looks", async () 
   const pool = testPool(queue.url, { max: 2 });
   const executor = pgExecutor(pool);
   const deaf = ownExecutor({ query: (...args) => executor.query(...args) });
-  const worker = new Worker({ store: new PgJobStore(deaf, { logger: false }), handlers, env: {} }).start();
+  const worker = new Worker({
+    concurrency: 10,
+    store: new PgJobStore(deaf, { logger: false }),
+    handlers,
+    env: {},
+  }).start();
   await expect.poll(() => worker.counts.done).toBeGreaterThanOrEqual(2);
   await worker.stop({ graceMs: 0 });
   await pool.end();
@@ -167,6 +172,7 @@ test("schedules are declared once in a store's life", async () => {
 test("a worker declares, and its run rejects where the database refuses that", async () => {
   const { store } = await queue.session();
   const good = new Worker({
+    concurrency: 10,
     store,
     handlers,
     env: {},
@@ -181,6 +187,7 @@ test("a worker declares, and its run rejects where the database refuses that", a
   const errors: unknown[] = [];
   const { store: other } = await queue.session();
   const bad = new Worker({
+    concurrency: 10,
     store: other,
     handlers,
     env: {},
@@ -218,9 +225,9 @@ test("what is wrong with a declaration is refused before anything is sent, with 
   expect(await refused({ job: "ping", cron: "@daily", maxAttempts: 0 })).toBe("s.maxAttempts");
   expect(sent).toEqual([]);
   const schedules = defineSchedules<typeof jobs>({ s: { job: "ping", cron: "@daily" } });
-  expect(() => new Worker({ store, handlers: { ping: () => undefined }, schedules, env: {} })).toThrow(
-    expect.objectContaining({ field: "owner" }) as Error,
-  );
+  expect(
+    () => new Worker({ concurrency: 10, store, handlers: { ping: () => undefined }, schedules, env: {} }),
+  ).toThrow(expect.objectContaining({ field: "owner" }) as Error);
 });
 
 test("a contract types the payload, without the field that gets the tick's time", () => {

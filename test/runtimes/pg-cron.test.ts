@@ -56,6 +56,7 @@ function scheduled(binaries: PostgresBinaries): void {
     pool.on("error", () => undefined); // The server stops while sessions are still ending.
     const executor = pgExecutor(pool);
     const worker = new Worker({
+      concurrency: 10,
       store: new PgJobStore(executor),
       handlers: { embed: () => undefined, report: () => reportMayEnd.opened },
       env: {},

@@ -56,6 +56,7 @@ async function throughOneSession(pgbouncer: string): Promise<void> {
         let polls = 0;
         const idlePoll = { delayMs: () => ((polls += 1), 50) };
         const worker = new Worker({
+          concurrency: 10,
           store: new PgJobStore(await open()),
           handlers: { a: () => undefined },
           idlePoll,
@@ -84,7 +85,13 @@ async function throughOneSession(pgbouncer: string): Promise<void> {
         const store = new PgJobStore(overtime.between(await open()));
         const options = { leaseMs: 1_000, loopError: { delayMs: () => 20 }, idlePoll: { delayMs: () => 50 } };
         const workers = [0, 1, 2].map(() =>
-          new Worker({ store, handlers: { a: () => undefined }, env: {}, ...options }).start(),
+          new Worker({
+            concurrency: 10,
+            store,
+            handlers: { a: () => undefined },
+            env: {},
+            ...options,
+          }).start(),
         );
         onTestFinished(async () => {
           await Promise.all(workers.map((worker) => worker.stop({ graceMs: 0 })));

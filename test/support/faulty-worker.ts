@@ -97,7 +97,7 @@ for (const type of enqueue) await store.enqueue(type, {});
 if (budgetMs !== undefined) {
   say(JSON.stringify(await drainOnce({ ...runner, budgetMs })));
 } else {
-  await runUntilSignal(new Worker(runner), {
+  await runUntilSignal(new Worker({ concurrency: 10, ...runner }), {
     onSignal: (name) => {
       say(`signal ${name}`);
     },

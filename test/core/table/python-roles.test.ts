@@ -49,7 +49,13 @@ test.for(["before", "after"] as const)(
     });
     let ended = 0;
     {
-      await using worker = new Worker({ store, handlers, env: {}, onEvent: () => (ended += 1) }).start();
+      await using worker = new Worker({
+        concurrency: 10,
+        store,
+        handlers,
+        env: {},
+        onEvent: () => (ended += 1),
+      }).start();
       await store.enqueue("a", {});
       await expect.poll(() => worker.counts.done, { timeout: 20_000 }).toBe(1);
     }

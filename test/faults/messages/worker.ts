@@ -38,6 +38,7 @@ async function workOnce({ driver, table }: Place, cut?: Cut): Promise<WorkerSeen
   const said: unknown[] = [];
   const ended = Promise.withResolvers<undefined>();
   const worker = new Worker({
+    concurrency: 10,
     store,
     env: {},
     handlers: { a: () => void starts.push(performance.now()) },
