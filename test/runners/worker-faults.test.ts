@@ -73,6 +73,8 @@ test("while a lost pick-up is looked for in vain, what ends is settled, and a st
     handlers: { a: () => ends.opened },
   });
   await worker.log.until("started");
+  // A turn that is under way picks up what is inserted now, and its answer is not lost.
+  await untilIdle(wire);
   const hangs = new Gate();
   let loses = true;
   wire.step = (statement, send) => {
