@@ -48,13 +48,14 @@ DECLARE
   item text; part text[]; a int; b int; step int; found int[] := '{}';
 BEGIN
   FOREACH item IN ARRAY string_to_array(upper(field), ',') LOOP
-    part := regexp_match(item, '^(\*|\?|(\d{1,2}|[A-Z]{3})(?:-(\d{1,2}|[A-Z]{3}))?)(?:/(\d{1,2}))?$');
+    -- No backslash in any literal here: standard_conforming_strings decides what it means when the function runs.
+    part := regexp_match(item, '^([*]|[?]|([0-9]{1,2}|[A-Z]{3})(?:-([0-9]{1,2}|[A-Z]{3}))?)(?:/([0-9]{1,2}))?$');
     step := coalesce(part[4]::int, 1);
     -- The names stand in one text, three letters each: their place is their number.
-    a := CASE WHEN part[2] ~ '^\d' THEN part[2]::int
+    a := CASE WHEN part[2] ~ '^[0-9]' THEN part[2]::int
               WHEN position(part[2] IN names) % 3 = 1 THEN position(part[2] IN names) / 3 + lowest
               WHEN part[2] IS NULL AND part[1] IS NOT NULL THEN lowest END;
-    b := CASE WHEN part[3] ~ '^\d' THEN part[3]::int
+    b := CASE WHEN part[3] ~ '^[0-9]' THEN part[3]::int
               WHEN position(part[3] IN names) % 3 = 1 THEN position(part[3] IN names) / 3 + lowest
               WHEN part[3] IS NOT NULL THEN NULL
               WHEN part[2] IS NULL OR part[4] IS NOT NULL THEN highest
@@ -109,7 +110,7 @@ $body$;
   ticks_body CONSTANT text := pg_catalog.format($body$
 -- pqrun's.
 DECLARE
-  f text[] := regexp_split_to_array(btrim(cron), '\s+');
+  f text[] := regexp_split_to_array(btrim(cron), '[[:space:]]+');
   seconds int[] := '{0}'; minutes int[]; hours int[]; days int[]; months int[]; weekdays int[];
   month_ends boolean; either boolean; by_the_clock boolean;
   moment timestamptz := after; back interval := '2 minutes'; tick timestamptz; best timestamptz; given int := 0;
@@ -125,7 +126,7 @@ BEGIN
     RAISE EXCEPTION 'cron: %% has not 5 or 6 fields', quote_literal(cron) USING ERRCODE = '22023';
   END IF;
   -- PostgreSQL takes abbreviations and POSIX rules for zones too, whose signs are the other way round.
-  IF time_zone !~ '^(UTC|GMT|Etc/[\w+-]+|[A-Z][\w-]+(/[\w+-]+)+)$' THEN
+  IF time_zone !~ '^(UTC|GMT|Etc/[[:alnum:]_+-]+|[A-Z][[:alnum:]_-]+(/[[:alnum:]_+-]+)+)$' THEN
     RAISE EXCEPTION 'cron: %% is not a time zone''s name', quote_literal(time_zone) USING ERRCODE = '22023';
   END IF;
   minutes    := %1$s(f[1], 'minute', 0, 59);
