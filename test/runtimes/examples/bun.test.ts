@@ -36,6 +36,7 @@ test("bun run start, on an empty database: what is posted becomes a page, and SI
   await using empty = await tableDatabase();
   const port = await freePort();
   await using server = startExample("bun", [bun, "run", "start"], {
+    ...env,
     DATABASE_URL: empty.url,
     PORT: String(port),
   });
