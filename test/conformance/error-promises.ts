@@ -14,7 +14,7 @@ export function errorPromises<Tx>(promise: Promises<Tx>): void {
 function lostSessions<Tx>(promise: Promises<Tx>): void {
   promise(
     "sessions that the server ends while nobody uses them are replaced, and end no process",
-    ["reconnect", "rival"],
+    ["transaction", "reconnect", "rival"],
     async ({ executor, sql }) => {
       const asked = Array.from({ length: 3 }, () =>
         executor.query("SELECT pg_backend_pid()::text AS a, pg_sleep(0.1)::text AS b"),
