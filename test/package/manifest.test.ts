@@ -78,7 +78,7 @@ test("npm test begins with what it will do, and for about how long", () => {
   expect(manifest.scripts.test).toBe("node scripts/test.ts");
   const { include = [], exclude = [] } = config.test ?? {};
   const line = testForecast({ root, include, exclude }, undefined);
-  expect(line).toMatch(/^\d{3} files of tests on a real PostgreSQL \(.+\): about \d minutes/);
+  expect(line).toMatch(/^\d{3} files of tests on a real PostgreSQL \(.+\): about \d+ minutes/);
 });
 
 function lockedIn(folder: string): Readonly<Record<string, { readonly resolved?: string }>> {
