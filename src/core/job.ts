@@ -47,6 +47,8 @@ export interface Job {
   readonly type: string;
   /** As the store's `parse` reads it; its JSON text where an integer beyond 2^53 would be rounded. */
   readonly payload: unknown;
+  /** The payload as the database has it, JSON text. */
+  readonly payloadText: string;
   readonly status: AnyStatus;
   readonly priority: number;
   readonly attempts: number;
@@ -62,6 +64,8 @@ export interface Job {
   readonly durationMs: number | null;
   /** Read as the payload is. */
   readonly result: unknown;
+  /** The result as the database has it, JSON text; null where there is none. */
+  readonly resultText: string | null;
   readonly createdAt: Date;
   readonly updatedAt: Date;
 }

@@ -24,6 +24,7 @@ import { pruneStatement, pruneText, readPruned } from "./operations/prune.ts";
 import type { PruneOptions, PruneQuery, Pruned } from "./operations/prune.ts";
 import { readRetried, retryStatement, retryText } from "./operations/retry.ts";
 import type { Retried } from "./operations/retry.ts";
+import { sendApart } from "./sql/send-apart.ts";
 import { send, warnOfHiddenRows } from "./sql/run-statement.ts";
 import { asLeaseLost, settleOrFailStatement, settleOrFailText } from "./operations/settle-in-transaction.ts";
 import { failureOf } from "./turn/failure-of.ts";
@@ -228,21 +229,17 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
     );
   }
 
-  /** Makes a FAILED job READY, its attempts beginning anew. @throws DedupeConflictError while its key is active. */
+  /**
+   * Makes a FAILED job READY, its attempts beginning anew; `blockedBy` names the job because of which it stays FAILED, since
+   * that is active and has its dedupe key. In a transaction of the caller's it takes a savepoint.
+   *
+   * @throws DedupeConflictError where the key became active, and free again, at each of five tries.
+   */
   async retry(id: string): Promise<Retried> {
-    try {
-      return readRetried(
-        await this.#send("retry", retryStatement(retryText(this.connection.names), checkId("id", id))),
-      );
-    } catch (error) {
-      if (sqlState(error) !== "23505") throw error;
-      // The refusal has ended a transaction of the caller's: the key can't be read in it.
-      const job = this.connection.inTransaction ? null : await this.get(id);
-      const key = job?.dedupeKey ?? "";
-      throw new DedupeConflictError(key, `retry: another job with the dedupe key of job ${id} is active`, {
-        cause: error,
-      });
-    }
+    const statement = retryStatement(retryText(this.connection.names), checkId("id", id));
+    const rows = await sendApart(this.connection, "retry", statement);
+    if (rows === undefined) throw new DedupeConflictError("", `retry: the dedupe key of job ${id} is in use`);
+    return readRetried(rows);
   }
 
   /**

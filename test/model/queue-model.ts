@@ -1,4 +1,5 @@
 import type { Fence, JobStatus } from "../../src/core/job.ts";
+import type { Retried } from "../../src/core/operations/retry.ts";
 import type { ReapedJob } from "../../src/core/turn/turn-answer.ts";
 import type { PickUp, Reap } from "../../src/core/turn/turn-request.ts";
 import { UNLEASED, isLeased, settled } from "./model-job.ts";
@@ -127,10 +128,11 @@ export class QueueModel {
   }
 
   /** Only what has FAILED, and not while another job with its key is active. */
-  retry(id: string): { readonly retried: boolean; readonly status: string | null } | "conflict" {
+  retry(id: string): Retried {
     const job = this.jobs.get(id);
     if (job?.status !== "FAILED") return { retried: false, status: job?.status ?? null };
-    if (this.active(job.dedupeKey) !== undefined) return "conflict";
+    const blockedBy = this.active(job.dedupeKey)?.id;
+    if (blockedBy !== undefined) return { retried: false, status: "FAILED", blockedBy };
     const anew = { attempts: 0, released: 0, runAfter: this.now, finishedAt: null, updatedAt: this.now };
     this.#write({ ...job, ...anew, status: "READY" });
     return { retried: true, status: "READY" };
