@@ -215,10 +215,14 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
     return await this.#settleOne({ job, durationMs: null, outcome: "release" });
   }
 
-  /** Reaps once: jobs whose lease has ended are READY again, or FAILED. */
-  async reapStale(staleTimeoutSeconds = 1_200, limit = 100): Promise<readonly ReapedJob[]> {
-    checkReap(staleTimeoutSeconds, limit);
-    return (await this.turn({ reap: { staleTimeoutSeconds, limit } })).reaped;
+  /**
+   * Reaps once: jobs whose lease has ended are READY again, or FAILED.
+   *
+   * @param defaultTimeoutSeconds after which a Python worker's job is lost that doesn't say, 0 to 2,147,483
+   */
+  async reapStale(defaultTimeoutSeconds = 1_200, limit = 100): Promise<readonly ReapedJob[]> {
+    checkReap(defaultTimeoutSeconds, limit);
+    return (await this.turn({ reap: { defaultTimeoutSeconds, limit } })).reaped;
   }
 
   /** Cancels a READY or RUNNING job; a running handler's signal aborts when its worker next extends. */
