@@ -43,7 +43,7 @@ export type { ExtendAnswer, ExtendVerdict } from "./core/operations/extend.ts";
 export { tableNames } from "./core/sql/table-names.ts";
 export type { TableNames, TableOptions } from "./core/sql/table-names.ts";
 export { JOB_STATUSES } from "./core/job.ts";
-export type { AnyStatus, Fence, Job, JobStatus, PickedUpJob } from "./core/job.ts";
+export type { AnyStatus, Fence, Job, JobOf, JobStatus, PickedUpJob } from "./core/job.ts";
 export type { JobPage, ListOptions } from "./core/operations/list.ts";
 export { consoleLogger, silentLogger } from "./core/logger.ts";
 export type { LogFields, Logger } from "./core/logger.ts";

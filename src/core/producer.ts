@@ -1,5 +1,6 @@
 import { CoalescingEnqueue } from "./enqueue/coalescing-enqueue.ts";
-import type { InputOf, JobContract, JobContracts, JobName, UntypedJobs } from "./contract.ts";
+import { contractOf } from "./contract.ts";
+import type { InputOf, JobContracts, JobName, UntypedJobs } from "./contract.ts";
 import { checkJob, checkLimits, checkSchema } from "./enqueue/check-job.ts";
 import type { EnqueueOptions, PayloadLimits } from "./enqueue/check-job.ts";
 import { enqueueTexts } from "./enqueue/enqueue-text.ts";
@@ -207,19 +208,10 @@ export class JobProducer<J extends JobContracts = UntypedJobs, Tx = never> {
     options: EnqueueOptions,
     field = "",
   ): CheckedJob | Promise<CheckedJob> {
-    const contract = this.#contract(type, `${field}type`);
+    const contract = contractOf(this.options.jobs, type, `${field}type`);
     const job = checkJob(type, payload, options, contract, this.options, field);
     if (contract?.payload === undefined) return job;
     return checkSchema(contract.payload, payload, job, `${field}payload`).then(() => job);
-  }
-
-  #contract(type: unknown, field: string): JobContract | undefined {
-    const { jobs } = this.options;
-    if (jobs === undefined) return undefined;
-    const contract = typeof type === "string" && Object.hasOwn(jobs, type) ? jobs[type] : undefined;
-    if (contract === undefined)
-      throw new InvalidInputError(field, `one of ${Object.keys(jobs).join(", ")}`, type);
-    return contract;
   }
 
   /** One statement; null for a job whose key a rival's job had, which was committed meanwhile. */

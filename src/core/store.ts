@@ -1,6 +1,7 @@
 import { cancelStatement, cancelText, readCancelled } from "./operations/cancel.ts";
 import type { Cancelled } from "./operations/cancel.ts";
-import type { JobContracts, UntypedJobs } from "./contract.ts";
+import { contractOf } from "./contract.ts";
+import type { JobContracts, JobName, UntypedJobs } from "./contract.ts";
 import { DedupeConflictError, InvalidInputError, LeaseLostError } from "./errors.ts";
 import type { QueryOptions, SqlExecutor, SqlRow, SqlStatement } from "./executor.ts";
 import { extendStatement, extendText, readExtend } from "./operations/extend.ts";
@@ -8,7 +9,7 @@ import type { ExtendAnswer } from "./operations/extend.ts";
 import { findPickUpStatement, findPickUpText, readFoundPickUp } from "./operations/find-pickup.ts";
 import { getStatement, getText, readGot } from "./operations/get.ts";
 import { checkId } from "./values/job-id.ts";
-import type { Fence, Job, PickedUpJob } from "./job.ts";
+import type { Fence, Job, JobOf, PickedUpJob } from "./job.ts";
 import { RESULT_LIMITS, encodeJson } from "./values/json.ts";
 import { listStatement, listText, readPage } from "./operations/list.ts";
 import type { JobPage, ListOptions } from "./operations/list.ts";
@@ -70,7 +71,7 @@ const BUSY_TRIES = 10;
  * ```ts
  * const store = new PgJobStore(pgExecutor(pool), { jobs });
  * const { id } = await store.enqueue("embed", { text: "…" });
- * const job = await store.get(id);
+ * const job = await store.get("embed", id);
  * ```
  */
 export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extends JobProducer<J, Tx> {
@@ -278,9 +279,19 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
   }
 
   /** One job, or null. */
-  async get(id: string): Promise<Job | null> {
+  async get(id: string): Promise<Job | null>;
+  /**
+   * One job with its contract's payload and result, or null: also for a job of another type.
+   *
+   * @throws InvalidInputError where the store has contracts, and none of this type.
+   */
+  async get<N extends JobName<J>>(type: N, id: string): Promise<JobOf<J, N> | null>;
+  async get(first: string, second?: string): Promise<Job | null> {
+    const [id, type] = second === undefined ? [first] : [second, first];
+    if (type !== undefined) contractOf(this.jobs, type, "type");
     const statement = getStatement(getText(this.connection.names), checkId("id", id));
-    return await readGot(await this.#read("get", statement), this.parse);
+    const job = await readGot(await this.#read("get", statement), this.parse);
+    return type === undefined || job?.type === type ? job : null;
   }
 
   /**
