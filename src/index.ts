@@ -15,7 +15,7 @@ export type {
 } from "./core/contract.ts";
 export type { Cancelled } from "./core/operations/cancel.ts";
 export type { EnqueueOptions, PayloadLimits } from "./core/enqueue/check-job.ts";
-export type { Enqueued } from "./core/enqueue/enqueue.ts";
+export type { Enqueued, NewJob } from "./core/enqueue/enqueue.ts";
 export {
   DedupeConflictError,
   InvalidInputError,
@@ -32,6 +32,7 @@ export { EXECUTOR, isExecutor } from "./core/executor.ts";
 export { executor } from "./core/make-executor.ts";
 export type { ExecutorMembers } from "./core/make-executor.ts";
 export type {
+  CallOptions,
   ListenCallbacks,
   Listening,
   QueryOptions,

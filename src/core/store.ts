@@ -3,7 +3,7 @@ import type { Cancelled } from "./operations/cancel.ts";
 import { contractOf } from "./contract.ts";
 import type { JobContracts, JobName, UntypedJobs } from "./contract.ts";
 import { DedupeConflictError, InvalidInputError, LeaseLostError } from "./errors.ts";
-import type { QueryOptions, SqlExecutor, SqlRow, SqlStatement } from "./executor.ts";
+import type { CallOptions, QueryOptions, SqlExecutor, SqlRow, SqlStatement } from "./executor.ts";
 import { extendStatement, extendText, readExtend } from "./operations/extend.ts";
 import type { ExtendAnswer } from "./operations/extend.ts";
 import { findPickUpStatement, findPickUpText, readFoundPickUp } from "./operations/find-pickup.ts";
@@ -16,7 +16,7 @@ import type { JobPage, ListOptions } from "./operations/list.ts";
 import { checkPickup, checkReap } from "./turn/pickup-options.ts";
 import type { PickupOptions } from "./turn/pickup-options.ts";
 import type { Logger } from "./logger.ts";
-import { checkOptions } from "./values/known-options.ts";
+import { CALL_OPTIONS, checkOptions } from "./values/known-options.ts";
 import { parsePayload } from "./values/parse-payload.ts";
 import { JobProducer } from "./producer.ts";
 import type { ProducerOptions } from "./producer.ts";
@@ -227,18 +227,17 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
   }
 
   /** Cancels a READY or RUNNING job; a running handler's signal aborts when its worker next extends. */
-  async cancel(id: string): Promise<Cancelled> {
-    return readCancelled(
-      await this.#send("cancel", cancelStatement(cancelText(this.connection.names), checkId("id", id))),
-    );
+  async cancel(id: string, options: CallOptions = {}): Promise<Cancelled> {
+    checkOptions(options, CALL_OPTIONS);
+    const statement = cancelStatement(cancelText(this.connection.names), checkId("id", id));
+    return readCancelled(await send(this.connection, "cancel", statement, options));
   }
 
   /** Makes a FAILED job READY, its attempts beginning anew. @throws DedupeConflictError while its key is active. */
   async retry(id: string): Promise<Retried> {
+    const statement = retryStatement(retryText(this.connection.names), checkId("id", id));
     try {
-      return readRetried(
-        await this.#send("retry", retryStatement(retryText(this.connection.names), checkId("id", id))),
-      );
+      return readRetried(await send(this.connection, "retry", statement));
     } catch (error) {
       if (sqlState(error) !== "23505") throw error;
       // The refusal has ended a transaction of the caller's: the key can't be read in it.
@@ -279,18 +278,20 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
   }
 
   /** One job, or null. */
-  async get(id: string): Promise<Job | null>;
+  async get(id: string, options?: CallOptions): Promise<Job | null>;
   /**
    * One job with its contract's payload and result, or null: also for a job of another type.
    *
    * @throws InvalidInputError where the store has contracts, and none of this type.
    */
-  async get<N extends JobName<J>>(type: N, id: string): Promise<JobOf<J, N> | null>;
-  async get(first: string, second?: string): Promise<Job | null> {
-    const [id, type] = second === undefined ? [first] : [second, first];
+  async get<N extends JobName<J>>(type: N, id: string, options?: CallOptions): Promise<JobOf<J, N> | null>;
+  async get(first: string, second?: string | CallOptions, third?: CallOptions): Promise<Job | null> {
+    const [id, options = {}, type] =
+      typeof second === "object" || second === undefined ? [first, second] : [second, third, first];
+    checkOptions(options, CALL_OPTIONS);
     if (type !== undefined) contractOf(this.jobs, type, "type");
     const statement = getStatement(getText(this.connection.names), checkId("id", id));
-    const job = await readGot(await this.#read("get", statement), this.parse);
+    const job = await readGot(await this.#read("get", statement, options), this.parse);
     return type === undefined || job?.type === type ? job : null;
   }
 
@@ -375,11 +376,7 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
     throw new Error(`job ${id} is locked by another transaction: nothing was written, settle it again`);
   }
 
-  #send(operation: string, statement: SqlStatement): Promise<readonly SqlRow[]> {
-    return send(this.connection, operation, statement);
-  }
-
-  #read(operation: string, statement: SqlStatement): Promise<readonly SqlRow[]> {
-    return send(this.connection, operation, statement, { reads: true });
+  #read(operation: string, statement: SqlStatement, options: CallOptions = {}): Promise<readonly SqlRow[]> {
+    return send(this.connection, operation, statement, { ...options, reads: true });
   }
 }

@@ -119,6 +119,15 @@ export async function enqueues(letter: Letter): Promise<void> {
   await store.with(client).enqueue("embed", { text: "t" });
   await store.with(executor).enqueue("embed", { text: "t" });
   await store.enqueueStatement("embed", { text: "t" });
+  await store.enqueue("embed", { text: "t" }, { delayMs: 5_000, signal: AbortSignal.timeout(5_000) });
+  await store.enqueueMany([{ type: "embed", payload: { text: "t" }, delayMs: 5 }], { signal: undefined });
+  await store.cancel("1", { signal: AbortSignal.timeout(5_000) });
+  await store.get("1", { signal: AbortSignal.timeout(5_000) });
+  await store.get("embed", "1", { signal: AbortSignal.timeout(5_000) });
+  // @ts-expect-error -- a signal is the call's, not a job's
+  await store.enqueueMany([{ type: "embed", payload: { text: "t" }, signal: AbortSignal.timeout(5_000) }]);
+  // @ts-expect-error -- nor a statement's that the caller sends
+  await store.enqueueStatement("embed", { text: "t" }, { signal: AbortSignal.timeout(5_000) });
   await store.enqueueMany([
     { type: "embed", payload: { text: "t" }, priority: 1 },
     { type: "letter", payload: letter, dedupeKey: "k" },
