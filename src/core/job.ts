@@ -1,3 +1,4 @@
+import type { InputOf, JobContracts, JobName, Jsonified, ResultOf } from "./contract.ts";
 import type { SqlRow } from "./executor.ts";
 
 /** The states of a job: waiting, held by a worker, and the three that are final. */
@@ -76,6 +77,18 @@ export interface Job {
   readonly resultText: string | null;
   readonly createdAt: Date;
   readonly updatedAt: Date;
+}
+
+/**
+ * A row whose contract is known: what `store.get("summarize", id)` gives. The types are the contract's word for what
+ * enqueue took and the handler returned, as JSON gives them back; no schema is asked again, and of a row that SQL has
+ * written, or that holds an integer beyond 2^53, they may say too much.
+ */
+export interface JobOf<J extends JobContracts, N extends JobName<J>> extends Job {
+  readonly type: N;
+  readonly payload: Jsonified<InputOf<J[N]>>;
+  /** Null until the job is DONE, and where its handler returned nothing. */
+  readonly result: Jsonified<ResultOf<J[N]>> | null;
 }
 
 /**

@@ -59,7 +59,7 @@ const settlements: readonly Settlement[] = fences.map((job, n) =>
     ? { job, durationMs: 1, outcome: "done", resultText: "1" }
     : { job, durationMs: 1, outcome: "retry", error: "no", due: 60_000 },
 );
-const reap = { staleTimeoutSeconds: 1_200 };
+const reap = { defaultTimeoutSeconds: 1_200 };
 const jobs = (keyed: boolean): Parameters<typeof enqueueStatement>[1] =>
   Array.from({ length: 100 }, (_, n) => ({
     type: "a",

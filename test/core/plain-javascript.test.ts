@@ -53,6 +53,22 @@ const CALLS: Readonly<Record<string, readonly [() => unknown, string]>> = {
     () => store.enqueueMany([{ type: "a", payload: {} }, { type: "a", payload: {}, delay: 5 } as never]),
     "jobs[1].delay",
   ],
+  "enqueue, a time and a delay": [
+    () => store.enqueue("a", {}, { runAfter: new Date(), delayMs: 5 }),
+    "delayMs",
+  ],
+  "enqueueMany, a signal of one job": [
+    () => store.enqueueMany([{ type: "a", payload: {}, signal: AbortSignal.timeout(5) } as never]),
+    "jobs[0].signal",
+  ],
+  "enqueueMany, an option of the call that is none": [
+    () => store.enqueueMany([{ type: "a", payload: {} }], { delayMs: 5 } as never),
+    "delayMs",
+  ],
+  "get, an option that is none": [() => store.get("1", { type: "a" } as never), "type"],
+  "get with a type, an option that is none": [() => store.get("a", "1", { own: true } as never), "own"],
+  "get with a type, an id that is none": [() => store.get("a", 5 as never), "id"],
+  "cancel, an option that is none": [() => store.cancel("1", { force: true } as never), "force"],
   "enqueueStatement, an option that is none": [
     () => store.enqueueStatement("a", {}, { dedupekey: "k" } as never),
     "dedupekey",
@@ -67,8 +83,8 @@ const CALLS: Readonly<Record<string, readonly [() => unknown, string]>> = {
   "pickup, a lease of nothing": [() => store.pickup({ types: ["a"], leaseMs: 0 }), "leaseMs"],
   "pickup, a lease without end": [() => store.pickup({ types: ["a"], leaseMs: Infinity }), "leaseMs"],
   "pickup, an option that is none": [() => store.pickup({ types: ["a"], max: 5 } as never), "max"],
-  "reapStale, a negative time": [() => store.reapStale(-1), "staleTimeoutSeconds"],
-  "reapStale, a time of NaN": [() => store.reapStale(Number.NaN), "staleTimeoutSeconds"],
+  "reapStale, a negative time": [() => store.reapStale(-1), "defaultTimeoutSeconds"],
+  "reapStale, a time of NaN": [() => store.reapStale(Number.NaN), "defaultTimeoutSeconds"],
   "reapStale, none": [() => store.reapStale(1, 0), "limit"],
   "a drain without handlers": [() => drainOnce({ store, budgetMs: 1_000 } as never), "handlers"],
   "a drain with no handler": [() => drainOnce({ store, handlers: {}, budgetMs: 1_000 }), "handlers"],

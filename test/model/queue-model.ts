@@ -204,11 +204,11 @@ export class QueueModel {
     return this.#write({ ...job, ...over, status: "FAILED", lastError });
   }
 
-  #lost({ staleTimeoutSeconds, limit = 100 }: Reap, named: ReadonlySet<string>): readonly ModelJob[] {
+  #lost({ defaultTimeoutSeconds, limit = 100 }: Reap, named: ReadonlySet<string>): readonly ModelJob[] {
     return this.all()
       .filter((job) => job.status === "RUNNING" && !named.has(job.id))
       .filter((job) => {
-        const end = leaseEnd(job, staleTimeoutSeconds);
+        const end = leaseEnd(job, defaultTimeoutSeconds);
         return isLeased(job) ? end <= this.now : end < this.now;
       })
       .slice(0, limit);
@@ -236,7 +236,7 @@ export class QueueModel {
     const known = asks ? others.filter((job) => isLeased(job) || reap !== null) : [];
     return {
       nextDueInMs: this.#until(this.#ready(types).map(({ runAfter }) => runAfter)),
-      nextLeaseEndInMs: this.#until(known.map((job) => leaseEnd(job, reap?.staleTimeoutSeconds ?? 0))),
+      nextLeaseEndInMs: this.#until(known.map((job) => leaseEnd(job, reap?.defaultTimeoutSeconds ?? 0))),
     };
   }
 
@@ -293,9 +293,9 @@ const FRESH = {
 } as const;
 
 /** When a RUNNING row may be taken: its lease's end, or by the Python package's rule. */
-function leaseEnd(job: ModelJob, staleTimeoutSeconds: number): number {
+function leaseEnd(job: ModelJob, defaultTimeoutSeconds: number): number {
   if (isLeased(job)) return job.leaseEnd ?? Infinity;
-  return (job.lockedAt ?? job.updatedAt) + (job.timeoutSeconds ?? staleTimeoutSeconds) * 1_000;
+  return (job.lockedAt ?? job.updatedAt) + (job.timeoutSeconds ?? defaultTimeoutSeconds) * 1_000;
 }
 
 /** Lost again, or with one attempt left: it may be what its workers die of. */
