@@ -9,6 +9,12 @@ import { failureText } from "./terminal/failure-text.ts";
 import { helpOf } from "./help.ts";
 import { suggestion } from "./suggestion.ts";
 import { EXIT, Interruption, UsageError, type CliIo, type Command } from "./command.ts";
+import { lsCommand } from "./commands/ls.ts";
+import { cancelCommand } from "./commands/cancel.ts";
+import { enqueueCommand } from "./commands/enqueue.ts";
+import { pruneCommand } from "./commands/prune.ts";
+import { retryCommand } from "./commands/retry.ts";
+import { showCommand } from "./commands/show.ts";
 import { migrateCommand } from "./commands/migrate.ts";
 import { packageRoot } from "../migrate/package-root.ts";
 import { schedulesCommand } from "./commands/schedules.ts";
@@ -20,6 +26,12 @@ export const COMMANDS: readonly Command[] = [
   sqlCommand,
   migrateCommand,
   statsCommand,
+  lsCommand,
+  showCommand,
+  enqueueCommand,
+  retryCommand,
+  cancelCommand,
+  pruneCommand,
   schedulesCommand,
   demoCommand,
   completionCommand(() => COMMANDS),

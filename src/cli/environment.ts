@@ -12,7 +12,7 @@ export interface DatabaseOptions {
 }
 
 /** What the command line says of the table. */
-interface NamedTable extends DatabaseOptions {
+export interface NamedTable extends DatabaseOptions {
   readonly schema?: string | undefined;
   readonly table?: string | undefined;
 }

@@ -8,6 +8,7 @@ import { requireDatabaseUrl } from "../database-url.ts";
 import { EXIT, type Command } from "../command.ts";
 import { tableOf } from "../environment.ts";
 import { QUEUE_OPTIONS } from "../options.ts";
+import { duration } from "../terminal/duration.ts";
 import { printable, printableJson } from "../terminal/printable.ts";
 import { tableTitle } from "../terminal/table-title.ts";
 
@@ -62,11 +63,4 @@ export function statsText({
     ["table age", `${tableAge.toLocaleString("en")} transactions`],
   ];
   return `${columns(jobs, "right")}\n${columns(facts, "left")}`;
-}
-
-function duration(seconds: number): string {
-  if (seconds < 120) return `${Math.round(seconds)} s`;
-  if (seconds < 7_200) return `${Math.round(seconds / 60)} min`;
-  if (seconds < 172_800) return `${Math.round(seconds / 3_600)} h`;
-  return `${Math.round(seconds / 86_400)} days`;
 }
