@@ -1,7 +1,7 @@
 import { cancelStatement, cancelText, readCancelled } from "./operations/cancel.ts";
 import type { Cancelled } from "./operations/cancel.ts";
 import type { JobContracts, UntypedJobs } from "./contract.ts";
-import { DedupeConflictError, InvalidInputError, LeaseLostError } from "./errors.ts";
+import { InvalidInputError, LeaseLostError } from "./errors.ts";
 import type { QueryOptions, SqlExecutor, SqlRow, SqlStatement } from "./executor.ts";
 import { extendStatement, extendText, readExtend } from "./operations/extend.ts";
 import type { ExtendAnswer } from "./operations/extend.ts";
@@ -237,9 +237,7 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
    */
   async retry(id: string): Promise<Retried> {
     const statement = retryStatement(retryText(this.connection.names), checkId("id", id));
-    const rows = await sendApart(this.connection, "retry", statement);
-    if (rows === undefined) throw new DedupeConflictError("", `retry: the dedupe key of job ${id} is in use`);
-    return readRetried(rows);
+    return readRetried(await sendApart(this.connection, "retry", statement));
   }
 
   /**
