@@ -36,6 +36,10 @@ export interface PickedUpJob extends Fence {
   /** Longest run of the handler in seconds; null means the runner's default. */
   readonly timeoutSeconds: number | null;
   readonly dedupeKey: string | null;
+  /** The schedule that made it; null where none did. */
+  readonly schedule: string | null;
+  /** The tick that it stands for, however late it runs; null where no schedule made it. */
+  readonly scheduledFor: Date | null;
   readonly createdAt: Date;
   /** Whether nothing may run beside it: its attempts so far were lost with their workers, and it may be why. */
   readonly alone: boolean;
@@ -59,6 +63,10 @@ export interface Job {
   readonly lockedBy: string | null;
   readonly leaseExpiresAt: Date | null;
   readonly dedupeKey: string | null;
+  /** The schedule that made it; null where none did. */
+  readonly schedule: string | null;
+  /** The tick that it stands for; null where no schedule made it. */
+  readonly scheduledFor: Date | null;
   readonly lastError: string | null;
   readonly finishedAt: Date | null;
   readonly durationMs: number | null;

@@ -232,6 +232,8 @@ export function handedOut(
     runAfter,
     timeoutSeconds,
     dedupeKey,
+    schedule: null,
+    scheduledFor: null,
     createdAt,
     alone,
   };
