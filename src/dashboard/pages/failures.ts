@@ -20,9 +20,9 @@ export async function failuresPage({ store, root, rights }: View): Promise<Page>
     cut(error, 500),
     ago(lastAt),
     html`<a href="${root}jobs/${lastId}">${lastId}</a>`,
-    rights.retry === true ? retry(type) : "",
+    ...(rights.retry === true ? [retry(type)] : []),
   ]);
-  const heads = ["Type", "Jobs", "Error", "Newest", "Job", ""];
+  const heads = ["Type", "Jobs", "Error", "Newest", "Job", ...(rights.retry === true ? ["Act"] : [])];
   return {
     title: "Failures",
     body: html`${tableOf("FAILED jobs by type and the first line of their error", heads, rows)}

@@ -13,7 +13,7 @@ import type { Page, View } from "../view.ts";
 /** All schedules by name. */
 export async function schedulesPage(view: View): Promise<Page> {
   const found = await schedulesOf(view);
-  const heads = ["Name", "Job", "When", "Next", "Last", "Last job", "Owner", ""];
+  const heads = ["Name", "Job", "When", "Next", "Last", "Last job", "Owner", ...(mayAct(view) ? ["Act"] : [])];
   return {
     title: "Schedules",
     body:
@@ -39,7 +39,12 @@ async function schedulesOf({ store: { connection } }: View): Promise<readonly Sc
   }
 }
 
-function rowOf({ root, rights }: View, schedule: Schedule): readonly Cell[] {
+function mayAct({ rights }: View): boolean {
+  return rights.run === true || rights.pause === true;
+}
+
+function rowOf(view: View, schedule: Schedule): readonly Cell[] {
+  const { root, rights } = view;
   const {
     name,
     job,
@@ -77,10 +82,12 @@ function rowOf({ root, rights }: View, schedule: Schedule): readonly Cell[] {
       ? "–"
       : html`<a href="${root}jobs/${lastJobId}">${lastJobId}</a> ${lastJobStatus ?? "deleted"}`,
     owner ?? "–",
-    rights.run !== true && rights.pause !== true
-      ? ""
-      : html`<form method="post" action="${root}act">
-          <input type="hidden" name="schedule" value="${name}" />${acts}
-        </form>`,
+    ...(mayAct(view)
+      ? [
+          html`<form method="post" action="${root}act">
+            <input type="hidden" name="schedule" value="${name}" />${acts}
+          </form>`,
+        ]
+      : []),
   ];
 }
