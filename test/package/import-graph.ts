@@ -59,8 +59,8 @@ export const WALLS: readonly (readonly [from: string, to: string])[] = [
 /** What each layer may import from outside: nothing, unless it stands here. */
 const PACKAGES: Partial<Record<Layer, RegExp>> = {
   integrations: /^hono(\/|$)/,
-  // The demo serves the example itself.
-  cli: /^node:|^examples\/hono-node\/|^(pg|postgres|@neondatabase\/serverless|@electric-sql\/pglite|hono|@hono\/node-server)(\/|$)/,
+  // The demo serves the example itself, and `work` and `drain` run a file of the user's.
+  cli: /^node:|^a module that is computed: fileUrl$|^examples\/hono-node\/|^(pg|postgres|@neondatabase\/serverless|@electric-sql\/pglite|hono|@hono\/node-server)(\/|$)/,
 };
 
 /** Every import that the layout forbids, and every circle, in words. */
