@@ -10,6 +10,7 @@ export const ENTRIES = {
   index: "src/index.ts",
   producer: "src/producer.ts",
   schedules: "src/schedules.ts",
+  operate: "src/operate.ts",
   pg: "src/adapters/pg/pg.ts",
   postgres: "src/adapters/postgres/postgres.ts",
   neon: "src/adapters/neon.ts",

@@ -1,3 +1,5 @@
+import { deepStrictEqual } from "node:assert/strict";
+
 import { Client, type QueryResult } from "pg";
 
 import { pgExecutor } from "../../src/adapters/pg/pg.ts";
@@ -163,8 +165,11 @@ export class RealQueue {
 
   /** A whole job as the store tells it, as the model knows it. */
   job(job: Job, now: number): Omit<ModelJob, "leaseHolder" | "released"> {
-    const { status, leaseExpiresAt, runAfter, lockedAt, finishedAt, createdAt, updatedAt, ...rest } = job;
+    const { status, leaseExpiresAt, runAfter, lockedAt, finishedAt, createdAt, updatedAt, ...others } = job;
+    const { payloadText, resultText, ...rest } = others;
     if (!isJobStatus(status)) throw new Error(`no state: ${status}`);
+    deepStrictEqual(JSON.parse(payloadText), rest.payload);
+    deepStrictEqual(JSON.parse(resultText ?? "null"), rest.result);
     return {
       ...rest,
       status,

@@ -25,15 +25,23 @@ type Layer = keyof typeof ARROWS;
 /** The operations of the queue, each in a file of its own; release and reap are outcomes of the turn. They do not import each other. */
 export const OPERATIONS: readonly string[] = [
   "cancel",
+  "cancel-many",
+  "count-matching",
   "extend",
+  "failures",
   "find-pickup",
   "get",
+  "history",
   "list",
+  "overview",
   "prune",
+  "redrive",
   "retry",
+  "run-now",
   "settle-in-transaction",
   "stats",
   "tick",
+  "workers",
 ].map((name) => `src/core/operations/${name}.ts`);
 
 /** Rooms of one layer that do not know each other: the first imports nothing of the second. */

@@ -42,7 +42,7 @@ function common(task: Task, { executor }: Database, ledger: LedgerWriter) {
   const silent = (): void => undefined;
   const logger: Logger = { debug: silent, info: silent, warn: silent, error: silent };
   return {
-    ...{ concurrency: task.concurrency, workerId: task.name, backoff: BACKOFF, staleTimeoutSeconds: 30 },
+    ...{ concurrency: task.concurrency, workerId: task.name, backoff: BACKOFF, defaultTimeoutSeconds: 30 },
     ...{ onEvent, onError, logger },
     store: new PgJobStore(executor),
   };
