@@ -11,9 +11,11 @@ import { suggestion } from "./suggestion.ts";
 import { EXIT, Interruption, UsageError, type CliIo, type Command } from "./command.ts";
 import { lsCommand } from "./commands/ls.ts";
 import { cancelCommand } from "./commands/cancel.ts";
+import { drainCommand } from "./commands/drain.ts";
 import { enqueueCommand } from "./commands/enqueue.ts";
 import { pruneCommand } from "./commands/prune.ts";
 import { retryCommand } from "./commands/retry.ts";
+import { workCommand } from "./commands/work.ts";
 import { showCommand } from "./commands/show.ts";
 import { migrateCommand } from "./commands/migrate.ts";
 import { packageRoot } from "../migrate/package-root.ts";
@@ -32,6 +34,8 @@ export const COMMANDS: readonly Command[] = [
   retryCommand,
   cancelCommand,
   pruneCommand,
+  workCommand,
+  drainCommand,
   schedulesCommand,
   demoCommand,
   completionCommand(() => COMMANDS),

@@ -1,5 +1,8 @@
 import { z } from "zod";
 
+import { DRAIN_ENDS } from "../../src/runners/drain/drain-options.ts";
+import { JOB_EVENTS } from "../../src/runners/job/job-event.ts";
+
 const iso = z.iso.datetime();
 const id = z.string().regex(/^\d+$/);
 
@@ -36,6 +39,32 @@ export const retried = z.strictObject({ ...acted, retried: z.boolean() });
 export const cancelled = z.strictObject({ ...acted, cancelled: z.boolean() });
 
 export const pruned = z.strictObject({ matched: z.int(), deleted: z.int(), dryRun: z.boolean() });
+
+const count = z.int().nonnegative();
+export const drained = z.strictObject({
+  ...{ done: count, retried: count, failed: count, snoozed: count, released: count, lost: count },
+  ...{
+    cancelled: count,
+    reaped: count,
+    unsettled: count,
+    pruned: count,
+    statements: count,
+    elapsedMs: count,
+  },
+  stoppedBy: z.enum(DRAIN_ENDS),
+  more: z.boolean(),
+  nextDueInMs: z.number().nullable(),
+  error: z.string().nullable(),
+});
+
+export const jobEvent = z.strictObject({
+  event: z.enum(JOB_EVENTS),
+  id,
+  type: z.string(),
+  attempts: count.nullable(),
+  durationMs: z.number().nullable(),
+  lastError: z.string().nullable(),
+});
 
 /** A list: a line of JSON for each. */
 export function lines<T>(stdout: string, schema: z.ZodType<T>): T[] {
