@@ -9,6 +9,10 @@ import { failureText } from "./terminal/failure-text.ts";
 import { helpOf } from "./help.ts";
 import { suggestion } from "./suggestion.ts";
 import { EXIT, Interruption, UsageError, type CliIo, type Command } from "./command.ts";
+import { importCommand } from "./commands/import.ts";
+import { metricsCommand } from "./commands/metrics.ts";
+import { doctorCommand } from "./commands/doctor.ts";
+import { topCommand } from "./commands/top.ts";
 import { lsCommand } from "./commands/ls.ts";
 import { cancelCommand } from "./commands/cancel.ts";
 import { drainCommand } from "./commands/drain.ts";
@@ -28,6 +32,7 @@ export const COMMANDS: readonly Command[] = [
   sqlCommand,
   migrateCommand,
   statsCommand,
+  topCommand,
   lsCommand,
   showCommand,
   enqueueCommand,
@@ -36,6 +41,9 @@ export const COMMANDS: readonly Command[] = [
   pruneCommand,
   workCommand,
   drainCommand,
+  doctorCommand,
+  metricsCommand,
+  importCommand,
   schedulesCommand,
   demoCommand,
   completionCommand(() => COMMANDS),

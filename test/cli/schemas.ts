@@ -20,6 +20,8 @@ export const job = z.strictObject({
   lockedBy: z.string().nullable(),
   leaseExpiresAt: iso.nullable(),
   dedupeKey: z.string().nullable(),
+  schedule: z.string().nullable(),
+  scheduledFor: iso.nullable(),
   lastError: z.string().nullable(),
   finishedAt: iso.nullable(),
   durationMs: z.number().nullable(),
@@ -64,6 +66,53 @@ export const jobEvent = z.strictObject({
   attempts: count.nullable(),
   durationMs: z.number().nullable(),
   lastError: z.string().nullable(),
+});
+
+const leftOut = z.strictObject({ id, why: z.enum(["twin", "locked", "held"]), blockedBy: id.nullable() });
+const bulk = { matched: count, complete: z.boolean(), leftOut: z.array(leftOut), dryRun: z.boolean() };
+export const retriedAll = z.strictObject({ ...bulk, retried: count });
+export const cancelledAll = z.strictObject({ ...bulk, cancelled: count });
+
+export const imported = z.strictObject({
+  matched: count,
+  moved: count,
+  dryRun: z.boolean(),
+  left: z.array(z.string()),
+});
+
+export const finding = z.strictObject({
+  check: z.string(),
+  severity: z.enum(["problem", "hint"]),
+  what: z.string(),
+  cure: z.string().nullable(),
+});
+
+const seconds = z.number().nonnegative().nullable();
+const typeNow = z.strictObject({
+  ...{ type: z.string(), ready: count, due: count, oldestDueSeconds: seconds, running: count, failed: count },
+});
+export const overview = z.strictObject({
+  ...{
+    ready: count,
+    due: count,
+    oldestDueSeconds: seconds,
+    running: count,
+    leasesEnded: count,
+    failed: count,
+  },
+  types: z.array(typeNow),
+  atLeast: z.array(z.enum(["READY", "RUNNING", "FAILED"])),
+  at: iso,
+});
+export const look = overview.extend({
+  donePerMinute: count.nullable(),
+  failedPerMinute: count.nullable(),
+  workers: z.array(
+    z.strictObject({
+      ...{ worker: z.string(), running: count, oldestLockedAt: iso.nullable() },
+      ...{ leaseEndsAt: iso.nullable(), waitsUntil: iso.nullable() },
+    }),
+  ),
 });
 
 /** A list: a line of JSON for each. */
