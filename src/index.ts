@@ -15,7 +15,7 @@ export type {
 } from "./core/contract.ts";
 export type { Cancelled } from "./core/operations/cancel.ts";
 export type { EnqueueOptions, PayloadLimits } from "./core/enqueue/check-job.ts";
-export type { Enqueued } from "./core/enqueue/enqueue.ts";
+export type { Enqueued, NewJob } from "./core/enqueue/enqueue.ts";
 export {
   DedupeConflictError,
   InvalidInputError,
@@ -32,6 +32,7 @@ export { EXECUTOR, isExecutor } from "./core/executor.ts";
 export { executor } from "./core/make-executor.ts";
 export type { ExecutorMembers } from "./core/make-executor.ts";
 export type {
+  CallOptions,
   ListenCallbacks,
   Listening,
   QueryOptions,
@@ -43,7 +44,7 @@ export type { ExtendAnswer, ExtendVerdict } from "./core/operations/extend.ts";
 export { tableNames } from "./core/sql/table-names.ts";
 export type { TableNames, TableOptions } from "./core/sql/table-names.ts";
 export { JOB_STATUSES } from "./core/job.ts";
-export type { AnyStatus, Fence, Job, JobStatus, PickedUpJob } from "./core/job.ts";
+export type { AnyStatus, Fence, Job, JobOf, JobStatus, PickedUpJob } from "./core/job.ts";
 export type { JobPage, ListOptions } from "./core/operations/list.ts";
 export { consoleLogger, silentLogger } from "./core/logger.ts";
 export type { LogFields, Logger } from "./core/logger.ts";

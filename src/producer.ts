@@ -2,7 +2,7 @@
 export { defineJob } from "./core/contract.ts";
 export type { InputOf, JobContract, JobContracts, JobDefaults, OutputOf, ResultOf } from "./core/contract.ts";
 export type { EnqueueOptions } from "./core/enqueue/check-job.ts";
-export type { Enqueued } from "./core/enqueue/enqueue.ts";
+export type { Enqueued, NewJob } from "./core/enqueue/enqueue.ts";
 export {
   DedupeConflictError,
   InvalidInputError,
@@ -10,6 +10,6 @@ export {
   UnknownOutcomeError,
   isPqrunError,
 } from "./core/errors.ts";
-export type { SqlExecutor, SqlRow, SqlStatement } from "./core/executor.ts";
+export type { CallOptions, SqlExecutor, SqlRow, SqlStatement } from "./core/executor.ts";
 export { JobProducer } from "./core/producer.ts";
 export type { JobToEnqueue, ProducerOptions } from "./core/producer.ts";

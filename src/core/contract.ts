@@ -114,6 +114,23 @@ export function defineJob(options: JobContract = {}): JobContract {
   return Object.freeze({ ...options });
 }
 
+/**
+ * The contract of a type, or undefined where there are no contracts at all.
+ *
+ * @throws InvalidInputError where there are contracts, and none of this type.
+ */
+export function contractOf(
+  jobs: JobContracts | undefined,
+  type: unknown,
+  field: string,
+): JobContract | undefined {
+  if (jobs === undefined) return undefined;
+  const contract = typeof type === "string" && Object.hasOwn(jobs, type) ? jobs[type] : undefined;
+  if (contract === undefined)
+    throw new InvalidInputError(field, `one of ${Object.keys(jobs).join(", ")}`, type);
+  return contract;
+}
+
 function isStandardSchema(value: unknown): boolean {
   // ArkType's schemas are functions.
   return (typeof value === "object" || typeof value === "function") && value !== null && "~standard" in value;

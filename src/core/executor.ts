@@ -29,6 +29,17 @@ export interface QueryOptions {
   readonly own?: boolean | undefined;
 }
 
+/** How a call of a store is to be made. */
+export interface CallOptions {
+  /**
+   * Gives the call up. Where it fires before the statement is handed to the executor, nothing is written, and the call
+   * throws the signal's reason. Once the statement may have been sent, a call that writes throws UnknownOutcomeError,
+   * and the reason is its `cause`. The executor aborts the statement as the driver can; one that still waits for a
+   * connection is never sent.
+   */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** What a LISTEN reports to its caller. */
 export interface ListenCallbacks {
   /** Takes a message. Anybody who may NOTIFY wrote it. */

@@ -1,3 +1,4 @@
+import type { InputOf, JobContracts, JobName, Jsonified, ResultOf } from "./contract.ts";
 import type { SqlRow } from "./executor.ts";
 
 /** The states of a job: waiting, held by a worker, and the three that are final. */
@@ -51,6 +52,8 @@ export interface Job {
   readonly type: string;
   /** As the store's `parse` reads it; its JSON text where an integer beyond 2^53 would be rounded. */
   readonly payload: unknown;
+  /** The payload as the database has it, JSON text. */
+  readonly payloadText: string;
   readonly status: AnyStatus;
   readonly priority: number;
   readonly attempts: number;
@@ -70,8 +73,22 @@ export interface Job {
   readonly durationMs: number | null;
   /** Read as the payload is. */
   readonly result: unknown;
+  /** The result as the database has it, JSON text; null where there is none. */
+  readonly resultText: string | null;
   readonly createdAt: Date;
   readonly updatedAt: Date;
+}
+
+/**
+ * A row whose contract is known: what `store.get("summarize", id)` gives. The types are the contract's word for what
+ * enqueue took and the handler returned, as JSON gives them back; no schema is asked again, and of a row that SQL has
+ * written, or that holds an integer beyond 2^53, they may say too much.
+ */
+export interface JobOf<J extends JobContracts, N extends JobName<J>> extends Job {
+  readonly type: N;
+  readonly payload: Jsonified<InputOf<J[N]>>;
+  /** Null until the job is DONE, and where its handler returned nothing. */
+  readonly result: Jsonified<ResultOf<J[N]>> | null;
 }
 
 /**

@@ -1,17 +1,19 @@
 import { CoalescingEnqueue } from "./enqueue/coalescing-enqueue.ts";
-import type { InputOf, JobContract, JobContracts, JobName, UntypedJobs } from "./contract.ts";
+import { contractOf } from "./contract.ts";
+import type { InputOf, JobContracts, JobName, UntypedJobs } from "./contract.ts";
 import { checkJob, checkLimits, checkSchema } from "./enqueue/check-job.ts";
 import type { EnqueueOptions, PayloadLimits } from "./enqueue/check-job.ts";
 import { enqueueTexts } from "./enqueue/enqueue-text.ts";
 import type { EnqueueTexts } from "./enqueue/enqueue-text.ts";
 import { enqueueStatement, readEnqueued } from "./enqueue/enqueue.ts";
-import type { CheckedJob, Enqueued } from "./enqueue/enqueue.ts";
+import type { CheckedJob, Enqueued, NewJob } from "./enqueue/enqueue.ts";
 import { DedupeConflictError, InvalidInputError, UnknownOutcomeError } from "./errors.ts";
 import { checkExecutor, isExecutor } from "./executor.ts";
-import type { SqlExecutor, SqlStatement } from "./executor.ts";
+import type { CallOptions, SqlExecutor, SqlStatement } from "./executor.ts";
 import { tableNames } from "./sql/table-names.ts";
 import type { TableOptions } from "./sql/table-names.ts";
 import { byteLength } from "./values/json.ts";
+import { CALL_OPTIONS, checkOptions } from "./values/known-options.ts";
 import { loggerOf } from "./logger.ts";
 import type { Logger } from "./logger.ts";
 import { safely } from "./safely.ts";
@@ -53,7 +55,7 @@ export class JobProducer<J extends JobContracts = UntypedJobs, Tx = never> {
   readonly #executor: SqlExecutor<Tx>;
   readonly #texts: EnqueueTexts;
   readonly #coalescing: CoalescingEnqueue | undefined;
-  readonly #listeners = new Set<(jobs: readonly CheckedJob[]) => unknown>();
+  readonly #listeners = new Set<(jobs: readonly NewJob[]) => unknown>();
   /** Whether the table has turned out to make its ids itself: there is no sequence that they can be drawn from. */
   #byDefault = false;
 
@@ -78,7 +80,7 @@ export class JobProducer<J extends JobContracts = UntypedJobs, Tx = never> {
   }
 
   /**
-   * Enqueues one job. Never returns without an id.
+   * Enqueues one job. Never returns without an id. With a `signal` it shares no statement with other calls.
    *
    * @throws InvalidInputError before anything is sent.
    * @throws DedupeConflictError where the dedupe key is active under another type, naming that job.
@@ -87,12 +89,14 @@ export class JobProducer<J extends JobContracts = UntypedJobs, Tx = never> {
   async enqueue<N extends JobName<J>>(
     type: N,
     payload: InputOf<J[N]>,
-    options: EnqueueOptions = {},
+    options: EnqueueOptions & CallOptions = {},
   ): Promise<Enqueued> {
     const job = await this.#checked(type, payload, options);
-    // A job with a key may have to wait for a rival's transaction, and nobody else's should wait with it.
-    if (this.#coalescing !== undefined && job.dedupeKey === null) return await this.#coalescing.enqueue(job);
-    const [enqueued] = await this.#askAgain([job], await this.#write([job]));
+    // A job with a key may have to wait for a rival's transaction, and nobody else's should wait with it. One that may
+    // be given up has a statement of its own, so that the server can be asked to end it.
+    const own = job.dedupeKey ?? options.signal;
+    if (this.#coalescing !== undefined && own === undefined) return await this.#coalescing.enqueue(job);
+    const [enqueued] = await this.#askAgain([job], await this.#write([job], options), options);
     if (enqueued === undefined) throw new Error("enqueue: the database returned no row");
     return enqueued;
   }
@@ -106,7 +110,11 @@ export class JobProducer<J extends JobContracts = UntypedJobs, Tx = never> {
    * unless that job came while the call ran.
    * @throws UnknownOutcomeError where some or all of the jobs may be there although no answer came.
    */
-  async enqueueMany(jobs: readonly JobToEnqueue<J>[]): Promise<readonly Enqueued[]> {
+  async enqueueMany(
+    jobs: readonly JobToEnqueue<J>[],
+    options: CallOptions = {},
+  ): Promise<readonly Enqueued[]> {
+    checkOptions(options, CALL_OPTIONS);
     const isList: boolean = Array.isArray(jobs);
     if (!isList || jobs.length < 1 || jobs.length > MAX_JOBS_PER_CALL) {
       throw new InvalidInputError("jobs", `a list of 1 to ${MAX_JOBS_PER_CALL} jobs`, jobs);
@@ -139,9 +147,9 @@ export class JobProducer<J extends JobContracts = UntypedJobs, Tx = never> {
         dedupeKey,
       );
     }
-    const answers = await this.#write(checked);
+    const answers = await this.#write(checked, options);
     try {
-      return await this.#askAgain(checked, answers);
+      return await this.#askAgain(checked, answers, options);
     } catch (error) {
       // What the first statement wrote is there, whatever became of the rest.
       const partly = !this.connection.inTransaction && answers.some((answer) => answer?.created);
@@ -183,12 +191,9 @@ export class JobProducer<J extends JobContracts = UntypedJobs, Tx = never> {
 
   /**
    * Calls `listener` after each enqueue through this object, which so wakes the workers of its own process, with what
-   * was enqueued: each job's type, and when it is due, in ISO 8601, or null for now. What it throws, or rejects with, is
-   * logged and goes no further.
+   * was enqueued. What it throws, or rejects with, is logged and goes no further.
    */
-  onEnqueue(
-    listener: (jobs: readonly { readonly type: string; readonly runAfter: string | null }[]) => unknown,
-  ): () => void {
+  onEnqueue(listener: (jobs: readonly NewJob[]) => unknown): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
@@ -207,27 +212,22 @@ export class JobProducer<J extends JobContracts = UntypedJobs, Tx = never> {
     options: EnqueueOptions,
     field = "",
   ): CheckedJob | Promise<CheckedJob> {
-    const contract = this.#contract(type, `${field}type`);
+    const contract = contractOf(this.options.jobs, type, `${field}type`);
     const job = checkJob(type, payload, options, contract, this.options, field);
     if (contract?.payload === undefined) return job;
     return checkSchema(contract.payload, payload, job, `${field}payload`).then(() => job);
   }
 
-  #contract(type: unknown, field: string): JobContract | undefined {
-    const { jobs } = this.options;
-    if (jobs === undefined) return undefined;
-    const contract = typeof type === "string" && Object.hasOwn(jobs, type) ? jobs[type] : undefined;
-    if (contract === undefined)
-      throw new InvalidInputError(field, `one of ${Object.keys(jobs).join(", ")}`, type);
-    return contract;
-  }
-
   /** One statement; null for a job whose key a rival's job had, which was committed meanwhile. */
-  async #write(jobs: readonly CheckedJob[], all = jobs): Promise<readonly (Enqueued | null)[]> {
-    let answers = await this.#send(jobs, all);
+  async #write(
+    jobs: readonly CheckedJob[],
+    options?: CallOptions,
+    all = jobs,
+  ): Promise<readonly (Enqueued | null)[]> {
+    let answers = await this.#send(jobs, options, all);
     if (answers === null) {
       this.#byDefault = true;
-      answers = (await this.#send(jobs, all)) ?? [];
+      answers = (await this.#send(jobs, options, all)) ?? [];
     }
     if (answers.length < jobs.length) throw new Error("enqueue: a trigger of the table skipped the job");
     this.#tellListeners(jobs);
@@ -237,15 +237,17 @@ export class JobProducer<J extends JobContracts = UntypedJobs, Tx = never> {
   /** Null where nothing was written, since the table makes its ids itself. */
   async #send(
     jobs: readonly CheckedJob[],
+    options: CallOptions | undefined,
     all: readonly CheckedJob[],
   ): Promise<readonly (Enqueued | null)[] | null> {
     const statement = enqueueStatement(this.#texts, jobs, this.#byDefault);
-    return readEnqueued(await send(this.connection, "enqueue", statement), jobs, all);
+    return readEnqueued(await send(this.connection, "enqueue", statement, options), jobs, all);
   }
 
   async #askAgain(
     jobs: readonly CheckedJob[],
     first: readonly (Enqueued | null)[],
+    options: CallOptions,
   ): Promise<readonly Enqueued[]> {
     let answers = first;
     for (let asks = 0; ; asks += 1) {
@@ -257,7 +259,7 @@ export class JobProducer<J extends JobContracts = UntypedJobs, Tx = never> {
           `enqueue: jobs with the dedupe key came and went ${MAX_ASKS} times while it was asked for, or a trigger skips the job; it was not written`,
         );
       }
-      const again = [...(await this.#write(open, jobs))];
+      const again = [...(await this.#write(open, options, jobs))];
       answers = answers.map((answer) => answer ?? again.shift() ?? null);
     }
   }

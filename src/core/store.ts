@@ -1,21 +1,22 @@
 import { cancelStatement, cancelText, readCancelled } from "./operations/cancel.ts";
 import type { Cancelled } from "./operations/cancel.ts";
-import type { JobContracts, UntypedJobs } from "./contract.ts";
-import { DedupeConflictError, InvalidInputError, LeaseLostError } from "./errors.ts";
-import type { QueryOptions, SqlExecutor, SqlRow, SqlStatement } from "./executor.ts";
+import { contractOf } from "./contract.ts";
+import type { JobContracts, JobName, UntypedJobs } from "./contract.ts";
+import { InvalidInputError, LeaseLostError } from "./errors.ts";
+import type { CallOptions, QueryOptions, SqlExecutor, SqlRow, SqlStatement } from "./executor.ts";
 import { extendStatement, extendText, readExtend } from "./operations/extend.ts";
 import type { ExtendAnswer } from "./operations/extend.ts";
 import { findPickUpStatement, findPickUpText, readFoundPickUp } from "./operations/find-pickup.ts";
 import { getStatement, getText, readGot } from "./operations/get.ts";
 import { checkId } from "./values/job-id.ts";
-import type { Fence, Job, PickedUpJob } from "./job.ts";
+import type { Fence, Job, JobOf, PickedUpJob } from "./job.ts";
 import { RESULT_LIMITS, encodeJson } from "./values/json.ts";
 import { listStatement, listText, readPage } from "./operations/list.ts";
 import type { JobPage, ListOptions } from "./operations/list.ts";
 import { checkPickup, checkReap } from "./turn/pickup-options.ts";
 import type { PickupOptions } from "./turn/pickup-options.ts";
 import type { Logger } from "./logger.ts";
-import { checkOptions } from "./values/known-options.ts";
+import { CALL_OPTIONS, checkOptions } from "./values/known-options.ts";
 import { parsePayload } from "./values/parse-payload.ts";
 import { JobProducer } from "./producer.ts";
 import type { ProducerOptions } from "./producer.ts";
@@ -24,6 +25,7 @@ import { pruneStatement, pruneText, readPruned } from "./operations/prune.ts";
 import type { PruneOptions, PruneQuery, Pruned } from "./operations/prune.ts";
 import { readRetried, retryStatement, retryText } from "./operations/retry.ts";
 import type { Retried } from "./operations/retry.ts";
+import { sendApart } from "./sql/send-apart.ts";
 import { send, warnOfHiddenRows } from "./sql/run-statement.ts";
 import { asLeaseLost, settleOrFailStatement, settleOrFailText } from "./operations/settle-in-transaction.ts";
 import { failureOf } from "./turn/failure-of.ts";
@@ -70,7 +72,7 @@ const BUSY_TRIES = 10;
  * ```ts
  * const store = new PgJobStore(pgExecutor(pool), { jobs });
  * const { id } = await store.enqueue("embed", { text: "…" });
- * const job = await store.get(id);
+ * const job = await store.get("embed", id);
  * ```
  */
 export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extends JobProducer<J, Tx> {
@@ -215,34 +217,32 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
     return await this.#settleOne({ job, durationMs: null, outcome: "release" });
   }
 
-  /** Reaps once: jobs whose lease has ended are READY again, or FAILED. */
-  async reapStale(staleTimeoutSeconds = 1_200, limit = 100): Promise<readonly ReapedJob[]> {
-    checkReap(staleTimeoutSeconds, limit);
-    return (await this.turn({ reap: { staleTimeoutSeconds, limit } })).reaped;
+  /**
+   * Reaps once: jobs whose lease has ended are READY again, or FAILED.
+   *
+   * @param defaultTimeoutSeconds after which a Python worker's job is lost that doesn't say, 0 to 2,147,483
+   */
+  async reapStale(defaultTimeoutSeconds = 1_200, limit = 100): Promise<readonly ReapedJob[]> {
+    checkReap(defaultTimeoutSeconds, limit);
+    return (await this.turn({ reap: { defaultTimeoutSeconds, limit } })).reaped;
   }
 
   /** Cancels a READY or RUNNING job; a running handler's signal aborts when its worker next extends. */
-  async cancel(id: string): Promise<Cancelled> {
-    return readCancelled(
-      await this.#send("cancel", cancelStatement(cancelText(this.connection.names), checkId("id", id))),
-    );
+  async cancel(id: string, options: CallOptions = {}): Promise<Cancelled> {
+    checkOptions(options, CALL_OPTIONS);
+    const statement = cancelStatement(cancelText(this.connection.names), checkId("id", id));
+    return readCancelled(await send(this.connection, "cancel", statement, options));
   }
 
-  /** Makes a FAILED job READY, its attempts beginning anew. @throws DedupeConflictError while its key is active. */
+  /**
+   * Makes a FAILED job READY, its attempts beginning anew; `blockedBy` names the job because of which it stays FAILED, since
+   * that is active and has its dedupe key. In a transaction of the caller's it takes a savepoint.
+   *
+   * @throws DedupeConflictError where the key became active, and free again, at each of five tries.
+   */
   async retry(id: string): Promise<Retried> {
-    try {
-      return readRetried(
-        await this.#send("retry", retryStatement(retryText(this.connection.names), checkId("id", id))),
-      );
-    } catch (error) {
-      if (sqlState(error) !== "23505") throw error;
-      // The refusal has ended a transaction of the caller's: the key can't be read in it.
-      const job = this.connection.inTransaction ? null : await this.get(id);
-      const key = job?.dedupeKey ?? "";
-      throw new DedupeConflictError(key, `retry: another job with the dedupe key of job ${id} is active`, {
-        cause: error,
-      });
-    }
+    const statement = retryStatement(retryText(this.connection.names), checkId("id", id));
+    return readRetried(await sendApart(this.connection, "retry", statement));
   }
 
   /**
@@ -274,9 +274,21 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
   }
 
   /** One job, or null. */
-  async get(id: string): Promise<Job | null> {
+  async get(id: string, options?: CallOptions): Promise<Job | null>;
+  /**
+   * One job with its contract's payload and result, or null: also for a job of another type.
+   *
+   * @throws InvalidInputError where the store has contracts, and none of this type.
+   */
+  async get<N extends JobName<J>>(type: N, id: string, options?: CallOptions): Promise<JobOf<J, N> | null>;
+  async get(first: string, second?: string | CallOptions, third?: CallOptions): Promise<Job | null> {
+    const [id, options = {}, type] =
+      typeof second === "object" || second === undefined ? [first, second] : [second, third, first];
+    checkOptions(options, CALL_OPTIONS);
+    if (type !== undefined) contractOf(this.jobs, type, "type");
     const statement = getStatement(getText(this.connection.names), checkId("id", id));
-    return await readGot(await this.#read("get", statement), this.parse);
+    const job = await readGot(await this.#read("get", statement, options), this.parse);
+    return type === undefined || job?.type === type ? job : null;
   }
 
   /**
@@ -360,11 +372,7 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
     throw new Error(`job ${id} is locked by another transaction: nothing was written, settle it again`);
   }
 
-  #send(operation: string, statement: SqlStatement): Promise<readonly SqlRow[]> {
-    return send(this.connection, operation, statement);
-  }
-
-  #read(operation: string, statement: SqlStatement): Promise<readonly SqlRow[]> {
-    return send(this.connection, operation, statement, { reads: true });
+  #read(operation: string, statement: SqlStatement, options: CallOptions = {}): Promise<readonly SqlRow[]> {
+    return send(this.connection, operation, statement, { ...options, reads: true });
   }
 }

@@ -6,7 +6,7 @@ export const RUNNER_OPTIONS = {
   workerId: true,
   backoff: true,
   reaper: true,
-  staleTimeoutSeconds: true,
+  defaultTimeoutSeconds: true,
   onEvent: true,
   logger: true,
   onError: true,

@@ -44,7 +44,7 @@ export interface RunnerOptions<J extends JobContracts = UntypedJobs, Tx = never>
   /** Whether it reaps lost leases. @default true */
   readonly reaper?: boolean | undefined;
   /** Longest run in seconds of a handler whose job doesn't say; and when a Python worker's job is lost. WORKER_STALE_TIMEOUT. @default 1,200 */
-  readonly staleTimeoutSeconds?: number | undefined;
+  readonly defaultTimeoutSeconds?: number | undefined;
   /** Called with what happens to each job. @default nothing */
   readonly onEvent?: OnJobEvent | undefined;
   /** Where failed attempts and the database's trouble are logged; false is silence. @default the store's: the console */
@@ -68,7 +68,7 @@ export interface CheckedRunner {
   readonly types: readonly string[];
   readonly concurrency: number;
   readonly reaper: boolean;
-  readonly staleTimeoutSeconds: number;
+  readonly defaultTimeoutSeconds: number;
   readonly logger: Logger;
   readonly onEvent: OnJobEvent | undefined;
   readonly onError: OnRunnerError | undefined;
@@ -98,21 +98,21 @@ export function checkRunner<J extends JobContracts, Tx>(
   checkTimers();
   checkJobTypes("handlers", [...handlers.keys()]);
   for (const [type, handler] of handlers) checkHandler(store, type, handler);
-  const { concurrency = slots, staleTimeoutSeconds = 1_200 } = options;
+  const { concurrency = slots, defaultTimeoutSeconds = 1_200 } = options;
   const logger = loggerOf(options.logger, store.logger);
   checkNumber("concurrency", concurrency, 1, 1_000, true);
-  checkNumber("staleTimeoutSeconds", staleTimeoutSeconds, 1, 2_147_483);
+  checkNumber("defaultTimeoutSeconds", defaultTimeoutSeconds, 1, 2_147_483);
   const { workerId, redact, onEvent, onError, reaper = true, calendar = calendarMs } = options;
   const { schedules, owner } = options;
   if (workerId !== undefined) checkWorkerId(workerId);
   const backoff = soundPolicy("backoff", options.backoff, backoffPolicy(), logger);
-  const runJob = { store, handlers, backoff, timeoutSeconds: staleTimeoutSeconds, logger, redact, now };
+  const runJob = { store, handlers, backoff, timeoutSeconds: defaultTimeoutSeconds, logger, redact, now };
   return {
     store,
     types: [...handlers.keys()],
     concurrency,
     reaper,
-    staleTimeoutSeconds,
+    defaultTimeoutSeconds,
     logger,
     onEvent,
     onError,

@@ -9,7 +9,7 @@ export interface WorkerEnvironment {
   readonly reaper?: boolean;
   readonly concurrency?: number;
   readonly reapIntervalSeconds?: number;
-  readonly staleTimeoutSeconds?: number;
+  readonly defaultTimeoutSeconds?: number;
   readonly shutdownGraceSeconds?: number;
   readonly shutdownTimeoutSeconds?: number;
 }
@@ -24,7 +24,7 @@ const STALE_TIMEOUT: Bounds = ["WORKER_STALE_TIMEOUT", 1, 2_147_483];
 const NUMBERS = {
   concurrency: ["WORKER_CONCURRENCY", 1, 1_000, true],
   reapIntervalSeconds: ["WORKER_REAP_INTERVAL", 1, 86_400],
-  staleTimeoutSeconds: STALE_TIMEOUT,
+  defaultTimeoutSeconds: STALE_TIMEOUT,
   shutdownGraceSeconds: ["WORKER_SHUTDOWN_GRACE", 0, 86_400],
   shutdownTimeoutSeconds: ["WORKER_SHUTDOWN_TIMEOUT", 0, 86_400],
 } as const satisfies Readonly<Record<string, Bounds>>;

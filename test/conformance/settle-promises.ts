@@ -91,7 +91,7 @@ function outcomes<Tx>(promise: Promises<Tx>): void {
     const settlements = held.slice(0, 5).map((one, index) => outcomesOf(one)[index] ?? fail("five outcomes"));
     const turn = await store.turn({
       settlements,
-      reap: { staleTimeoutSeconds: 60 },
+      reap: { defaultTimeoutSeconds: 60 },
       pickUp: { ...pickUp, slots: 1, lockedBy: "w:2" },
     });
     equal(

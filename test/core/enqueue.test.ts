@@ -50,6 +50,41 @@ test("what isn't said is the Python package's: now by the database's clock, prio
   });
 });
 
+test("a delay is counted by the database's clock, to the millisecond, whatever the time zone of the session does meanwhile", async () => {
+  const own = await queue.session();
+  await own.client.query("SET TimeZone = 'Europe/Berlin'");
+  const year = 365 * 86_400_000;
+  const delays = [0, 1, 90_061_001, year / 4, year / 2, 1e12];
+  for (const delayMs of delays) await own.store.enqueue("a", {}, { delayMs });
+  for (const delayMs of delays) await own.store.enqueue("a", {}, { delayMs, dedupeKey: `k${delayMs}` });
+  await own.store.enqueueMany(delays.map((delayMs) => ({ type: "a", payload: {}, delayMs })));
+  await own.store.enqueueMany(
+    delays.map((delayMs) => ({ type: "a", payload: {}, delayMs, dedupeKey: `m${delayMs}` })),
+  );
+  const rows = await queue.rows(
+    "SELECT (extract(epoch FROM run_after - created_at) * 1000)::float8 AS ms, count(*)::int AS n FROM jobs GROUP BY 1 ORDER BY 1",
+  );
+  expect(rows).toEqual(delays.map((ms) => ({ ms, n: 4 })));
+});
+
+test("jobs of one call may be due now, at a time and after a delay; those that share a statement too", async () => {
+  const runAfter = new Date("2030-01-02T03:04:05.678Z");
+  const each = [{}, { runAfter }, { delayMs: 5_000 }];
+  await store.enqueueMany(each.map((options) => ({ type: "a", payload: {}, ...options })));
+  await Promise.all(each.map((options) => store.enqueue("a", {}, options)));
+  const rows = await queue.rows(
+    `SELECT run_after = created_at AS now, run_after = $1 AS at, run_after = created_at + interval '5 s' AS later
+       FROM jobs ORDER BY id`,
+    [runAfter],
+  );
+  const expected = [
+    { now: true, at: false, later: false },
+    { now: false, at: true, later: false },
+    { now: false, at: false, later: true },
+  ];
+  expect(rows).toEqual([...expected, ...expected]);
+});
+
 test.for([
   ["without keys", false],
   ["with a key each", true],

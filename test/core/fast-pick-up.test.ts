@@ -15,7 +15,7 @@ async function commitOf(request: TurnRequest): Promise<unknown> {
   return rows[0]?.["synchronous_commit"];
 }
 
-const reap = { staleTimeoutSeconds: 1_200 };
+const reap = { defaultTimeoutSeconds: 1_200 };
 
 test("a fast pick-up commits asynchronously, and no other does", async () => {
   await queue.insert();

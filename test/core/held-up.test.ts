@@ -37,7 +37,7 @@ async function heldUp<T>(
   return await working;
 }
 
-const reap = { staleTimeoutSeconds: 1_200 };
+const reap = { defaultTimeoutSeconds: 1_200 };
 const late = (parts: Omit<TurnRequest, "pickUp"> = {}): TurnRequest => ({
   ...parts,
   pickUp: pickUpOf({ slots: 5, withinMs: WITHIN_MS }),

@@ -63,7 +63,7 @@ describe.each(["serializable", "repeatable read"])(
       await setDefault();
       await queue.rows("INSERT INTO jobs (job_type) SELECT 'a' FROM generate_series(1, 160)");
       const sessions = await sessionsOf(16);
-      const reap = { staleTimeoutSeconds: 1_200 };
+      const reap = { defaultTimeoutSeconds: 1_200 };
       const first = await Promise.all(
         sessions.map(({ store }) => store.turn({ pickUp: pickUpOf({ slots: 5 }), reap })),
       );

@@ -25,7 +25,7 @@ async function turns(store: PgJobStore, count: number): Promise<void> {
     const { jobs } = await store.turn({
       settlements,
       pickUp: pickUpOf({ slots: 5, buffer: n % 20 }),
-      ...(n % 7 === 0 && { reap: { staleTimeoutSeconds: 60 } }),
+      ...(n % 7 === 0 && { reap: { defaultTimeoutSeconds: 60 } }),
       ...(n % 5 === 0 && { guard: { worker: "w", forMs: n } }),
     });
     settlements = jobs.map((job) => ({ job, durationMs: 1, outcome: "done", resultText: null }));

@@ -1,7 +1,13 @@
 import { expect, test } from "vitest";
 
+import { pgExecutor } from "../../src/adapters/pg/pg.ts";
+import { postgresExecutor } from "../../src/adapters/postgres/postgres.ts";
+import { backoffPolicy, loopErrorPolicy } from "../../src/core/delay-policies.ts";
 import { executor } from "../../src/core/make-executor.ts";
 import { PgJobStore } from "../../src/core/store.ts";
+import { runUntilSignal } from "../../src/integrations/node.ts";
+import { migrate } from "../../src/migrate/migrate.ts";
+import { renderMigrations } from "../../src/migrate/migrations.ts";
 import { drainOnce } from "../../src/runners/drain/drain-once.ts";
 import { Worker } from "../../src/runners/worker/worker.ts";
 import { testQueue } from "../support/queue.ts";
@@ -9,6 +15,8 @@ import { testQueue } from "../support/queue.ts";
 const queue = await testQueue();
 const { store } = queue;
 const handlers = { a: () => undefined };
+const fine = (): Promise<[]> => Promise.resolve([]);
+const pool = { totalCount: 0, connect: fine, on: fine, listenerCount: () => 1, options: {} } as never;
 
 /** What TypeScript would refuse, and plain JavaScript doesn't: the call, and the field that it is refused by. */
 const CALLS: Readonly<Record<string, readonly [() => unknown, string]>> = {
@@ -16,12 +24,51 @@ const CALLS: Readonly<Record<string, readonly [() => unknown, string]>> = {
     () => new PgJobStore(executor({ query: () => Promise.resolve([]) }), { tabel: "mine" } as never),
     "tabel",
   ],
+  "pgExecutor, an option that is none": [() => pgExecutor(pool, { prepared: true } as never), "prepared"],
+  "postgresExecutor, an option that is none": [
+    () => postgresExecutor({ unsafe: fine, begin: fine, options: {} } as never, { prepared: true } as never),
+    "prepared",
+  ],
+  "migrate, an option that is none": [
+    () => migrate(executor({ query: fine }), { tabel: "mine" } as never),
+    "tabel",
+  ],
+  "migrate, a control that is none": [
+    () => migrate(executor({ query: fine }), {}, { logger: fine } as never),
+    "logger",
+  ],
+  "renderMigrations, an option that is none": [
+    () => renderMigrations({ concurrent: true } as never),
+    "concurrent",
+  ],
+  "backoffPolicy, an option that is none": [() => backoffPolicy({ delays: [1] } as never), "delays"],
+  "loopErrorPolicy, an option that is none": [() => loopErrorPolicy({ min: 1 } as never), "min"],
+  "runUntilSignal, an option that is none": [
+    () => runUntilSignal({ start: fine, stop: () => Promise.resolve() }, { onStop: fine } as never),
+    "onStop",
+  ],
   "enqueue, an option that is none": [() => store.enqueue("a", {}, { delay: 5 } as never), "delay"],
   "enqueue, no options": [() => store.enqueue("a", {}, null as never), "options"],
   "enqueueMany, an option that is none": [
     () => store.enqueueMany([{ type: "a", payload: {} }, { type: "a", payload: {}, delay: 5 } as never]),
     "jobs[1].delay",
   ],
+  "enqueue, a time and a delay": [
+    () => store.enqueue("a", {}, { runAfter: new Date(), delayMs: 5 }),
+    "delayMs",
+  ],
+  "enqueueMany, a signal of one job": [
+    () => store.enqueueMany([{ type: "a", payload: {}, signal: AbortSignal.timeout(5) } as never]),
+    "jobs[0].signal",
+  ],
+  "enqueueMany, an option of the call that is none": [
+    () => store.enqueueMany([{ type: "a", payload: {} }], { delayMs: 5 } as never),
+    "delayMs",
+  ],
+  "get, an option that is none": [() => store.get("1", { type: "a" } as never), "type"],
+  "get with a type, an option that is none": [() => store.get("a", "1", { own: true } as never), "own"],
+  "get with a type, an id that is none": [() => store.get("a", 5 as never), "id"],
+  "cancel, an option that is none": [() => store.cancel("1", { force: true } as never), "force"],
   "enqueueStatement, an option that is none": [
     () => store.enqueueStatement("a", {}, { dedupekey: "k" } as never),
     "dedupekey",
@@ -36,8 +83,8 @@ const CALLS: Readonly<Record<string, readonly [() => unknown, string]>> = {
   "pickup, a lease of nothing": [() => store.pickup({ types: ["a"], leaseMs: 0 }), "leaseMs"],
   "pickup, a lease without end": [() => store.pickup({ types: ["a"], leaseMs: Infinity }), "leaseMs"],
   "pickup, an option that is none": [() => store.pickup({ types: ["a"], max: 5 } as never), "max"],
-  "reapStale, a negative time": [() => store.reapStale(-1), "staleTimeoutSeconds"],
-  "reapStale, a time of NaN": [() => store.reapStale(Number.NaN), "staleTimeoutSeconds"],
+  "reapStale, a negative time": [() => store.reapStale(-1), "defaultTimeoutSeconds"],
+  "reapStale, a time of NaN": [() => store.reapStale(Number.NaN), "defaultTimeoutSeconds"],
   "reapStale, none": [() => store.reapStale(1, 0), "limit"],
   "a drain without handlers": [() => drainOnce({ store, budgetMs: 1_000 } as never), "handlers"],
   "a drain with no handler": [() => drainOnce({ store, handlers: {}, budgetMs: 1_000 }), "handlers"],

@@ -18,7 +18,7 @@ const names = tableNames();
 
 const turn = (request: TurnRequest): SqlStatement =>
   turnStatement((scope) => turnText(names, scope), request);
-const reap = { staleTimeoutSeconds: 1_200 };
+const reap = { defaultTimeoutSeconds: 1_200 };
 
 /** The busiest step: where a plan is quadratic it looks at the square of what it was given. */
 const mostRows = (steps: readonly PlanStep[]): number => Math.max(...steps.map(({ rows }) => rows));

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 
+import { defineJob } from "../../src/core/contract.ts";
 import { PgJobStore } from "../../src/core/store.ts";
 import { pgExecutor } from "../../src/adapters/pg/pg.ts";
 import { drainOnce } from "../../src/runners/drain/drain-once.ts";
@@ -37,6 +38,37 @@ test("what the store's own parse refuses is read as usual", async () => {
   expect(await own.get(id)).toMatchObject({ payload: { n: 1 }, result: null });
 });
 
+test("get with a contract's name gives that job, and null for a job of another type, as for none", async () => {
+  const { client } = await queue.session();
+  const jobs = {
+    embed: defineJob<{ text: string }, { size: number }>(),
+    letter: defineJob<{ to: string }>(),
+  };
+  const own = new PgJobStore(pgExecutor(client), { jobs });
+  const { id } = await own.enqueue("embed", { text: "short" });
+  expect(await own.get("embed", id)).toMatchObject({ payload: { text: "short" }, result: null });
+  expect(await own.get("letter", id)).toBeNull();
+  expect(await own.get("embed", `${id}0`)).toBeNull();
+  await drainOnce({
+    store: own,
+    budgetMs: 60_000,
+    handlers: { embed: ({ payload }) => ({ size: payload.text.length }), letter: () => undefined },
+  });
+  expect((await own.get("embed", id))?.result?.size).toBe(5);
+});
+
+test("get with a type refuses one that has no contract; a store without contracts has any", async () => {
+  const { client } = await queue.session();
+  const own = new PgJobStore(pgExecutor(client), { jobs: { embed: defineJob() } });
+  const id = await queue.insert({ job_type: "'letter'" });
+  await expect(own.get("letter" as never, id)).rejects.toMatchObject({
+    name: "InvalidInputError",
+    field: "type",
+  });
+  expect(await store.get("letter", id)).toMatchObject({ id, type: "letter" });
+  expect(await store.get("embed", id)).toBeNull();
+});
+
 test("a moment beyond JavaScript's, such as infinity, is its latest or earliest Date, and JSON can tell it", async () => {
   const later = await queue.insert({ run_after: "'infinity'" });
   const earlier = await queue.insert({ run_after: "'-infinity'" });
@@ -46,6 +78,18 @@ test("a moment beyond JavaScript's, such as infinity, is its latest or earliest 
   expect(await runAfter(earlier)).toBe("-271821-04-20T00:00:00.000Z");
   const [job] = await store.pickup({ types: ["a"] });
   expect(job?.runAfter.toISOString()).toBe("-271821-04-20T00:00:00.000Z");
+});
+
+test("payload and result come as the text that the database has, too, in which no number is rounded", async () => {
+  const id = await queue.insert({ payload: "'{\"id\": 12345678901234567890}'", result: "'[0.10, 1e400]'" });
+  const exact = {
+    payloadText: '{"id": 12345678901234567890}',
+    resultText: expect.stringMatching(/^\[0\.10, 10+\]$/) as string,
+  };
+  expect(await store.get(id)).toMatchObject(exact);
+  expect(await store.list()).toMatchObject([exact]);
+  const bare = await queue.insert();
+  expect(await store.get(bare)).toMatchObject({ payloadText: "{}", result: null, resultText: null });
 });
 
 test("a state that the application has added to the enum is told as it is", async () => {

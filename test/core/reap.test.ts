@@ -5,8 +5,8 @@ import { pickUpOf, pickUpOne, testQueue } from "../support/queue.ts";
 const queue = await testQueue();
 const { store } = queue;
 
-const reap = async (staleTimeoutSeconds = 1_200): Promise<string[]> =>
-  (await store.reapStale(staleTimeoutSeconds)).map(({ id }) => id);
+const reap = async (defaultTimeoutSeconds = 1_200): Promise<string[]> =>
+  (await store.reapStale(defaultTimeoutSeconds)).map(({ id }) => id);
 const ago = (seconds: number): string => `now() - interval '${seconds} s'`;
 /** A job that a Python worker runs. */
 const python = (values: Readonly<Record<string, string>>): Promise<string> =>
@@ -77,7 +77,7 @@ test("the soonest lease end counts Python's rows by their rule", async () => {
   await python({ timeout_seconds: "600", locked_at: ago(300) });
   await queue.insert();
   await pickUpOne(store, { leaseMs: 3_600_000 });
-  const { nextLeaseEndInMs } = await store.turn({ reap: { staleTimeoutSeconds: 1_200 } });
+  const { nextLeaseEndInMs } = await store.turn({ reap: { defaultTimeoutSeconds: 1_200 } });
   expect(nextLeaseEndInMs).toBeGreaterThan(290_000);
   expect(nextLeaseEndInMs).toBeLessThanOrEqual(300_000);
 });

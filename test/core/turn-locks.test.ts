@@ -78,7 +78,7 @@ test("an open upsert of one row, as the Python package enqueues, delays no other
 test("a reap leaves a locked row to the next one", async () => {
   const jobs = await threeJobs();
   await queue.rows("UPDATE jobs SET lease_expires_at = now()");
-  const reap = { staleTimeoutSeconds: 1_200 };
+  const reap = { defaultTimeoutSeconds: 1_200 };
   const { reaped } = await whileLocked(jobs[1].id, () => store.turn({ reap }));
   expect(reaped.map(({ id }) => id)).toEqual([jobs[0].id, jobs[2].id]);
   expect((await store.turn({ reap })).reaped.map(({ id }) => id)).toEqual([jobs[1].id]);

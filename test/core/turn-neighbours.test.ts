@@ -6,7 +6,7 @@ import { pickUpOf, pickUpOne, testQueue, type TestStore } from "../support/queue
 const queue = await testQueue();
 const { store } = queue;
 
-const reap = { staleTimeoutSeconds: 1_200 };
+const reap = { defaultTimeoutSeconds: 1_200 };
 const settle = (by: TestStore, ...jobs: readonly PickedUpJob[]): Promise<unknown> =>
   by.turn({
     settlements: jobs.map((job) => ({ job, durationMs: 1, outcome: "done", resultText: null })),

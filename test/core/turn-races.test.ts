@@ -9,7 +9,7 @@ import { pickUpOf, pickUpOne, testQueue } from "../support/queue.ts";
 const queue = await testQueue();
 const { store } = queue;
 
-const reap = { staleTimeoutSeconds: 1_200 };
+const reap = { defaultTimeoutSeconds: 1_200 };
 const done = (job: PickedUpJob): Settlement => ({
   job,
   durationMs: 1,

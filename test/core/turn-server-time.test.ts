@@ -7,7 +7,7 @@ const LOCKED_MS = 50;
 
 test.for([
   ["alone", {}],
-  ["in a whole turn", { reap: { staleTimeoutSeconds: 1_200 } }],
+  ["in a whole turn", { reap: { defaultTimeoutSeconds: 1_200 } }],
 ] as const)(
   "a pick-up %s tells how long the server was at it, from its arrival, its wait for a lock too",
   async ([, parts]) => {

@@ -7,7 +7,7 @@ import { pickUpOf, pickUpOne, testQueue } from "../support/queue.ts";
 const queue = await testQueue();
 const { store } = queue;
 
-const reap = { staleTimeoutSeconds: 1_200 };
+const reap = { defaultTimeoutSeconds: 1_200 };
 const settle = async (settlement: Settlement): Promise<SettlementAnswer | undefined> =>
   (await store.turn({ settlements: [settlement] })).settlements[0];
 const done = (job: Fence): Settlement => ({ job, durationMs: 1, outcome: "done", resultText: `{"n":1}` });

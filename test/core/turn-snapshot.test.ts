@@ -5,7 +5,7 @@ import { pickUpOf, pickUpOne, testQueue } from "../support/queue.ts";
 const queue = await testQueue();
 const { store } = queue;
 
-const reap = { staleTimeoutSeconds: 1_200 };
+const reap = { defaultTimeoutSeconds: 1_200 };
 const endLease = (id: string): Promise<unknown> =>
   queue.rows("UPDATE jobs SET lease_expires_at = now() - interval '1 minute' WHERE id = $1", [id]);
 

@@ -3,11 +3,15 @@ import { expect, test } from "vitest";
 
 import { pgExecutor } from "../../src/adapters/pg/pg.ts";
 import { UnknownOutcomeError } from "../../src/core/errors.ts";
+import type { SqlStatement } from "../../src/core/executor.ts";
 import { PgJobStore } from "../../src/core/store.ts";
-import { pickUpOf, pickUpOne, testQueue, type QueueSession } from "../support/queue.ts";
+import { noting } from "../support/between.ts";
+import { pickUpOf, pickUpOne, testQueue, type QueueSession, type TestStore } from "../support/queue.ts";
 import { freePort } from "../support/server-process.ts";
 
 const queue = await testQueue();
+
+type Call = (store: TestStore, signal: AbortSignal) => Promise<unknown>;
 
 const INSERT_KEY = "INSERT INTO jobs (job_type, dedupe_key) VALUES ('a', 'k')";
 
@@ -127,6 +131,72 @@ test("a signal's abort while the statement runs is an unknown outcome that keeps
   controller.abort(new Error("out of time"));
   expect(await turn).toMatchObject({ name: "UnknownOutcomeError", cause: { message: "out of time" } });
   await lock.client.query("ROLLBACK");
+});
+
+test.for([
+  ["an enqueue with a key", (store, signal) => store.enqueue("a", {}, { dedupeKey: "k", signal }), "enqueue"],
+  ["an enqueue without", (store, signal) => store.enqueue("a", {}, { signal }), "enqueue"],
+  ["enqueueMany", (store, signal) => store.enqueueMany([{ type: "a", payload: {} }], { signal }), "enqueue"],
+  ["a cancel", (store, signal) => store.cancel("1", { signal }), "cancel"],
+] satisfies (readonly [string, Call, string])[])(
+  "the signal of %s, while that waits at the server, ends it there: an unknown outcome that keeps the reason",
+  async ([, call, operation]) => {
+    const [own, lock] = [await queue.session(), await queue.session()];
+    await lock.client.query("BEGIN; LOCK TABLE jobs IN ACCESS EXCLUSIVE MODE");
+    const controller = new AbortController();
+    const called = call(own.store, controller.signal).catch((error: unknown) => error);
+    await queue.blocked(own.pid);
+    controller.abort(new Error("the client has gone"));
+    const cause = { message: "the client has gone" };
+    expect(await called).toMatchObject({ name: "UnknownOutcomeError", operation, cause });
+    // The client's next statement comes after what became of this one.
+    await own.client.query("SELECT");
+    await lock.client.query("ROLLBACK");
+    expect(await queue.rows("SELECT FROM jobs")).toEqual([]);
+  },
+);
+
+test("a get whose signal fires while it waits throws the reason: it has no outcome", async () => {
+  const [own, lock] = [await queue.session(), await queue.session()];
+  await lock.client.query("BEGIN; LOCK TABLE jobs IN ACCESS EXCLUSIVE MODE");
+  const controller = new AbortController();
+  const got = own.store.get("a", "1", { signal: controller.signal }).catch((error: unknown) => error);
+  await queue.blocked(own.pid);
+  const reason = new Error("the client has gone");
+  controller.abort(reason);
+  expect(await got).toBe(reason);
+  await lock.client.query("ROLLBACK");
+});
+
+test.for([
+  ["enqueue", (store, signal) => store.enqueue("a", {}, { signal })],
+  ["enqueueMany", (store, signal) => store.enqueueMany([{ type: "a", payload: {} }], { signal })],
+  ["get", (store, signal) => store.get("1", { signal })],
+  ["get with a type", (store, signal) => store.get("a", "1", { signal })],
+  ["cancel", (store, signal) => store.cancel("1", { signal })],
+] satisfies (readonly [string, Call])[])(
+  "%s whose signal has fired before sends nothing, and throws the signal's own reason",
+  async ([, call]) => {
+    const sent: SqlStatement[] = [];
+    const { store } = await queue.session({ between: noting(sent) });
+    const reason = new Error("the client has gone");
+    await expect(call(store, AbortSignal.abort(reason))).rejects.toBe(reason);
+    expect(sent).toEqual([]);
+  },
+);
+
+test("an enqueue whose signal fires while it waits for a connection is never sent", async () => {
+  const pool = new Pool({ connectionString: queue.url, max: 1 });
+  const store = new PgJobStore(pgExecutor(pool));
+  const busy = await pool.connect();
+  const controller = new AbortController();
+  const enqueued = store.enqueue("a", {}, { signal: controller.signal }).catch((error: unknown) => error);
+  while (pool.waitingCount === 0) await new Promise(setImmediate);
+  controller.abort(new Error("the client has gone"));
+  expect(await enqueued).toMatchObject({ cause: { message: "the client has gone" } });
+  busy.release();
+  expect(await store.stats()).toMatchObject({ counts: { READY: 0 } });
+  await pool.end();
 });
 
 test("a table that isn't there is named, with the command that makes it", async () => {

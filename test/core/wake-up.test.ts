@@ -320,7 +320,7 @@ test("what makes nothing READY wakes nobody", async () => {
   await store.extend([job], 1_000);
   await store.markDone(job);
   await store.cancel((await pickUpOne(store)).id);
-  await store.turn({ pickUp: pickUpOf(), reap: { staleTimeoutSeconds: 1 } });
+  await store.turn({ pickUp: pickUpOf(), reap: { defaultTimeoutSeconds: 1 } });
   await store.retry(job.id);
   expect(await heard()).toEqual([]);
 });

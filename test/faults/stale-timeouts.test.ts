@@ -17,12 +17,12 @@ test("36: runners with other leases and a stale timeout of a second reap no live
   // It has run for an hour, as far as its row tells.
   await queue.rows("UPDATE jobs SET locked_at = now() - interval '1 h', updated_at = now() - interval '1 h'");
   const image = await queue.image(id);
-  await using hasty = startWorker(queue, { leaseMs: 1_000, staleTimeoutSeconds: 1 });
+  await using hasty = startWorker(queue, { leaseMs: 1_000, defaultTimeoutSeconds: 1 });
   await hasty.wire.answered(({ kind }) => kind === "turn");
   const report = await drainOnce({
     store: pooledStore(queue),
     handlers: { a: () => undefined },
-    staleTimeoutSeconds: 1,
+    defaultTimeoutSeconds: 1,
     budgetMs: 1_000,
   });
   expect(report).toMatchObject({ reaped: 0, done: 0 });

@@ -57,20 +57,20 @@ const answers = async (...commands: Command[]): Promise<string> =>
 // What chance seldom brings about; the sequences that failed runs print are pasted here.
 test("a lease that ends now is lost, and one that ends in a millisecond is not", async () => {
   const leased = [enqueue(job), pickUp(worker)] as const;
-  expect(await answers(...leased, pass(4_999), reap({ staleTimeoutSeconds: 0 }))).not.toMatch("reaped");
-  expect(await answers(...leased, pass(5_000), reap({ staleTimeoutSeconds: 0 }))).toMatch("reaped READY 1");
+  expect(await answers(...leased, pass(4_999), reap({ defaultTimeoutSeconds: 0 }))).not.toMatch("reaped");
+  expect(await answers(...leased, pass(5_000), reap({ defaultTimeoutSeconds: 0 }))).toMatch("reaped READY 1");
 });
 
 test("a Python worker's job is lost after its time, not in the moment that it has passed", async () => {
   const taken = [enqueue(job), pythonPickUp(null), pass(10_000)] as const;
-  const reaps = reap({ staleTimeoutSeconds: 10 });
+  const reaps = reap({ defaultTimeoutSeconds: 10 });
   expect(await answers(...taken, reaps)).not.toMatch("reaped");
   expect(await answers(...taken, pass(1), reaps)).toMatch("reaped READY 1");
 });
 
 test("a reap leaves an ended lease to the caller that says it is running the job", async () => {
   const turnOf = (running: number[]): Command =>
-    turn({ ends: [], pickUp: null, reap: { staleTimeoutSeconds: 0 }, running });
+    turn({ ends: [], pickUp: null, reap: { defaultTimeoutSeconds: 0 }, running });
   const ended = [enqueue(job), pickUp(worker), pass(5_000), turnOf([0])] as const;
   expect(await answers(...ended)).not.toMatch("reaped");
   expect(await answers(...ended, turnOf([]))).toMatch("reaped READY 1");
@@ -79,7 +79,7 @@ test("a reap leaves an ended lease to the caller that says it is running the job
 test("a reap leaves out the job of a settlement in the same turn, were it of an overtaken attempt", async () => {
   const snooze = { ...end, ending: { outcome: "snooze", dueInMs: 0 } } as const;
   const endsAndReaps = (nth: number): Command =>
-    turn({ ends: [{ nth, ...snooze }], pickUp: null, reap: { staleTimeoutSeconds: 0 }, running: [] });
+    turn({ ends: [{ nth, ...snooze }], pickUp: null, reap: { defaultTimeoutSeconds: 0 }, running: [] });
   const twice = [enqueue(job), pickUp(worker), settle({ nth: 0, ...snooze }), pickUp(worker), pass(5_000)];
   expect(await answers(...twice, endsAndReaps(1))).not.toMatch("reaped");
   expect(await answers(...twice, endsAndReaps(0))).not.toMatch("reaped");
@@ -128,7 +128,7 @@ test("a release after the tenth counts as an attempt, and the last attempt's is 
 
 test("a job that is lost for the second time is picked up alone, and one before it ends the pick-up", async () => {
   const poison = { ...job, maxAttempts: 5, dedupeKey: null };
-  const lost = [pickUp(worker), pass(5_000), reap({ staleTimeoutSeconds: 0 })] as const;
+  const lost = [pickUp(worker), pass(5_000), reap({ defaultTimeoutSeconds: 0 })] as const;
   const takes = pickUp({ ...worker, slots: 4, buffer: 3 });
   const sequence = [enqueue(poison), ...lost, ...lost, enqueue(poison), enqueue(poison)] as const;
   expect(await answers(...sequence, takes)).toMatch("picked up RUNNING, alone 1");
@@ -145,7 +145,7 @@ test("a job that an open transaction refers to is extended, settled, reaped and 
     /extension extended 1, settlement DONE 1, nothing pruned 1$/,
   );
   expect(await answers(...leased, done, refersNoMore(null), ...prunes)).toMatch("pruned 1");
-  const lost = [pass(5_000), reap({ staleTimeoutSeconds: 0 }), pickUp(worker)] as const;
+  const lost = [pass(5_000), reap({ defaultTimeoutSeconds: 0 }), pickUp(worker)] as const;
   expect(await answers(...leased, ...lost)).toMatch(/reaped READY 1, picked up RUNNING, alone 1$/);
 });
 

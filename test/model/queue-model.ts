@@ -1,4 +1,5 @@
 import type { Fence, JobStatus } from "../../src/core/job.ts";
+import type { Retried } from "../../src/core/operations/retry.ts";
 import type { ReapedJob } from "../../src/core/turn/turn-answer.ts";
 import type { PickUp, Reap } from "../../src/core/turn/turn-request.ts";
 import { UNLEASED, isLeased, settled } from "./model-job.ts";
@@ -140,10 +141,11 @@ export class QueueModel {
   }
 
   /** Only what has FAILED, and not while another job with its key is active. */
-  retry(id: string): { readonly retried: boolean; readonly status: string | null } | "conflict" {
+  retry(id: string): Retried {
     const job = this.jobs.get(id);
     if (job?.status !== "FAILED") return { retried: false, status: job?.status ?? null };
-    if (this.active(job.dedupeKey) !== undefined) return "conflict";
+    const blockedBy = this.active(job.dedupeKey)?.id;
+    if (blockedBy !== undefined) return { retried: false, status: "FAILED", blockedBy };
     const anew = { attempts: 0, released: 0, runAfter: this.now, finishedAt: null, updatedAt: this.now };
     this.#write({ ...job, ...anew, status: "READY" });
     return { retried: true, status: "READY" };
@@ -215,11 +217,11 @@ export class QueueModel {
     return this.#write({ ...job, ...over, status: "FAILED", lastError });
   }
 
-  #lost({ staleTimeoutSeconds, limit = 100 }: Reap, named: ReadonlySet<string>): readonly ModelJob[] {
+  #lost({ defaultTimeoutSeconds, limit = 100 }: Reap, named: ReadonlySet<string>): readonly ModelJob[] {
     return this.all()
       .filter((job) => job.status === "RUNNING" && !named.has(job.id))
       .filter((job) => {
-        const end = leaseEnd(job, staleTimeoutSeconds);
+        const end = leaseEnd(job, defaultTimeoutSeconds);
         return isLeased(job) ? end <= this.now : end < this.now;
       })
       .slice(0, limit);
@@ -247,7 +249,7 @@ export class QueueModel {
     const known = asks ? others.filter((job) => isLeased(job) || reap !== null) : [];
     return {
       nextDueInMs: this.#until(this.#ready(types).map(({ runAfter }) => runAfter)),
-      nextLeaseEndInMs: this.#until(known.map((job) => leaseEnd(job, reap?.staleTimeoutSeconds ?? 0))),
+      nextLeaseEndInMs: this.#until(known.map((job) => leaseEnd(job, reap?.defaultTimeoutSeconds ?? 0))),
     };
   }
 
@@ -304,9 +306,9 @@ const FRESH = {
 } as const;
 
 /** When a RUNNING row may be taken: its lease's end, or by the Python package's rule. */
-function leaseEnd(job: ModelJob, staleTimeoutSeconds: number): number {
+function leaseEnd(job: ModelJob, defaultTimeoutSeconds: number): number {
   if (isLeased(job)) return job.leaseEnd ?? Infinity;
-  return (job.lockedAt ?? job.updatedAt) + (job.timeoutSeconds ?? staleTimeoutSeconds) * 1_000;
+  return (job.lockedAt ?? job.updatedAt) + (job.timeoutSeconds ?? defaultTimeoutSeconds) * 1_000;
 }
 
 /** Lost again, or with one attempt left: it may be what its workers die of. */

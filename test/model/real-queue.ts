@@ -1,3 +1,5 @@
+import { deepStrictEqual } from "node:assert/strict";
+
 import { Client, type QueryResult } from "pg";
 
 import { pgExecutor } from "../../src/adapters/pg/pg.ts";
@@ -174,9 +176,12 @@ export class RealQueue {
       scheduledFor,
       createdAt,
       updatedAt,
-      ...rest
+      ...others
     } = job;
+    const { payloadText, resultText, ...rest } = others;
     if (!isJobStatus(status)) throw new Error(`no state: ${status}`);
+    deepStrictEqual(JSON.parse(payloadText), rest.payload);
+    deepStrictEqual(JSON.parse(resultText ?? "null"), rest.result);
     return {
       ...rest,
       status,

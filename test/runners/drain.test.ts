@@ -379,7 +379,7 @@ test.for([
   ["maxStatements", { maxStatements: 1 }],
   ["reserveMs", { reserveMs: 15_000 }],
   ["reserveMs", { reserveMs: -1 }],
-  ["staleTimeoutSeconds", { staleTimeoutSeconds: 0 }],
+  ["defaultTimeoutSeconds", { defaultTimeoutSeconds: 0 }],
   ["workerId", { workerId: "" }],
   ["workerId", { workerId: "a\nb" }],
 ] as const)("a wrong %s is refused before anything is sent", async ([field, wrong]) => {

@@ -44,7 +44,7 @@ test("a contract's timeout is written to the row, and governs", async () => {
 test("a job without a timeout of its own has the runner's", async () => {
   const id = await queue.insert();
   const store = pooledStore(queue);
-  await drainOnce({ store, handlers: { a: heedsItsSignal }, budgetMs: 10_000, staleTimeoutSeconds: 1 });
+  await drainOnce({ store, handlers: { a: heedsItsSignal }, budgetMs: 10_000, defaultTimeoutSeconds: 1 });
   expect((await jobRow(queue, id))["last_error"]).toContain("timed out after 1 s");
 });
 

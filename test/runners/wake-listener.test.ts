@@ -98,6 +98,20 @@ test("an enqueue through its own store wakes it for its own types, and for a pla
   expect(told).toEqual([[at.now + 3_000, true], "wake"]);
 });
 
+test("an enqueue with a delay through its own store wakes it when that is over", async () => {
+  const { listener, told, at } = await listening();
+  listener.enqueued([
+    { type: "a", runAfter: null, delayMs: 60_000 },
+    { type: "b", runAfter: null, delayMs: 3_000 },
+    { type: "other", runAfter: null },
+  ]);
+  listener.enqueued([
+    { type: "a", runAfter: null, delayMs: 60_000 },
+    { type: "b", runAfter: null, delayMs: 0 },
+  ]);
+  expect(told).toEqual([[at.now + 3_000, true], "wake"]);
+});
+
 test.for([60_000, 86_400_000, Infinity])(
   "a guard stands for a day at most, and is renewed by a look before it ends: safety poll %s ms",
   async (safetyPollMs) => {

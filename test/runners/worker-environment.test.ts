@@ -42,7 +42,7 @@ test.for(["0", "false", "no", "off", "False"])("%j switches off", (text) => {
 const NUMBERS = [
   ["WORKER_CONCURRENCY", "concurrency", 1, 1_000],
   ["WORKER_REAP_INTERVAL", "reapIntervalSeconds", 1, 86_400],
-  ["WORKER_STALE_TIMEOUT", "staleTimeoutSeconds", 1, 2_147_483],
+  ["WORKER_STALE_TIMEOUT", "defaultTimeoutSeconds", 1, 2_147_483],
   ["WORKER_SHUTDOWN_GRACE", "shutdownGraceSeconds", 0, 86_400],
   ["WORKER_SHUTDOWN_TIMEOUT", "shutdownTimeoutSeconds", 0, 86_400],
 ] as const;
@@ -101,11 +101,11 @@ test("a variable that is empty, or that the runtime refuses to tell, is as if it
 test("a drain takes WORKER_STALE_TIMEOUT from the environment, over code, and nothing else", () => {
   const env = Object.fromEntries(NAMES.map((name) => [name, "7"]));
   const drain = { store: pooledStore(queue), handlers: { a: () => undefined }, budgetMs: 1_000 };
-  const options = { ...drain, staleTimeoutSeconds: 3, concurrency: 3, reaper: true };
-  const said = { staleTimeoutSeconds: 7, runJob: { timeoutSeconds: 7 } };
+  const options = { ...drain, defaultTimeoutSeconds: 3, concurrency: 3, reaper: true };
+  const said = { defaultTimeoutSeconds: 7, runJob: { timeoutSeconds: 7 } };
   expect(checkDrain({ ...options, env })).toMatchObject({ ...said, concurrency: 3, reaper: true });
-  expect(checkDrain({ ...options, env: {} })).toMatchObject({ staleTimeoutSeconds: 3 });
-  expect(checkDrain({ ...drain, env: {} })).toMatchObject({ staleTimeoutSeconds: 1_200 });
+  expect(checkDrain({ ...options, env: {} })).toMatchObject({ defaultTimeoutSeconds: 3 });
+  expect(checkDrain({ ...drain, env: {} })).toMatchObject({ defaultTimeoutSeconds: 1_200 });
 });
 
 test("the environment overrides code", () => {
@@ -117,7 +117,7 @@ test("the environment overrides code", () => {
     env: { ...env, WORKER_ENABLED: "no", WORKER_REAPER_ENABLED: "no" },
     concurrency: 3,
     reapIntervalSeconds: 3,
-    staleTimeoutSeconds: 3,
+    defaultTimeoutSeconds: 3,
     shutdownGraceSeconds: 3,
     shutdownTimeoutSeconds: 3,
     enabled: true,
@@ -126,7 +126,7 @@ test("the environment overrides code", () => {
   expect(checked).toMatchObject({
     concurrency: 7,
     reapIntervalMs: 7_000,
-    staleTimeoutSeconds: 7,
+    defaultTimeoutSeconds: 7,
     graceMs: 7_000,
     shutdownMs: 7_000,
     enabled: false,
@@ -141,7 +141,7 @@ test("what neither says is the Python package's default", () => {
     enabled: true,
     reaper: true,
     reapIntervalMs: 60_000,
-    staleTimeoutSeconds: 1_200,
+    defaultTimeoutSeconds: 1_200,
     graceMs: 10_000,
     shutdownMs: 30_000,
   });

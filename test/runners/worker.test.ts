@@ -214,7 +214,7 @@ test("wrong options are refused, each by name", () => {
     shutdownGraceSeconds: -1,
     shutdownTimeoutSeconds: Number.NaN,
     maxBuffer: 2_001,
-    staleTimeoutSeconds: 0,
+    defaultTimeoutSeconds: 0,
     workerId: "",
   };
   for (const [field, value] of Object.entries(wrong)) {

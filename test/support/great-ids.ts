@@ -46,7 +46,7 @@ export async function greatIdsThrough(executor: SqlExecutor): Promise<void> {
       "UPDATE public.jobs SET lease_expires_at = now() - interval '1 second' WHERE id = $1::text::bigint",
       [third],
     );
-    expect(await store.turn({ reap: { staleTimeoutSeconds: 1 }, running: [third] })).toMatchObject({
+    expect(await store.turn({ reap: { defaultTimeoutSeconds: 1 }, running: [third] })).toMatchObject({
       reaped: [],
     });
     expect(await store.reapStale()).toMatchObject([{ id: third, status: "READY" }]);

@@ -20,7 +20,7 @@ export interface PythonWorkerOptions {
   readonly name: string;
   readonly handlers: Readonly<Record<string, PythonHandler>>;
   /** Seconds after which a RUNNING row without `timeout_seconds` is lost. @default 1,200 */
-  readonly staleTimeoutSeconds?: number;
+  readonly defaultTimeoutSeconds?: number;
   /** Seconds until a failed attempt is due again; the package's own begin with a minute. @default 0 */
   readonly retryAfterSeconds?: number;
 }
@@ -99,7 +99,7 @@ export class PythonWorker {
 
   /** What its reaper takes back. */
   async reap(): Promise<string[]> {
-    const rows = await this.#rows(PYTHON_REAP, [this.#options.staleTimeoutSeconds ?? 1_200]);
+    const rows = await this.#rows(PYTHON_REAP, [this.#options.defaultTimeoutSeconds ?? 1_200]);
     return rows.map(({ id }) => String(id));
   }
 

@@ -43,7 +43,7 @@ function common(task: Task, { executor }: Database, ledger: LedgerWriter) {
   const silent = (): void => undefined;
   const logger: Logger = { debug: silent, info: silent, warn: silent, error: silent };
   return {
-    ...{ concurrency: task.concurrency, workerId: task.name, backoff: BACKOFF, staleTimeoutSeconds: 30 },
+    ...{ concurrency: task.concurrency, workerId: task.name, backoff: BACKOFF, defaultTimeoutSeconds: 30 },
     ...{ onEvent, onError, logger },
     ...(task.without.includes("schedules") ? {} : { schedules: declaredSchedules(), owner: OWNER }),
     store: new PgJobStore(executor),

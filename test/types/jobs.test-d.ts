@@ -4,7 +4,9 @@ import type {
   DrainOptions,
   Handlers,
   InputOf,
+  Job,
   JobContext,
+  JobOf,
   OutputOf,
   ResultOf,
   SqlExecutor,
@@ -117,6 +119,15 @@ export async function enqueues(letter: Letter): Promise<void> {
   await store.with(client).enqueue("embed", { text: "t" });
   await store.with(executor).enqueue("embed", { text: "t" });
   await store.enqueueStatement("embed", { text: "t" });
+  await store.enqueue("embed", { text: "t" }, { delayMs: 5_000, signal: AbortSignal.timeout(5_000) });
+  await store.enqueueMany([{ type: "embed", payload: { text: "t" }, delayMs: 5 }], { signal: undefined });
+  await store.cancel("1", { signal: AbortSignal.timeout(5_000) });
+  await store.get("1", { signal: AbortSignal.timeout(5_000) });
+  await store.get("embed", "1", { signal: AbortSignal.timeout(5_000) });
+  // @ts-expect-error -- a signal is the call's, not a job's
+  await store.enqueueMany([{ type: "embed", payload: { text: "t" }, signal: AbortSignal.timeout(5_000) }]);
+  // @ts-expect-error -- nor a statement's that the caller sends
+  await store.enqueueStatement("embed", { text: "t" }, { signal: AbortSignal.timeout(5_000) });
   await store.enqueueMany([
     { type: "embed", payload: { text: "t" }, priority: 1 },
     { type: "letter", payload: letter, dedupeKey: "k" },
@@ -256,6 +267,30 @@ export const ofText = defineJob<string>();
 export const ofNumber = defineJob({ payload: z.number() });
 // @ts-expect-error -- no schema
 export const ofNothing = defineJob({ payload: { type: "object" } });
+
+/** A row is typed by its contract where that is named: its payload as JSON gives it back, before the schema of a handler. */
+export async function reads(): Promise<void> {
+  const embedded = await store.get("embed", "1");
+  expectTypeOf(embedded).toEqualTypeOf<JobOf<Jobs, "embed"> | null>();
+  if (embedded === null) return;
+  expectTypeOf(embedded.type).toEqualTypeOf<"embed">();
+  expectTypeOf(embedded.payload).toEqualTypeOf<{ text: string }>();
+  expectTypeOf(embedded.result).toEqualTypeOf<{ dimensions: number } | null>();
+  const visit = await store.get("visit", "1");
+  expectTypeOf(visit?.payload.at).toEqualTypeOf<string | undefined>();
+  expectTypeOf(visit?.result).toEqualTypeOf<unknown>();
+  const at = await store.get("at", "1");
+  expectTypeOf(at?.payload).toEqualTypeOf<{ when: string; times?: number | undefined } | undefined>();
+  expectTypeOf(at?.result).toEqualTypeOf<{ done: boolean } | null | undefined>();
+  expectTypeOf(await store.get("1")).toEqualTypeOf<Job | null>();
+  // Without contracts a payload is an object of which nothing is known.
+  const any = await new PgJobStore(executor).get("whatever", "1");
+  expectTypeOf(any?.result).toEqualTypeOf<unknown>();
+  // @ts-expect-error -- no such job
+  await store.get("summarise", "1");
+  // @ts-expect-error -- no such field
+  String(embedded.result?.size);
+}
 
 /** A row that was read is no lease, and an id alone settles nothing. */
 export async function settles(): Promise<void> {

@@ -3,7 +3,7 @@ import type { CheckedJob } from "./enqueue.ts";
 import { InvalidInputError } from "../errors.ts";
 import { USUAL } from "../job.ts";
 import { PAYLOAD_LIMITS, encodePayload } from "../values/json.ts";
-import { checkOptions } from "../values/known-options.ts";
+import { CALL_OPTIONS, checkOptions } from "../values/known-options.ts";
 import { issuesText } from "../values/standard-schema.ts";
 import type { StandardSchema } from "../values/standard-schema.ts";
 
@@ -17,6 +17,13 @@ export interface EnqueueOptions extends JobDefaults {
   readonly dedupeKey?: string | undefined;
   /** Not before. @default now, by the database's clock */
   readonly runAfter?: Date | undefined;
+  /**
+   * Not before so many milliseconds from now, by the database's clock: a whole number from 0 to 1,000,000,000,000
+   * (31 years). Not together with `runAfter`.
+   *
+   * @default 0
+   */
+  readonly delayMs?: number | undefined;
 }
 
 /** Bounds that an application may set on what it enqueues. */
@@ -33,7 +40,10 @@ const ENQUEUE_OPTIONS = {
   timeoutSeconds: true,
   dedupeKey: true,
   runAfter: true,
+  delayMs: true,
 } as const satisfies Record<keyof EnqueueOptions, true>;
+/** Of a call for one job, which has its call's options too. */
+const ONE_JOB_OPTIONS = { ...ENQUEUE_OPTIONS, ...CALL_OPTIONS };
 
 /** Most characters of a job type. */
 const MAX_TYPE_LENGTH = 256;
@@ -42,6 +52,7 @@ const MAX_KEY_LENGTH = 512;
 
 const MAX_PAYLOAD_BYTES = 8_388_608;
 const MAX_PAYLOAD_DEPTH = 1_000;
+const MAX_DELAY_MS = 1e12;
 const INT4 = { min: -2_147_483_648, max: 2_147_483_647 };
 
 /**
@@ -58,9 +69,9 @@ export function checkJob(
   limits: PayloadLimits,
   field = "",
 ): CheckedJob {
-  checkOptions(options, ENQUEUE_OPTIONS, field);
+  checkOptions(options, field === "" ? ONE_JOB_OPTIONS : ENQUEUE_OPTIONS, field);
   checkText(`${field}type`, type, MAX_TYPE_LENGTH);
-  const { dedupeKey, runAfter } = options;
+  const { dedupeKey, runAfter, delayMs } = options;
   if (dedupeKey !== undefined) checkText(`${field}dedupeKey`, dedupeKey, MAX_KEY_LENGTH);
   const priority = options.priority ?? contract?.priority ?? USUAL.priority;
   checkInteger(`${field}priority`, priority, INT4.min);
@@ -68,6 +79,10 @@ export function checkJob(
   checkInteger(`${field}maxAttempts`, maxAttempts, 1);
   const timeoutSeconds = options.timeoutSeconds ?? contract?.timeoutSeconds ?? null;
   if (timeoutSeconds !== null) checkInteger(`${field}timeoutSeconds`, timeoutSeconds, 1);
+  if (delayMs !== undefined) {
+    checkInteger(`${field}delayMs`, delayMs, 0, MAX_DELAY_MS);
+    if (runAfter !== undefined) throw new InvalidInputError(`${field}delayMs`, "no runAfter", delayMs);
+  }
   let changed = false;
   const payloadText = encodePayload(payload, `${field}payload`, {
     ...PAYLOAD_LIMITS,
@@ -84,6 +99,7 @@ export function checkJob(
     dedupeKey: dedupeKey ?? null,
     priority,
     runAfter: runAfter === undefined ? null : isoOf(`${field}runAfter`, runAfter),
+    delayMs,
     maxAttempts,
     timeoutSeconds,
   };

@@ -25,11 +25,11 @@ const SKIPPED = "pqrun: a trigger skipped or changed some jobs; written, and und
 
 const WRITTEN = "job_type, payload, dedupe_key, priority, run_after, max_attempts, timeout_seconds";
 
-/** `$1` – `$7` are the jobs, each a column as an array, which may be shorter where the rest has what is usual. */
+/** `$1` – `$8` are the jobs, each a column as an array, which may be shorter where the rest has what is usual. */
 const COLUMNS = `unnest($1::text::text[], $2::text::jsonb[], $3::text::text[], $4::text::int4[], $5::text::timestamptz[],
-                $6::text::int4[], $7::text::int4[])`;
+                $6::text::int4[], $7::text::int4[], $8::text::int8[])`;
 const INPUT = `x.job_type, x.payload, nullif(x.dedupe_key, '${ABSENT.text}') AS dedupe_key, coalesce(x.priority, ${USUAL.priority}) AS priority,
-         coalesce(nullif(x.run_after, '${ABSENT.moment}'), now()) AS run_after, coalesce(x.max_attempts, ${USUAL.maxAttempts}) AS max_attempts,
+         coalesce(nullif(x.run_after, '${ABSENT.moment}'), now() + x.delay * interval '1 ms', now()) AS run_after, coalesce(x.max_attempts, ${USUAL.maxAttempts}) AS max_attempts,
          nullif(x.timeout_seconds, ${ABSENT.number}) AS timeout_seconds`;
 
 const FIRST_KEY = "($3::text::text[])[1]";
@@ -42,7 +42,7 @@ const insertingText = ({ jobs }: TableNames, unless = ""): string => `
 WITH inserted AS (
   INSERT INTO ${jobs} (${WRITTEN})
   SELECT ${INPUT}
-    FROM ${COLUMNS} AS x(${WRITTEN})
+    FROM ${COLUMNS} AS x(${WRITTEN}, delay)
   ${unless}
   RETURNING id
 )`;
@@ -52,7 +52,7 @@ export const plainText = (names: TableNames): string => `${insertingText(names)}
 SELECT id::text AS id, 'true' AS created FROM inserted`;
 
 /**
- * Ids that come as one text. `$8` is the number of jobs.
+ * Ids that come as one text. `$9` is the number of jobs.
  *
  * The nth id is the nth job's, whatever the column's default is: an INSERT takes
  * its rows one by one as its query gives them, here in the order of the arrays,
@@ -61,7 +61,7 @@ SELECT id::text AS id, 'true' AS created FROM inserted`;
  */
 export const plainManyText = (names: TableNames): string => `${insertingText(names)}
 SELECT string_agg(id::text, ',') AS id,
-       (CASE WHEN count(*)::text = $8::text THEN 'true' ELSE '${SKIPPED}' || count(*) END)::bool::text AS created
+       (CASE WHEN count(*)::text = $9::text THEN 'true' ELSE '${SKIPPED}' || count(*) END)::bool::text AS created
   FROM inserted`;
 
 /**
@@ -100,7 +100,7 @@ export function keyedManyText(names: TableNames, byDefault = false): string {
   return `
 WITH input AS MATERIALIZED (
   SELECT x.place, ${INPUT}, ${mark} AS mark
-    FROM ${COLUMNS} WITH ORDINALITY AS x(${WRITTEN}, place)
+    FROM ${COLUMNS} WITH ORDINALITY AS x(${WRITTEN}, delay, place)
 ),
 clash AS MATERIALIZED (
   SELECT FROM input i JOIN ${names.jobs} j ON j.dedupe_key = i.dedupe_key AND j.${ACTIVE} AND j.job_type <> i.job_type LIMIT 1

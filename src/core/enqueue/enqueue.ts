@@ -1,20 +1,27 @@
 import { columnLiteral } from "../sql/array-literal.ts";
+import type { Element } from "../sql/array-literal.ts";
 import { DedupeConflictError } from "../errors.ts";
 import type { SqlRow, SqlStatement } from "../executor.ts";
 import type { EnqueueTexts } from "./enqueue-text.ts";
 import { ABSENT, USUAL, cells } from "../job.ts";
 
-/** A job that has been checked and only has to be written. */
-export interface CheckedJob {
+/** What a listener of `onEnqueue` learns of a job. */
+export interface NewJob {
   readonly type: string;
+  /** When it is due, in ISO 8601; null for `delayMs` from now by the database's clock. */
+  readonly runAfter: string | null;
+  /** @default 0 */
+  readonly delayMs?: number | undefined;
+}
+
+/** A job that has been checked and only has to be written. */
+export interface CheckedJob extends NewJob {
   /** JSON text of an object. */
   readonly payloadText: string;
   /** Whether JSON gives back something else than the payload was. @default false */
   readonly changed?: boolean | undefined;
   readonly dedupeKey: string | null;
   readonly priority: number;
-  /** ISO 8601, or null for now by the database's clock. */
-  readonly runAfter: string | null;
   readonly maxAttempts: number;
   readonly timeoutSeconds: number | null;
 }
@@ -71,7 +78,7 @@ export function readEnqueued(
 }
 
 /** Each with what stands for null, where some jobs have a value and others have none. */
-const COLUMNS: readonly (readonly [(job: CheckedJob) => string | number | null, none: string | number])[] = [
+const COLUMNS: readonly (readonly [(job: CheckedJob) => Element, none: string | number])[] = [
   [({ type }) => type, ABSENT.text],
   [({ payloadText }) => payloadText, ABSENT.json],
   [({ dedupeKey }) => dedupeKey, ABSENT.text],
@@ -79,4 +86,5 @@ const COLUMNS: readonly (readonly [(job: CheckedJob) => string | number | null, 
   [({ runAfter }) => runAfter, ABSENT.moment],
   [({ maxAttempts }) => (maxAttempts === USUAL.maxAttempts ? null : maxAttempts), USUAL.maxAttempts],
   [({ timeoutSeconds }) => timeoutSeconds, ABSENT.number],
+  [({ delayMs }) => delayMs, 0],
 ];

@@ -27,6 +27,7 @@ export async function readJob(row: SqlRow, parse: ReadJson): Promise<Job> {
     id: id ?? "",
     type: type ?? "",
     payload: await valueOf(payload, parse),
+    payloadText: payload ?? "null",
     status: status ?? "READY",
     priority: Number(priority),
     attempts: Number(attempts),
@@ -43,6 +44,7 @@ export async function readJob(row: SqlRow, parse: ReadJson): Promise<Job> {
     finishedAt: dateOrNull(finishedAt),
     durationMs: numberOrNull(duration),
     result: await valueOf(result, parse),
+    resultText: result ?? null,
     createdAt: dateOf(created),
     updatedAt: dateOf(updated),
   };

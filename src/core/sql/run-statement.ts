@@ -34,6 +34,7 @@ const CONFLICT_RETRIES = 100;
 /**
  * Sends one statement.
  *
+ * @throws the signal's reason where it has fired before.
  * @throws UnknownOutcomeError where it may have taken effect although it failed.
  * @throws TableError where the table is absent or older than this version.
  */
@@ -44,6 +45,8 @@ export async function send(
   { signal, reads = false }: SendOptions = {},
 ): Promise<readonly SqlRow[]> {
   for (let round = 0; ; round += 1) {
+    // Nothing is written by then: a round that lost a conflict has been rolled back.
+    signal?.throwIfAborted();
     try {
       return await connection.executor.query(text, params, { signal, own: true });
     } catch (error) {

@@ -20,7 +20,7 @@ const NAMES = { types: true, limit: true, workerId: true, leaseMs: true } as con
 
 const MAX_LEASE_MS = 86_400_000;
 /** A runner's bound of the same name. */
-const MAX_STALE_SECONDS = 2_147_483;
+const MAX_TIMEOUT_SECONDS = 2_147_483;
 
 /** The options with their defaults. @throws InvalidInputError naming the option. */
 export function checkPickup(options: PickupOptions): {
@@ -42,12 +42,12 @@ export function checkPickup(options: PickupOptions): {
 }
 
 /** @throws InvalidInputError naming the argument. */
-export function checkReap(staleTimeoutSeconds: number, limit: number): void {
-  if (!(staleTimeoutSeconds >= 0 && staleTimeoutSeconds <= MAX_STALE_SECONDS)) {
+export function checkReap(defaultTimeoutSeconds: number, limit: number): void {
+  if (!(defaultTimeoutSeconds >= 0 && defaultTimeoutSeconds <= MAX_TIMEOUT_SECONDS)) {
     throw new InvalidInputError(
-      "staleTimeoutSeconds",
-      `seconds from 0 to ${MAX_STALE_SECONDS}`,
-      staleTimeoutSeconds,
+      "defaultTimeoutSeconds",
+      `seconds from 0 to ${MAX_TIMEOUT_SECONDS}`,
+      defaultTimeoutSeconds,
     );
   }
   checkWhole("limit", limit, 10_000);

@@ -67,8 +67,8 @@ export interface PickUp {
 export interface Reap {
   /** Most rows. @default 100 */
   readonly limit?: number | undefined;
-  /** Seconds after which a row without a lease, a Python worker's, is lost. */
-  readonly staleTimeoutSeconds: number;
+  /** Seconds after which a row without a lease, a Python worker's, is lost whose job doesn't say. */
+  readonly defaultTimeoutSeconds: number;
 }
 
 /** One round trip: any part may be absent. */
@@ -132,7 +132,7 @@ function wholeParams(request: TurnRequest): Params {
   return [
     ...pickUpParams(request),
     String(reap === undefined ? 0 : (reap.limit ?? REAP_LIMIT)),
-    String(reap?.staleTimeoutSeconds ?? 0),
+    String(reap?.defaultTimeoutSeconds ?? 0),
     arrayLiteral([...running, ...(pickUp?.only ?? pickUp?.without ?? [])]),
     guard?.worker ?? null,
     String(guard?.forMs ?? 0),

@@ -1,7 +1,11 @@
 import { InvalidInputError } from "../errors.ts";
+import type { CallOptions } from "../executor.ts";
 
 /** The names of the options that there are: `satisfies Record<keyof Options, true>` keeps them complete. */
 export type OptionNames = Readonly<Record<string, true>>;
+
+/** Those of a call that has no others. */
+export const CALL_OPTIONS = { signal: true } as const satisfies Record<keyof CallOptions, true>;
 
 /**
  * In plain JavaScript nothing else says that an option's name is misspelt, and it would be ignored.

@@ -159,7 +159,7 @@ class Drain {
   }
 
   #pickUp(): PickUp | undefined {
-    const { types, batchSize, maxJobs, workerId, staleTimeoutSeconds } = this.#options;
+    const { types, batchSize, maxJobs, workerId, defaultTimeoutSeconds } = this.#options;
     const batch = Math.min(batchSize, maxJobs - this.#statements.picked);
     const slots = Math.min(this.#slots.free, batch);
     if (this.#stoppedBy !== undefined || slots < 1) return undefined;
@@ -178,15 +178,15 @@ class Drain {
       lockedBy: `${workerId}:${crypto.randomUUID()}`,
       leaseMs: Math.max(0, this.#budget.remainingMs),
       // A buffered job's timeout begins when it starts, which may be at any time before the deadline.
-      timeoutSeconds: batch > slots ? undefined : staleTimeoutSeconds,
+      timeoutSeconds: batch > slots ? undefined : defaultTimeoutSeconds,
       marginMs: LEASE_MARGIN_MS,
     };
   }
 
   /** A drain reaps first, and on until nothing is left: what it reaps it runs. */
   #reap(): Pick<TurnRequest, "reap"> {
-    const { staleTimeoutSeconds } = this.#options;
-    return this.#statements.reaps ? { reap: { staleTimeoutSeconds } } : {};
+    const { defaultTimeoutSeconds } = this.#options;
+    return this.#statements.reaps ? { reap: { defaultTimeoutSeconds } } : {};
   }
 
   #fits(type: string): boolean {

@@ -29,7 +29,7 @@ export interface DrainOptions<J extends JobContracts = UntypedJobs, Tx = never> 
   /** Deletes old finished jobs at the end, if time is left. @default no */
   readonly prune?: PruneOptions | undefined;
   /**
-   * Where WORKER_STALE_TIMEOUT is read, which overrides `staleTimeoutSeconds`, as a worker has it: a drain that reaped by
+   * Where WORKER_STALE_TIMEOUT is read, which overrides `defaultTimeoutSeconds`, as a worker has it: a drain that reaped by
    * another time would run jobs that Python's workers are at work on. The other variables are a worker's alone.
    *
    * @default process.env where there is one
@@ -94,9 +94,9 @@ export function checkDrain<J extends JobContracts, Tx>(options: DrainOptions<J, 
   checkStore(options.store);
   const clock = options.clock ?? monotonicMs;
   const logger = loggerOf(options.logger, options.store.logger);
-  const staleTimeoutSeconds =
-    environmentStaleTimeout(options.env ?? processEnvironment(), logger) ?? options.staleTimeoutSeconds;
-  const runner = checkRunner({ ...options, staleTimeoutSeconds }, clock, 10);
+  const defaultTimeoutSeconds =
+    environmentStaleTimeout(options.env ?? processEnvironment(), logger) ?? options.defaultTimeoutSeconds;
+  const runner = checkRunner({ ...options, defaultTimeoutSeconds }, clock, 10);
   const {
     budgetMs: budget,
     batchSize = runner.concurrency,

@@ -145,7 +145,7 @@ export class NextTurns {
       settlements: settling || (looks && slots.buffered >= APART) ? [] : this.#settlements(now),
       // A turn that settles also picks up.
       pickUp: alone || suspects || this.stopping ? undefined : pickUps.next(this.workerId, now),
-      ...(reap ? { reap: { staleTimeoutSeconds: options.staleTimeoutSeconds } } : {}),
+      ...(reap ? { reap: { defaultTimeoutSeconds: options.defaultTimeoutSeconds } } : {}),
       running: reap ? leases.ids() : [],
       schedules: looks && this.ticker.asks(now),
       ...(lower ? this.listener?.lower() : this.listener?.parts()),

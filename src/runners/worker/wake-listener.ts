@@ -1,3 +1,4 @@
+import type { NewJob } from "../../core/enqueue/enqueue.ts";
 import type { Logger } from "../../core/logger.ts";
 import type { PgJobStore } from "../../core/store.ts";
 import type { JobContracts } from "../../core/contract.ts";
@@ -199,15 +200,23 @@ export class WakeListener {
   }
 
   /** Learns what was enqueued through the worker's own store. */
-  enqueued(jobs: readonly { readonly type: string; readonly runAfter: string | null }[]): void {
+  enqueued(jobs: readonly NewJob[]): void {
     let dueMs = Infinity;
-    for (const { type, runAfter } of jobs) {
+    for (const { type, runAfter, delayMs = 0 } of jobs) {
       if (!this.#types.has(type)) continue;
-      dueMs = runAfter === null ? -Infinity : Math.min(dueMs, Date.parse(runAfter));
-      if (runAfter === null) break;
+      if (runAfter === null && delayMs === 0) {
+        this.#options.onWake();
+        return;
+      }
+      const jobDueMs = runAfter === null ? this.#databaseNow() + delayMs : Date.parse(runAfter);
+      dueMs = Math.min(dueMs, jobDueMs);
     }
-    if (dueMs === -Infinity) this.#options.onWake();
-    else this.#due(dueMs);
+    this.#due(dueMs);
+  }
+
+  /** NaN until the database's clock is known. */
+  #databaseNow(): number {
+    return this.#options.now() + this.#clockAheadMs;
   }
 
   #hear(payload: string): void {

@@ -12,7 +12,7 @@ import { tableDatabase } from "../../support/table-database.ts";
 
 const queue = await testQueue();
 
-const reap = { staleTimeoutSeconds: 1_200 };
+const reap = { defaultTimeoutSeconds: 1_200 };
 
 test("a whole turn says when the next tick is due; one that only picks up does not ask", async () => {
   expect((await queue.store.turn({ reap })).nextTickInMs).toBeNull();

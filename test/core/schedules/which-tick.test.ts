@@ -13,7 +13,7 @@ const queue = await testQueue();
 const { store } = queue;
 
 const NAME = "ein 🐘's  name";
-const reap = { staleTimeoutSeconds: 1_200 };
+const reap = { defaultTimeoutSeconds: 1_200 };
 
 /** Makes the job of one tick, and one that no schedule has made. */
 async function ticked(): Promise<{ readonly schedule: string; readonly scheduledFor: Date | undefined }> {

@@ -107,7 +107,7 @@ export const OPERATIONS: readonly Operation[] = [
       const pickUp = pickUpOf(1);
       const settlement = { job, durationMs: 1, outcome: "done", resultText: "{}" } as const;
       return await trial(
-        (store) => store.turn({ settlements: [settlement], reap: { staleTimeoutSeconds: 60 }, pickUp }),
+        (store) => store.turn({ settlements: [settlement], reap: { defaultTimeoutSeconds: 60 }, pickUp }),
         async (state) => {
           await finds(table, pickUp, state === "happened" ? [id] : []);
           await repeats(table, job, settlement, state);

@@ -53,8 +53,8 @@ const pickUps: fc.Arbitrary<PickUpInput> = fc.record(
 );
 
 const reaps: fc.Arbitrary<Reap> = fc.record(
-  { staleTimeoutSeconds: fc.constantFrom(10, 0, 1_200), limit: fc.constantFrom(1, 2) },
-  { requiredKeys: ["staleTimeoutSeconds"] },
+  { defaultTimeoutSeconds: fc.constantFrom(10, 0, 1_200), limit: fc.constantFrom(1, 2) },
+  { requiredKeys: ["defaultTimeoutSeconds"] },
 );
 
 const acts: Act<TurnInput> = async (input, world, real) => {
