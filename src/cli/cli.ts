@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { isPqrunError } from "../core/errors.ts";
 import { refuseConnectionStrings } from "./arguments.ts";
 import { completionCommand } from "./commands/completion.ts";
+import { dashboardCommand } from "./commands/dashboard.ts";
 import { demoCommand } from "./commands/demo.ts";
 import { failureText } from "./terminal/failure-text.ts";
 import { helpOf } from "./help.ts";
@@ -33,6 +34,7 @@ export const COMMANDS: readonly Command[] = [
   cancelCommand,
   pruneCommand,
   schedulesCommand,
+  dashboardCommand,
   demoCommand,
   completionCommand(() => COMMANDS),
 ];
