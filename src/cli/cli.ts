@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { isPqrunError } from "../core/errors.ts";
 import { refuseConnectionStrings } from "./arguments.ts";
 import { completionCommand } from "./commands/completion.ts";
+import { dashboardCommand } from "./commands/dashboard.ts";
 import { demoCommand } from "./commands/demo.ts";
 import { failureText } from "./terminal/failure-text.ts";
 import { helpOf } from "./help.ts";
@@ -45,6 +46,7 @@ export const COMMANDS: readonly Command[] = [
   metricsCommand,
   importCommand,
   schedulesCommand,
+  dashboardCommand,
   demoCommand,
   completionCommand(() => COMMANDS),
 ];

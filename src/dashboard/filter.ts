@@ -1,4 +1,4 @@
-import type { JobFilter } from "./operate.ts";
+import type { JobFilter } from "../core/sql/matching-jobs.ts";
 import { isJobStatus } from "../core/job.ts";
 import type { JobStatus } from "../core/job.ts";
 
