@@ -11,9 +11,11 @@ const ARROWS = {
   adapters: ["core"],
   runners: ["core"],
   integrations: ["core", "runners"],
+  // Pages over a queue; exported as pqrun/dashboard.
+  dashboard: ["core"],
   // What makes and upgrades the table; exported as pqrun/migrate.
   migrate: ["core"],
-  cli: ["core", "adapters", "runners", "integrations", "migrate"],
+  cli: ["core", "adapters", "runners", "integrations", "migrate", "dashboard"],
   // src/index.ts and src/producer.ts: they only export again.
   entry: ["core", "runners"],
   // Exported as pqrun/conformance, so it is held to the rules of src.
@@ -67,6 +69,7 @@ export const WALLS: readonly (readonly [from: string, to: string])[] = [
 /** What each layer may import from outside: nothing, unless it stands here. */
 const PACKAGES: Partial<Record<Layer, RegExp>> = {
   integrations: /^hono(\/|$)/,
+  dashboard: /^hono(\/|$)/,
   // The demo serves the example itself, and `work` and `drain` run a file of the user's.
   cli: /^node:|^a module that is computed: fileUrl$|^examples\/hono-node\/|^(pg|postgres|@neondatabase\/serverless|@electric-sql\/pglite|hono|@hono\/node-server)(\/|$)/,
 };
