@@ -23,14 +23,14 @@ const HEAD = `# The command line
 
 ## Commands
 
-| Command | |
-| --- | --- |
 `;
 
 /** The page. */
 export function cliPage(): string {
-  const rows = COMMANDS.map(({ name, summary }) => `| [\`${name}\`](#${name}) | ${summary} |\n`);
-  const sections = COMMANDS.map((command) => `\n### ${command.name}\n\n\`\`\`text\n${helpOf(command)}\n\`\`\`\n`);
+  const rows = COMMANDS.map(({ name, summary }) => `- [\`${name}\`](#${name}): ${summary}\n`);
+  const sections = COMMANDS.map(
+    (command) => `\n### ${command.name}\n\n\`\`\`text\n${helpOf(command)}\n\`\`\`\n`,
+  );
   return HEAD + rows.join("") + sections.join("");
 }
 

@@ -60,11 +60,11 @@ test("import pg-boss moves what waits in one statement, and says what stays and 
     },
     { type: "mail", payload: {}, priority: 0, tries: 1, timeout: 900, key: null, later: true },
   ]);
-  const left = await database.rows("SELECT state::text, blocked FROM pgboss.job ORDER BY state");
+  const left = await database.rows("SELECT state::text, blocked FROM pgboss.job ORDER BY state::text DESC");
   expect(left).toEqual([
     { state: "created", blocked: true },
-    { state: "active", blocked: false },
     { state: "completed", blocked: false },
+    { state: "active", blocked: false },
   ]);
 });
 
