@@ -2,7 +2,7 @@
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 
-import { build } from "esbuild";
+import { build, type Plugin } from "esbuild";
 
 import { ENTRIES } from "./entries.ts";
 import { squeezeSql } from "./squeeze-sql.ts";
@@ -18,6 +18,8 @@ interface Bundle {
   readonly goalKb: number;
   /** What it must not grow beyond. */
   readonly limitKb: number;
+  /** Imports that are not counted, beside packages. */
+  readonly without?: RegExp;
 }
 
 const store = `export { PgJobStore } from "./${ENTRIES.index}";`;
@@ -53,13 +55,29 @@ const bundles: readonly Bundle[] = [
     goalKb: 26,
     limitKb: 46.3,
   },
+  {
+    name: "the dashboard's own code (pqrun/dashboard, without the core)",
+    source: all("dashboard"),
+    goalKb: 10,
+    limitKb: 10,
+    without: /\/core\//,
+  },
 ];
 
 function all(...entries: readonly (keyof typeof ENTRIES)[]): string {
   return entries.map((entry) => `export * from "./${ENTRIES[entry]}";`).join(" ");
 }
 
-async function gzippedBytes(source: string): Promise<number> {
+function leaveOut(filter: RegExp): Plugin {
+  return {
+    name: "leave-out",
+    setup: (build) => {
+      build.onResolve({ filter }, () => ({ path: "core", external: true }));
+    },
+  };
+}
+
+async function gzippedBytes({ source, without }: Bundle): Promise<number> {
   const { outputFiles } = await build({
     stdin: { contents: source, loader: "ts", resolveDir: fileURLToPath(new URL("../", import.meta.url)) },
     bundle: true,
@@ -68,14 +86,15 @@ async function gzippedBytes(source: string): Promise<number> {
     format: "esm",
     target: "es2022",
     packages: "external",
-    plugins: [squeezeSql],
+    plugins: [squeezeSql, ...(without === undefined ? [] : [leaveOut(without)])],
   });
   return gzipSync(outputFiles[0]?.contents ?? "", { level: 9 }).length;
 }
 
 console.log("minified and gzipped; 1 kB = 1024 bytes");
-for (const { name, source, goalKb, limitKb } of bundles) {
-  const kb = (await gzippedBytes(source)) / KB;
+for (const bundle of bundles) {
+  const { name, goalKb, limitKb } = bundle;
+  const kb = (await gzippedBytes(bundle)) / KB;
   if (kb > limitKb) process.exitCode = 1;
   const mark = kb > limitKb ? "✗" : "✓";
   const missed = kb > goalKb ? `, ${(kb - goalKb).toFixed(1)} kB above the goal of ${goalKb} kB` : "";

@@ -6,12 +6,12 @@ import ts from "typescript";
 /**
  * Takes comments and indentation out of the SQL of `src/core`, as esbuild does
  * with those of the code around it: a turn is written to be read, and is sent
- * thousands of times.
+ * thousands of times. And the indentation out of the HTML of `src/dashboard`.
  */
 export const squeezeSql: Plugin = {
   name: "squeeze-sql",
   setup(build) {
-    build.onLoad({ filter: /[\\/]src[\\/]core[\\/].+\.ts$/ }, ({ path }) => ({
+    build.onLoad({ filter: /[\\/]src[\\/](?:core|dashboard)[\\/].+\.ts$/ }, ({ path }) => ({
       contents: squeezed(readFileSync(path, "utf8")),
       loader: "ts",
     }));

@@ -1,23 +1,16 @@
 import { parseArgs, type ParseArgsOptionsConfig } from "node:util";
 
-import type { TableOptions } from "../core/sql/table-names.ts";
 import { UsageError } from "./command.ts";
-
-/** The options of every command that has to do with a table. */
-export const TABLE_OPTIONS = {
-  schema: { type: "string" },
-  table: { type: "string" },
-} as const satisfies ParseArgsOptionsConfig;
-
-/** The lines of help for {@link TABLE_OPTIONS}. */
-export const TABLE_HELP = `  --schema S       the table's schema (default: public)
-  --table T        the table's name (default: jobs)`;
+import { suggestion } from "./suggestion.ts";
 
 type Parsed<T extends ParseArgsOptionsConfig> = ReturnType<
   typeof parseArgs<{ options: T; strict: true; allowPositionals: true }>
 >;
 
-const CONNECTION_STRING = /:\/\/|\b(?:password|passwd|pwd)\s*=/i;
+/** PostgreSQL's, any URL with a user in it, and a list of settings. */
+const CONNECTION_STRING = /\bpostgres(?:ql)?:\/\/|:\/\/[^/?#\s]*@|\b(?:password|passwd|pwd)\s*=/i;
+/** A payload may have whatever it likes in it. */
+const JSON_OBJECT = /^(?:--[a-z-]+=)?\s*\{/;
 
 /**
  * The options of one command. An argument is never repeated in an error: it
@@ -48,24 +41,13 @@ export function readArguments<T extends ParseArgsOptionsConfig>(
     return parseArgs({ args: [...args], options, strict: true, allowPositionals: true });
   } catch (error) {
     // Without the cause, whose message quotes the argument.
-    throw new UsageError(explain(error));
+    throw new UsageError(explain(error, Object.keys(options)));
   }
-}
-
-/** The table that {@link TABLE_OPTIONS} name. */
-export function tableOf({
-  schema,
-  table,
-}: {
-  schema?: string | undefined;
-  table?: string | undefined;
-}): TableOptions {
-  return { schema, table };
 }
 
 /** @throws UsageError without the argument itself. */
 export function refuseConnectionStrings(args: readonly string[]): void {
-  if (!args.some((arg) => CONNECTION_STRING.test(arg))) return;
+  if (!args.some((arg) => CONNECTION_STRING.test(arg) && !JSON_OBJECT.test(arg))) return;
   throw new UsageError(
     "a connection string doesn't belong on the command line, where other users of the machine can read it: " +
       "set PQRUN_DATABASE_URL, or name a file that does with --env",
@@ -74,19 +56,25 @@ export function refuseConnectionStrings(args: readonly string[]): void {
 
 /** @throws UsageError for what is not a whole number within the bounds. */
 export function wholeNumber(option: string, text: string, min: number, max: number): number {
-  const number = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+  const number = /^-?\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
   if (number >= min && number <= max) return number;
   throw new UsageError(`--${option}: expected a whole number from ${min} to ${max}`);
 }
 
 /** In words of our own, since Node's quote the argument. */
-function explain(error: unknown): string {
+function explain(error: unknown, options: readonly string[]): string {
   const { code, message } = error as { readonly code?: unknown; readonly message?: unknown };
   const option = /'(-{1,2}[a-z][a-z-]*)/i.exec(String(message))?.[1] ?? "an option";
-  if (code === "ERR_PARSE_ARGS_UNKNOWN_OPTION") return `unknown option ${option}`;
+  if (code === "ERR_PARSE_ARGS_UNKNOWN_OPTION") {
+    return `unknown option ${option}${suggestion(
+      option,
+      options.map((name) => `--${name}`),
+    )}`;
+  }
   if (code === "ERR_PARSE_ARGS_INVALID_OPTION_VALUE") {
-    const wants = String(message).includes("does not take") ? "takes no value" : "wants a value";
-    return `${option} ${wants}`;
+    if (String(message).includes("does not take")) return `${option} takes no value`;
+    const dash = String(message).includes("ambiguous") ? `; one that begins with - as ${option}=-…` : "";
+    return `${option} wants a value${dash}`;
   }
   return "the arguments can't be read";
 }

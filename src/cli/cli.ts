@@ -3,34 +3,51 @@ import { join } from "node:path";
 
 import { isPqrunError } from "../core/errors.ts";
 import { refuseConnectionStrings } from "./arguments.ts";
+import { completionCommand } from "./commands/completion.ts";
 import { demoCommand } from "./commands/demo.ts";
 import { failureText } from "./terminal/failure-text.ts";
+import { helpOf } from "./help.ts";
+import { suggestion } from "./suggestion.ts";
 import { EXIT, Interruption, UsageError, type CliIo, type Command } from "./command.ts";
+import { lsCommand } from "./commands/ls.ts";
+import { cancelCommand } from "./commands/cancel.ts";
+import { enqueueCommand } from "./commands/enqueue.ts";
+import { pruneCommand } from "./commands/prune.ts";
+import { retryCommand } from "./commands/retry.ts";
+import { showCommand } from "./commands/show.ts";
 import { migrateCommand } from "./commands/migrate.ts";
 import { packageRoot } from "../migrate/package-root.ts";
 import { schedulesCommand } from "./commands/schedules.ts";
 import { sqlCommand } from "./commands/sql.ts";
 import { statsCommand } from "./commands/stats.ts";
 
-const COMMANDS: readonly Command[] = [
+/** In the order of the help. */
+export const COMMANDS: readonly Command[] = [
   sqlCommand,
   migrateCommand,
   statsCommand,
+  lsCommand,
+  showCommand,
+  enqueueCommand,
+  retryCommand,
+  cancelCommand,
+  pruneCommand,
   schedulesCommand,
   demoCommand,
+  completionCommand(() => COMMANDS),
 ];
 
 /**
  * Runs one command line, without the program's own name.
  *
- * @returns the exit code: 0 done, 1 failed, 2 usage, 128 and the signal's number where it was interrupted.
+ * @returns the exit code: of {@link EXIT}, or 128 and the signal's number where it was interrupted.
  */
 export async function runCli(args: readonly string[], io: CliIo): Promise<number> {
   const [first, ...rest] = args;
   const command = COMMANDS.find(({ name }) => name === first);
   try {
     if (command === undefined) return withoutCommand(args, io);
-    if (rest.includes("--help") || rest.includes("-h")) return print(io, command.help);
+    if (rest.includes("--help") || rest.includes("-h")) return print(io, helpOf(command));
     return await command.run(rest, io);
   } catch (error) {
     return failed(error, command, io);
@@ -42,7 +59,8 @@ function withoutCommand(args: readonly string[], io: CliIo): number {
   const [first = "--help"] = args;
   if (first === "--help" || first === "-h" || first === "help") return print(io, overallHelp());
   if (first === "--version" || first === "-v") return print(io, version());
-  throw new UsageError(`the first argument is not one of ${COMMANDS.map(({ name }) => name).join(", ")}`);
+  const names = COMMANDS.map(({ name }) => name);
+  throw new UsageError(`the first argument is not one of ${names.join(", ")}${suggestion(first, names)}`);
 }
 
 function print(io: CliIo, text: string): number {
@@ -69,7 +87,7 @@ ${COMMANDS.map(({ name, summary }) => `  pqrun ${name.padEnd(10)} ${summary}`).j
   pqrun <command> --help
   pqrun --version
 
-Exit codes: 0 done, 1 failed, 2 wrong usage.`;
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 doctor found something, 4 no such job.`;
 }
 
 function version(): string {

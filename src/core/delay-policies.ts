@@ -1,4 +1,5 @@
 import { InvalidInputError } from "./errors.ts";
+import { checkOptions } from "./values/known-options.ts";
 
 /** Answers a delay in milliseconds. Pure: what varies is passed in. */
 export interface BackoffPolicy {
@@ -20,12 +21,18 @@ export interface BackoffOptions {
   readonly random?: (() => number) | undefined;
 }
 
+const BACKOFF_OPTIONS = { delaysSeconds: true, jitter: true, random: true } as const satisfies Record<
+  keyof BackoffOptions,
+  true
+>;
+
 /**
  * The Python package's spacing: 1m, 5m, 30m, 2h, 6h.
  *
  * @throws InvalidInputError for an empty list, a negative delay or a jitter outside 0 to 1.
  */
 export function backoffPolicy(options: BackoffOptions = {}): BackoffPolicy {
+  checkOptions(options, BACKOFF_OPTIONS);
   const { delaysSeconds = [60, 300, 1_800, 7_200, 21_600], jitter = 0.1, random = Math.random } = options;
   checkDelays("delaysSeconds", delaysSeconds);
   if (!(jitter >= 0 && jitter <= 1)) throw new InvalidInputError("jitter", "a number from 0 to 1", jitter);
@@ -62,8 +69,14 @@ export interface LoopErrorOptions {
   readonly random?: (() => number) | undefined;
 }
 
+const LOOP_ERROR_OPTIONS = { firstMs: true, maxMs: true, random: true } as const satisfies Record<
+  keyof LoopErrorOptions,
+  true
+>;
+
 /** Doubles from 100 ms up to 2 s, each between half and the whole, so that workers do not return as one. */
 export function loopErrorPolicy(options: LoopErrorOptions = {}): LoopErrorPolicy {
+  checkOptions(options, LOOP_ERROR_OPTIONS);
   const { firstMs = 100, maxMs = 2_000, random = Math.random } = options;
   checkDelays("firstMs", [firstMs]);
   checkDelays("maxMs", [maxMs]);

@@ -37,6 +37,10 @@ export interface PickedUpJob extends Fence {
   /** Longest run of the handler in seconds; null means the runner's default. */
   readonly timeoutSeconds: number | null;
   readonly dedupeKey: string | null;
+  /** The schedule that made it; null where none did. */
+  readonly schedule: string | null;
+  /** The tick that it stands for, however late it runs; null where no schedule made it. */
+  readonly scheduledFor: Date | null;
   readonly createdAt: Date;
   /** Whether nothing may run beside it: its attempts so far were lost with their workers, and it may be why. */
   readonly alone: boolean;
@@ -48,6 +52,8 @@ export interface Job {
   readonly type: string;
   /** As the store's `parse` reads it; its JSON text where an integer beyond 2^53 would be rounded. */
   readonly payload: unknown;
+  /** The payload as the database has it, JSON text. */
+  readonly payloadText: string;
   readonly status: AnyStatus;
   readonly priority: number;
   readonly attempts: number;
@@ -58,11 +64,17 @@ export interface Job {
   readonly lockedBy: string | null;
   readonly leaseExpiresAt: Date | null;
   readonly dedupeKey: string | null;
+  /** The schedule that made it; null where none did. */
+  readonly schedule: string | null;
+  /** The tick that it stands for; null where no schedule made it. */
+  readonly scheduledFor: Date | null;
   readonly lastError: string | null;
   readonly finishedAt: Date | null;
   readonly durationMs: number | null;
   /** Read as the payload is. */
   readonly result: unknown;
+  /** The result as the database has it, JSON text; null where there is none. */
+  readonly resultText: string | null;
   readonly createdAt: Date;
   readonly updatedAt: Date;
 }

@@ -2,7 +2,7 @@ import { cancelStatement, cancelText, readCancelled } from "./operations/cancel.
 import type { Cancelled } from "./operations/cancel.ts";
 import { contractOf } from "./contract.ts";
 import type { JobContracts, JobName, UntypedJobs } from "./contract.ts";
-import { DedupeConflictError, InvalidInputError, LeaseLostError } from "./errors.ts";
+import { InvalidInputError, LeaseLostError } from "./errors.ts";
 import type { CallOptions, QueryOptions, SqlExecutor, SqlRow, SqlStatement } from "./executor.ts";
 import { extendStatement, extendText, readExtend } from "./operations/extend.ts";
 import type { ExtendAnswer } from "./operations/extend.ts";
@@ -25,6 +25,7 @@ import { pruneStatement, pruneText, readPruned } from "./operations/prune.ts";
 import type { PruneOptions, PruneQuery, Pruned } from "./operations/prune.ts";
 import { readRetried, retryStatement, retryText } from "./operations/retry.ts";
 import type { Retried } from "./operations/retry.ts";
+import { sendApart } from "./sql/send-apart.ts";
 import { send, warnOfHiddenRows } from "./sql/run-statement.ts";
 import { asLeaseLost, settleOrFailStatement, settleOrFailText } from "./operations/settle-in-transaction.ts";
 import { failureOf } from "./turn/failure-of.ts";
@@ -233,20 +234,15 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
     return readCancelled(await send(this.connection, "cancel", statement, options));
   }
 
-  /** Makes a FAILED job READY, its attempts beginning anew. @throws DedupeConflictError while its key is active. */
+  /**
+   * Makes a FAILED job READY, its attempts beginning anew; `blockedBy` names the job because of which it stays FAILED, since
+   * that is active and has its dedupe key. In a transaction of the caller's it takes a savepoint.
+   *
+   * @throws DedupeConflictError where the key became active, and free again, at each of five tries.
+   */
   async retry(id: string): Promise<Retried> {
     const statement = retryStatement(retryText(this.connection.names), checkId("id", id));
-    try {
-      return readRetried(await send(this.connection, "retry", statement));
-    } catch (error) {
-      if (sqlState(error) !== "23505") throw error;
-      // The refusal has ended a transaction of the caller's: the key can't be read in it.
-      const job = this.connection.inTransaction ? null : await this.get(id);
-      const key = job?.dedupeKey ?? "";
-      throw new DedupeConflictError(key, `retry: another job with the dedupe key of job ${id} is active`, {
-        cause: error,
-      });
-    }
+    return readRetried(await sendApart(this.connection, "retry", statement));
   }
 
   /**

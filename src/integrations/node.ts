@@ -1,5 +1,7 @@
 import { constants } from "node:os";
 
+import { checkOptions } from "../core/values/known-options.ts";
+
 /** The longest that a timer can wait, in milliseconds. */
 const MAX_TIMER_MS = 2_147_483_647;
 
@@ -23,6 +25,8 @@ export interface SignalOptions {
   readonly onSignal?: ((signal: EndSignal) => void | Promise<void>) | undefined;
 }
 
+const OPTIONS = { signals: true, onSignal: true } as const satisfies Record<keyof SignalOptions, true>;
+
 /**
  * Runs a worker until a signal asks the process to end: the life of a container in
  * one line. The first signal stops it gracefully; a second one aborts its
@@ -38,8 +42,10 @@ export interface SignalOptions {
  */
 export async function runUntilSignal(
   worker: StartsAndStops,
-  { signals = ["SIGTERM", "SIGINT"], onSignal }: SignalOptions = {},
+  options: SignalOptions = {},
 ): Promise<EndSignal> {
+  checkOptions(options, OPTIONS);
+  const { signals = ["SIGTERM", "SIGINT"], onSignal } = options;
   const unlisten = (): void => {
     for (const name of signals) process.off(name, listener);
   };

@@ -1,11 +1,12 @@
 import { TableError } from "../core/errors.ts";
 import { checkExecutor } from "../core/executor.ts";
 import type { SqlExecutor } from "../core/executor.ts";
+import { checkOptions } from "../core/values/known-options.ts";
 import { tableNames, type TableOptions } from "../core/sql/table-names.ts";
 import { sqlState } from "../core/sql/sql-state.ts";
 import { buildIndexes } from "./build-indexes.ts";
 import { exposedRoles } from "./exposed-roles.ts";
-import { tableMigrations, type IndexOptions } from "./migrations.ts";
+import { TABLE_OPTIONS, tableMigrations, type IndexOptions } from "./migrations.ts";
 import { persist, type MigrateControls } from "./retry-ddl.ts";
 import { tableState, type TableState } from "./table-state.ts";
 
@@ -24,6 +25,11 @@ export interface MigrationReport {
   readonly dropped: readonly string[];
 }
 
+const CONTROLS = { signal: true, log: true, wait: true } as const satisfies Record<
+  keyof MigrateControls,
+  true
+>;
+
 /** The SQLSTATE of the migrations' own refusals. */
 const REFUSED = "PQR01";
 
@@ -35,7 +41,7 @@ const REFUSED = "PQR01";
  * built CONCURRENTLY, which waits for every transaction then open.
  *
  * @throws TableError where the table is not a job queue (it is left as it is), or rows contradict an index.
- * @throws InvalidInputError for a name that PostgreSQL can't hold, or options that exclude each other.
+ * @throws InvalidInputError for a name that PostgreSQL can't hold, for options that exclude each other, and for one that is none.
  */
 export async function migrate(
   executor: SqlExecutor,
@@ -43,6 +49,8 @@ export async function migrate(
   controls: MigrateControls = {},
 ): Promise<MigrationReport> {
   checkExecutor(executor);
+  checkOptions(options, TABLE_OPTIONS);
+  checkOptions(controls, CONTROLS);
   const migrations = tableMigrations(options, "empty");
   const before = await tableState(executor, options, controls.signal);
   for (const { text } of migrations) {

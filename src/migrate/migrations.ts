@@ -6,6 +6,7 @@ import {
   tableNames,
   type TableOptions,
 } from "../core/sql/table-names.ts";
+import { checkOptions } from "../core/values/known-options.ts";
 import { migrationFiles } from "./migration-files.ts";
 
 /** Which indexes a table is to have. */
@@ -25,6 +26,14 @@ export interface IndexOptions {
   readonly pythonPickIndex?: boolean | undefined;
 }
 
+/** Which table it is, and which indexes it is to have. */
+export const TABLE_OPTIONS = {
+  schema: true,
+  table: true,
+  dropPythonIndexes: true,
+  pythonPickIndex: true,
+} as const satisfies Record<keyof (TableOptions & IndexOptions), true>;
+
 /** What `pqrun sql` prints. */
 export interface RenderOptions extends TableOptions, IndexOptions {
   /**
@@ -40,6 +49,11 @@ export interface RenderOptions extends TableOptions, IndexOptions {
    */
   readonly concurrently?: boolean | undefined;
 }
+
+const RENDER_OPTIONS = { ...TABLE_OPTIONS, from: true, concurrently: true } as const satisfies Record<
+  keyof RenderOptions,
+  true
+>;
 
 /** When 002 builds an index: always, only while the table has no row, or never. */
 export type IndexBuild = "always" | "empty" | "never";
@@ -69,9 +83,11 @@ const CONSTANT = /^( +(\w+) +CONSTANT +\w+ *:= *)('(?:[^']|'')*'|true|false);/gm
 /**
  * The migrations for one table as text for psql.
  *
- * @throws InvalidInputError for a name that PostgreSQL can't hold or an option out of its bounds.
+ * @throws InvalidInputError for a name that PostgreSQL can't hold an option out of its bounds or one that is none.
  */
-export function renderMigrations({ from = 1, concurrently = false, ...table }: RenderOptions = {}): string {
+export function renderMigrations(options: RenderOptions = {}): string {
+  checkOptions(options, RENDER_OPTIONS);
+  const { from = 1, concurrently = false, ...table } = options;
   const migrations = tableMigrations(table, concurrently ? "never" : "always");
   if (!migrations.some(({ number }) => number === from)) {
     throw new InvalidInputError("from", `a whole number from 1 to ${migrations.length}`, from);

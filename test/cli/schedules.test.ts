@@ -72,7 +72,7 @@ test("next shows the ticks of an expression as the database plans them", async (
   expect(stdout).toMatch(
     /^every day at 02:30\n\n( {2}\d{4}-\d\d-\d\d 0[23]:30:00 {2}Europe\/Berlin {2}\d\S+Z\n){3}$/,
   );
-  expect(JSON.parse((await schedules("next", "@yearly", "--json", "--count", "1")).stdout)).toHaveLength(1);
+  expect(JSON.parse((await schedules("next", "@yearly", "--json", "--count", "1")).stdout)).toMatch(/Z$/);
 });
 
 test.for([

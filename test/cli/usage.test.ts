@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 
 import manifest from "../../package.json" with { type: "json" };
+import { COMMANDS as CLI_COMMANDS } from "../../src/cli/cli.ts";
+import { helpOf } from "../../src/cli/help.ts";
 import { cli } from "./run-cli.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "pqrun-cli-"));
@@ -12,7 +14,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-const COMMANDS = ["sql", "migrate", "stats", "schedules", "demo"];
+const COMMANDS = CLI_COMMANDS.map(({ name }) => name);
 const SECRET = "hunter2";
 
 test("without a command, or asked for help, it lists every command", async () => {
@@ -27,11 +29,34 @@ test("--version is the package's", async () => {
   expect(await cli(["--version"])).toEqual({ code: 0, stdout: `${manifest.version}\n`, stderr: "" });
 });
 
-test.each(COMMANDS)("pqrun %s --help names each of its options", async (command) => {
-  const { code, stdout, stderr } = await cli([command, "--schema", "s", "--help"]);
-  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-  expect(stdout).toMatch(new RegExp(`^pqrun ${command} `));
-  expect(stdout).toContain("--schema");
+test.each(CLI_COMMANDS)("pqrun $name --help names each of its options", async (command) => {
+  const { code, stdout, stderr } = await cli([command.name, "--schema", "s", "--help"]);
+  expect({ code, stderr, stdout }).toEqual({ code: 0, stderr: "", stdout: `${helpOf(command)}\n` });
+  expect(stdout).toMatch(new RegExp(`^pqrun ${command.name} `));
+  const options = Object.keys(command.options).filter((option) => option !== "env-file");
+  for (const option of options) expect(stdout).toMatch(new RegExp(`^ {2}--${option} `, "m"));
+});
+
+test.each([
+  [["stast"], "; did you mean stats?"],
+  [["migrate", "--tabel", "x"], "unknown option --tabel; did you mean --table?"],
+  [["stats", "--js"], "unknown option --js; did you mean --json?"],
+  [["schedules", "resmue", "x"], "; did you mean resume?"],
+  [["completion", "zhs"], "; did you mean zsh?"],
+  [["nonsense"], "completion\n"],
+])("a word that is nearly one gets a suggestion: %j", async (args, complaint) => {
+  expect((await cli(args)).stderr).toContain(complaint);
+});
+
+test("PQRUN_SCHEMA and PQRUN_TABLE are the defaults of the options, empty ones are not", async () => {
+  const named = async (args: readonly string[], env: Record<string, string>): Promise<string[]> => {
+    const { stdout } = await cli(["sql", ...args], env);
+    return [/schema_name .*?'(\w+)'/, /table_name .*?'(\w+)'/].map((name) => name.exec(stdout)?.[1] ?? "");
+  };
+  const env = { PQRUN_SCHEMA: "queue", PQRUN_TABLE: "tasks" };
+  expect(await named([], env)).toEqual(["queue", "tasks"]);
+  expect(await named(["--table", "t", "--schema", "s"], env)).toEqual(["s", "t"]);
+  expect(await named([], { PQRUN_SCHEMA: "", PQRUN_TABLE: "" })).toEqual(["public", "jobs"]);
 });
 
 test("a help fits a terminal of 100 columns", async () => {

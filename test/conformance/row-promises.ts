@@ -1,5 +1,4 @@
-import { isPqrunError } from "../../src/core/errors.ts";
-import { equal, ok, rejected } from "./assert.ts";
+import { equal, ok } from "./assert.ts";
 import { queueOf } from "./queue.ts";
 import type { Promises } from "./subject.ts";
 
@@ -47,10 +46,9 @@ export function rowPromises<Tx>(promise: Promises<Tx>): void {
     const { store, running, settle, image } = queueOf(bench);
     const held = await running({ dedupeKey: "k" });
     await settle({ job: held, durationMs: 1, outcome: "fail", error: "x" });
-    await store.enqueue("a", {}, { dedupeKey: "k" });
+    const { id: blockedBy } = await store.enqueue("a", {}, { dedupeKey: "k" });
     const before = await image(held.id);
-    const error = await rejected(store.retry(held.id));
-    ok(isPqrunError(error, "dedupe-conflict") && error.dedupeKey === "k", "DedupeConflictError of that key");
+    equal(await store.retry(held.id), { retried: false, status: "FAILED", blockedBy });
     equal(await image(held.id), before);
   });
 

@@ -1,6 +1,8 @@
+import type { UntypedJobs } from "../../src/core/contract.ts";
 import { defineSchedules } from "../../src/core/schedules/define-schedules.ts";
 import { ScheduleStore } from "../../src/core/schedules/schedule-store.ts";
 import { drainOnce } from "../../src/runners/drain/drain-once.ts";
+import type { JobContext } from "../../src/runners/job/handler.ts";
 import { equal, ok } from "./assert.ts";
 import { queueOf } from "./queue.ts";
 import type { Promises } from "./subject.ts";
@@ -16,13 +18,15 @@ export function schedulePromises<Tx>(promise: Promises<Tx>): void {
        VALUES ('ü🐘', 'a', '@yearly', 'at', date_trunc('second', now() - interval '1 minute'))`,
     );
     try {
-      const seen: unknown[] = [];
+      const seen: string[] = [];
       const handlers = {
-        a: (ctx: { readonly payload: Readonly<Record<string, unknown>> }): void =>
-          void seen.push(ctx.payload["at"]),
+        a: ({ payload, job }: JobContext<UntypedJobs, string>): void => {
+          const { at } = payload as { readonly at: string };
+          seen.push(`${job.schedule} ${new Date(at).getTime() - (job.scheduledFor?.getTime() ?? 0)}`);
+        },
       };
       const report = await drainOnce({ store, handlers, ...BUDGET });
-      equal([report.done, report.stoppedBy, seen.length], [1, "empty", 1]);
+      equal([report.done, report.stoppedBy, seen], [1, "empty", ["ü🐘 0"]]);
       ok((report.nextDueInMs ?? 0) > 60_000, "the next tick counts as what is due next");
       equal((await drainOnce({ store, handlers, ...BUDGET })).done, 0);
     } finally {

@@ -1,7 +1,13 @@
 import { expect, test } from "vitest";
 
+import { pgExecutor } from "../../src/adapters/pg/pg.ts";
+import { postgresExecutor } from "../../src/adapters/postgres/postgres.ts";
+import { backoffPolicy, loopErrorPolicy } from "../../src/core/delay-policies.ts";
 import { executor } from "../../src/core/make-executor.ts";
 import { PgJobStore } from "../../src/core/store.ts";
+import { runUntilSignal } from "../../src/integrations/node.ts";
+import { migrate } from "../../src/migrate/migrate.ts";
+import { renderMigrations } from "../../src/migrate/migrations.ts";
 import { drainOnce } from "../../src/runners/drain/drain-once.ts";
 import { Worker } from "../../src/runners/worker/worker.ts";
 import { testQueue } from "../support/queue.ts";
@@ -9,12 +15,37 @@ import { testQueue } from "../support/queue.ts";
 const queue = await testQueue();
 const { store } = queue;
 const handlers = { a: () => undefined };
+const fine = (): Promise<[]> => Promise.resolve([]);
+const pool = { totalCount: 0, connect: fine, on: fine, listenerCount: () => 1, options: {} } as never;
 
 /** What TypeScript would refuse, and plain JavaScript doesn't: the call, and the field that it is refused by. */
 const CALLS: Readonly<Record<string, readonly [() => unknown, string]>> = {
   "a store, an option that is none": [
     () => new PgJobStore(executor({ query: () => Promise.resolve([]) }), { tabel: "mine" } as never),
     "tabel",
+  ],
+  "pgExecutor, an option that is none": [() => pgExecutor(pool, { prepared: true } as never), "prepared"],
+  "postgresExecutor, an option that is none": [
+    () => postgresExecutor({ unsafe: fine, begin: fine, options: {} } as never, { prepared: true } as never),
+    "prepared",
+  ],
+  "migrate, an option that is none": [
+    () => migrate(executor({ query: fine }), { tabel: "mine" } as never),
+    "tabel",
+  ],
+  "migrate, a control that is none": [
+    () => migrate(executor({ query: fine }), {}, { logger: fine } as never),
+    "logger",
+  ],
+  "renderMigrations, an option that is none": [
+    () => renderMigrations({ concurrent: true } as never),
+    "concurrent",
+  ],
+  "backoffPolicy, an option that is none": [() => backoffPolicy({ delays: [1] } as never), "delays"],
+  "loopErrorPolicy, an option that is none": [() => loopErrorPolicy({ min: 1 } as never), "min"],
+  "runUntilSignal, an option that is none": [
+    () => runUntilSignal({ start: fine, stop: () => Promise.resolve() }, { onStop: fine } as never),
+    "onStop",
   ],
   "enqueue, an option that is none": [() => store.enqueue("a", {}, { delay: 5 } as never), "delay"],
   "enqueue, no options": [() => store.enqueue("a", {}, null as never), "options"],

@@ -80,6 +80,18 @@ test("a moment beyond JavaScript's, such as infinity, is its latest or earliest 
   expect(job?.runAfter.toISOString()).toBe("-271821-04-20T00:00:00.000Z");
 });
 
+test("payload and result come as the text that the database has, too, in which no number is rounded", async () => {
+  const id = await queue.insert({ payload: "'{\"id\": 12345678901234567890}'", result: "'[0.10, 1e400]'" });
+  const exact = {
+    payloadText: '{"id": 12345678901234567890}',
+    resultText: expect.stringMatching(/^\[0\.10, 10+\]$/) as string,
+  };
+  expect(await store.get(id)).toMatchObject(exact);
+  expect(await store.list()).toMatchObject([exact]);
+  const bare = await queue.insert();
+  expect(await store.get(bare)).toMatchObject({ payloadText: "{}", result: null, resultText: null });
+});
+
 test("a state that the application has added to the enum is told as it is", async () => {
   await queue.rows("ALTER TYPE job_status ADD VALUE IF NOT EXISTS 'PARKED'");
   const id = await queue.insert({ status: "'PARKED'" });

@@ -112,12 +112,31 @@ test("only the lost lease is taken for a lost lease, however the error is wrappe
   expect(asLeaseLost(other, job.id)).toBe(other);
 });
 
-test("a retry by hand whose key is active again says so, in a transaction too", async () => {
+test("a retry by hand whose key is active again says so, and ends no transaction", async () => {
   const failed = await queue.insert({ status: "'FAILED'", dedupe_key: "'k'" });
-  await queue.insert({ dedupe_key: "'k'" });
-  await expect(store.retry(failed)).rejects.toMatchObject({ name: "DedupeConflictError", dedupeKey: "k" });
+  const active = await queue.insert({ dedupe_key: "'k'" });
+  const blocked = { retried: false, status: "FAILED", blockedBy: active };
+  expect(await store.retry(failed)).toEqual(blocked);
   const { client, store: own } = await queue.session();
-  await client.query("BEGIN");
-  await expect(own.with(client).retry(failed)).rejects.toMatchObject({ name: "DedupeConflictError" });
-  await client.query("ROLLBACK");
+  await client.query("BEGIN; INSERT INTO jobs (job_type) VALUES ('mine')");
+  expect(await own.with(client).retry(failed)).toEqual(blocked);
+  await client.query("COMMIT");
+  expect(await store.list({ types: ["mine"] })).toHaveLength(1);
+});
+
+test("a retry by hand that waits for the enqueue of its key says so, and ends no transaction", async () => {
+  for (const within of [false, true]) {
+    const failed = await queue.insert({ status: "'FAILED'", dedupe_key: "'k'" });
+    const [enqueuing, retrying] = [await queue.session(), await queue.session()];
+    await enqueuing.client.query("BEGIN");
+    const { id } = await enqueuing.store.with(enqueuing.client).enqueue("a", {}, { dedupeKey: "k" });
+    if (within) await retrying.client.query("BEGIN; INSERT INTO jobs (job_type) VALUES ('mine')");
+    const retried = (within ? retrying.store.with(retrying.client) : retrying.store).retry(failed);
+    await queue.blocked(retrying.pid);
+    await enqueuing.client.query("COMMIT");
+    expect(await retried).toEqual({ retried: false, status: "FAILED", blockedBy: id });
+    if (within) await retrying.client.query("COMMIT");
+    expect(await store.list({ types: ["mine"] })).toHaveLength(within ? 1 : 0);
+    await queue.rows("TRUNCATE jobs");
+  }
 });

@@ -11,9 +11,11 @@ const ARROWS = {
   adapters: ["core"],
   runners: ["core"],
   integrations: ["core", "runners"],
+  // Pages over a queue; exported as pqrun/dashboard.
+  dashboard: ["core"],
   // What makes and upgrades the table; exported as pqrun/migrate.
   migrate: ["core"],
-  cli: ["core", "adapters", "runners", "integrations", "migrate"],
+  cli: ["core", "adapters", "runners", "integrations", "migrate", "dashboard"],
   // src/index.ts and src/producer.ts: they only export again.
   entry: ["core", "runners"],
   // Exported as pqrun/conformance, so it is held to the rules of src.
@@ -25,15 +27,23 @@ type Layer = keyof typeof ARROWS;
 /** The operations of the queue, each in a file of its own; release and reap are outcomes of the turn. They do not import each other. */
 export const OPERATIONS: readonly string[] = [
   "cancel",
+  "cancel-many",
+  "count-matching",
   "extend",
+  "failures",
   "find-pickup",
   "get",
+  "history",
   "list",
+  "overview",
   "prune",
+  "redrive",
   "retry",
+  "run-now",
   "settle-in-transaction",
   "stats",
   "tick",
+  "workers",
 ].map((name) => `src/core/operations/${name}.ts`);
 
 /** Rooms of one layer that do not know each other: the first imports nothing of the second. */
@@ -59,6 +69,7 @@ export const WALLS: readonly (readonly [from: string, to: string])[] = [
 /** What each layer may import from outside: nothing, unless it stands here. */
 const PACKAGES: Partial<Record<Layer, RegExp>> = {
   integrations: /^hono(\/|$)/,
+  dashboard: /^hono(\/|$)/,
   // The demo serves the example itself.
   cli: /^node:|^examples\/hono-node\/|^(pg|postgres|@neondatabase\/serverless|@electric-sql\/pglite|hono|@hono\/node-server)(\/|$)/,
 };

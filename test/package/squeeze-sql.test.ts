@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 
 import { squeezed } from "../../scripts/squeeze-sql.ts";
 
-const core = fileURLToPath(new URL("../../src/core/", import.meta.url));
+const src = fileURLToPath(new URL("../../src/", import.meta.url));
 
 const words = (text: string): string[] => text.split(/\s+/).filter((word) => word !== "");
 const withoutComments = (text: string): string => text.replaceAll(/^\s*--.*$/gm, "");
@@ -16,10 +16,11 @@ test("SQL loses its comments and indentation in the build, and nothing else", ()
   );
 });
 
-test.each(readdirSync(core, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts")))(
-  "%s means the same squeezed",
-  (name) => {
-    const source = readFileSync(core + name, "utf8");
-    expect(words(squeezed(source))).toEqual(words(withoutComments(source)));
-  },
+const files = readdirSync(src, { recursive: true, encoding: "utf8" }).filter((name) =>
+  /^(?:core|dashboard)[\\/].+\.ts$/.test(name),
 );
+
+test.each(files)("%s means the same squeezed", (name) => {
+  const source = readFileSync(src + name, "utf8");
+  expect(words(squeezed(source))).toEqual(words(withoutComments(source)));
+});

@@ -42,7 +42,7 @@ export async function planOf(
     await client.query("SET LOCAL plan_cache_mode = force_generic_plan");
     await client.query(`PREPARE planned AS ${text}`);
     const values = params.map((value) => (value === null ? "NULL" : client.escapeLiteral(value))).join(", ");
-    return read(await client.query(`${explain} EXECUTE planned(${values})`));
+    return read(await client.query(`${explain} EXECUTE planned${values && `(${values})`}`));
   } finally {
     await client.query("ROLLBACK");
     if (generic) await client.query("DEALLOCATE ALL");

@@ -22,6 +22,7 @@ export type {
 import { hearErrors } from "./unheard-errors.ts";
 import { withinRequest } from "../shared/request-timeout.ts";
 import type { Logger } from "../../core/logger.ts";
+import { checkOptions } from "../../core/values/known-options.ts";
 
 /** Options of {@link pgExecutor}. */
 export interface PgOptions {
@@ -53,6 +54,11 @@ export interface PgOptions {
   readonly logger?: Logger | false | undefined;
 }
 
+const OPTIONS = { prepare: true, outlivesRequest: true, logger: true } as const satisfies Record<
+  keyof PgOptions,
+  true
+>;
+
 /**
  * Speaks through a Pool of `pg` or of `@neondatabase/serverless` (WebSocket), or
  * through one connected Client.
@@ -73,11 +79,12 @@ export interface PgOptions {
  * const store = new PgJobStore(pgExecutor(new Pool({ connectionString })));
  * ```
  *
- * @throws InvalidInputError for anything else, such as a URL; and so does `store.with` for what is no client.
+ * @throws InvalidInputError for anything else, such as a URL, and for an option that is none; and so does `store.with` for what is no client.
  */
 export function pgExecutor(driver: PgPool | PgClient, options: PgOptions = {}): SqlExecutor<PgTransaction> {
   // A URL above all, which must not be printed.
   checkDriver("driver", driver, ["connect"], "a Pool or a connected Client of `pg`");
+  checkOptions(options, OPTIONS);
   const names = options.prepare === true ? new PreparedNames() : undefined;
   const shared = {
     [EXECUTOR]: true,

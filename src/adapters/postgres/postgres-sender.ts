@@ -3,6 +3,7 @@ import type { PostgresClient, PostgresQuery, PostgresSession } from "./postgres-
 import { readValues } from "./postgres-rows.ts";
 import type { ReadRows } from "./postgres-rows.ts";
 import type { Send } from "../shared/executor-over.ts";
+import { onceTurned } from "../shared/once-turned.ts";
 
 /** A value that PostgreSQL takes for no parameter (22021). To have the driver itself refuse would break its queue. */
 const REFUSED = "\0";
@@ -38,6 +39,10 @@ export function postgresSender(
     try {
       return await (own ? read(query) : readValues(query));
     } catch (error) {
+      // When a server goes, many connections close in the same turn of the event loop. What is sent in that turn on one
+      // whose turn to close is yet to come, as a caller does who sends again at once, breaks it for good: the driver
+      // (3.4.9, `closed`) clears the timer of its buffered write, but goes on taking it for set, and never writes again.
+      await onceTurned();
       // Whatever failed: a connection, or the driver's own end.
       throw (query as Sent).state === null ? notSent(error, isDriversEnd(error)) : error;
     } finally {

@@ -1,4 +1,5 @@
 import type { SqlExecutor } from "../../core/executor.ts";
+import { checkOptions } from "../../core/values/known-options.ts";
 import { checkDriver, requireSession } from "../shared/check-driver.ts";
 import { inOrder, inTransaction } from "../shared/in-transaction.ts";
 import { socketsOutliveRequests } from "../shared/outlives-request.ts";
@@ -41,6 +42,11 @@ export interface PostgresOptions {
   readonly outlivesRequest?: boolean | undefined;
 }
 
+const OPTIONS = { prepare: true, outlivesRequest: true } as const satisfies Record<
+  keyof PostgresOptions,
+  true
+>;
+
 /**
  * Speaks through postgres.js, however it is configured. `listen` opens a
  * connection of its own. An aborted statement is cancelled on the server where
@@ -51,14 +57,15 @@ export interface PostgresOptions {
  * const store = new PgJobStore(postgresExecutor(postgres(url)));
  * ```
  *
- * @throws InvalidInputError for what is no client, such as a URL, and for a client whose `transform.row`, or whose serializer of text, makes something else of it.
+ * @throws InvalidInputError for what is no client, such as a URL, for an option that is none, and for a client whose `transform.row`, or whose serializer of text, makes something else of it.
  */
 export function postgresExecutor(
   sql: PostgresClient,
   options: PostgresOptions = {},
 ): SqlExecutor<PostgresTransaction> {
-  const { prepare = false, outlivesRequest = socketsOutliveRequests() } = options;
   checkDriver("sql", sql, ["unsafe", "begin"], "a client of postgres.js");
+  checkOptions(options, OPTIONS);
+  const { prepare = false, outlivesRequest = socketsOutliveRequests() } = options;
   const read = textReader(sql);
   const through = (session: PostgresTransaction): Sender => {
     checkDriver("tx", session, ["unsafe"], IN_TRANSACTION);

@@ -1,27 +1,27 @@
-import { readOptions, TABLE_HELP, TABLE_OPTIONS, tableOf } from "../arguments.ts";
+import { readOptions } from "../arguments.ts";
 import { connect } from "../connect.ts";
-import { DATABASE_HELP, DATABASE_OPTIONS, requireDatabaseUrl } from "../database-url.ts";
+import { requireDatabaseUrl } from "../database-url.ts";
 import { EXIT, type Command } from "../command.ts";
+import { tableOf } from "../environment.ts";
+import { DATABASE_OPTIONS, TABLE_OPTIONS } from "../options.ts";
 import { migrate, type MigrationReport } from "../../migrate/migrate.ts";
 import { printable } from "../terminal/printable.ts";
-import { INDEX_HELP, INDEX_OPTIONS } from "./sql.ts";
+import { INDEX_OPTIONS } from "./sql.ts";
 import { tableTitle } from "../terminal/table-title.ts";
+
+const OPTIONS = { ...TABLE_OPTIONS, ...INDEX_OPTIONS, ...DATABASE_OPTIONS };
 
 /** `pqrun migrate`: applies the DDL. */
 export const migrateCommand: Command = {
   name: "migrate",
   summary: "create the table, or bring it to this version",
-  help: `pqrun migrate [options]
-
-Creates the table or upgrades it in place, beside its workers and writers. Any number
-may run at once; applying it again changes nothing.
-
-${TABLE_HELP}
-${INDEX_HELP}
-${DATABASE_HELP}`,
+  usage: "pqrun migrate [options]",
+  about: `Creates the table or upgrades it in place, beside its workers and writers. Any number
+may run at once; applying it again changes nothing.`,
+  options: OPTIONS,
   run: async (args, io) => {
-    const options = readOptions(args, { ...TABLE_OPTIONS, ...INDEX_OPTIONS, ...DATABASE_OPTIONS });
-    const table = tableOf(options);
+    const options = readOptions(args, OPTIONS);
+    const table = tableOf(io, options);
     await using connection = await connect(requireDatabaseUrl(io, options));
     const report = await migrate(
       connection.executor,

@@ -1,28 +1,36 @@
 import { ScheduleStore } from "../../core/schedules/schedule-store.ts";
 import type { Schedule } from "../../core/schedules/schedule-operations.ts";
 import type { ScheduleDefinition } from "../../core/schedules/schedules.ts";
-import { readArguments, TABLE_HELP, TABLE_OPTIONS, tableOf, wholeNumber } from "../arguments.ts";
+import type { TableOptions } from "../../core/sql/table-names.ts";
+import { readArguments, wholeNumber } from "../arguments.ts";
 import { EXIT, UsageError, type CliIo, type Command } from "../command.ts";
 import { connect } from "../connect.ts";
-import { DATABASE_HELP, DATABASE_OPTIONS, requireDatabaseUrl } from "../database-url.ts";
+import { requireDatabaseUrl } from "../database-url.ts";
+import { tableOf } from "../environment.ts";
+import { QUEUE_OPTIONS, type CliOptions } from "../options.ts";
+import { suggestion } from "../suggestion.ts";
 import { columns } from "../terminal/columns.ts";
 import { cronInWords } from "../terminal/cron-in-words.ts";
-import { printable, printableJson } from "../terminal/printable.ts";
+import { jsonLine, printable, printableJson } from "../terminal/printable.ts";
 import { tableTitle } from "../terminal/table-title.ts";
 
 const OPTIONS = {
-  ...TABLE_OPTIONS,
-  ...DATABASE_OPTIONS,
-  json: { type: "boolean" },
-  job: { type: "string" },
-  zone: { type: "string" },
-  payload: { type: "string" },
-  missed: { type: "string" },
-  overlap: { type: "string" },
-  jitter: { type: "string" },
-  "tick-as": { type: "string" },
-  count: { type: "string" },
-} as const;
+  job: { type: "string", value: "T", help: "the job's type" },
+  payload: { type: "string", value: "JSON", help: "its payload (default: {})" },
+  zone: { type: "string", value: "Z", help: "a time zone of the IANA database (default: UTC)" },
+  missed: {
+    ...{ type: "string", value: "M", values: ["once", "all", "skip"] },
+    help: "once, all or skip: ticks that nobody was there for (default: once)",
+  },
+  overlap: {
+    ...{ type: "string", value: "O", values: ["skip", "allow"] },
+    help: "skip or allow: a tick while an earlier job is active (default: skip)",
+  },
+  jitter: { type: "string", value: "S", help: "spread jobs over so many seconds (default: 0)" },
+  "tick-as": { type: "string", value: "F", help: "the payload's field that gets the tick's time" },
+  count: { type: "string", value: "N", help: "how many ticks to show, 1 to 1000 (default: 5)" },
+  ...QUEUE_OPTIONS,
+} as const satisfies CliOptions;
 
 type Options = ReturnType<typeof readArguments<typeof OPTIONS>>["values"];
 
@@ -32,7 +40,12 @@ interface Printed {
   readonly json: unknown;
 }
 
-type Action = (store: ScheduleStore, args: readonly string[], options: Options) => Promise<Printed>;
+type Action = (
+  store: ScheduleStore,
+  args: readonly string[],
+  options: Options,
+  table: TableOptions,
+) => Promise<Printed>;
 
 /** Each action with its arguments' names. */
 const ACTIONS: Readonly<Record<string, readonly [args: readonly string[], action: Action]>> = {
@@ -49,55 +62,52 @@ const ACTIONS: Readonly<Record<string, readonly [args: readonly string[], action
 export const schedulesCommand: Command = {
   name: "schedules",
   summary: "list schedules, and make, pause, run or delete them",
-  help: `pqrun schedules [list]                 what is planned, the next and last ticks, the last job
+  usage: `pqrun schedules [list]                 what is planned, the next and last ticks, the last job
 pqrun schedules add NAME EXPR --job T  make a schedule, or change one that no code declares
 pqrun schedules rm NAME                delete one; its jobs stay
 pqrun schedules pause NAME             stop one until it is resumed
 pqrun schedules resume NAME            go on, also after an error; what was missed stays missed
 pqrun schedules run NAME               make a job of it now
-pqrun schedules next EXPR              when an expression ticks
-
-EXPR is one argument: "0 9 * * 1-5", "*/30 * * * * *", @daily.
-
-  --job T          the job's type
-  --payload JSON   its payload (default: {})
-  --zone Z         a time zone of the IANA database (default: UTC)
-  --missed M       once, all or skip: ticks that nobody was there for (default: once)
-  --overlap O      skip or allow: a tick while an earlier job is active (default: skip)
-  --jitter S       spread jobs over so many seconds (default: 0)
-  --tick-as F      the payload's field that gets the tick's time
-  --count N        how many ticks to show, 1 to 1000 (default: 5)
-${TABLE_HELP}
-  --json           print JSON
-${DATABASE_HELP}`,
+pqrun schedules next EXPR              when an expression ticks`,
+  about: 'EXPR is one argument: "0 9 * * 1-5", "*/30 * * * * *", @daily.',
+  options: OPTIONS,
+  words: Object.keys(ACTIONS),
   run: async (args, io) => {
     const { values, positionals } = readArguments(args, OPTIONS);
     const [name = "list", ...rest] = positionals;
     const [expected, action] = Object.hasOwn(ACTIONS, name) ? (ACTIONS[name] ?? []) : [];
     if (expected === undefined || action === undefined) {
-      throw new UsageError(`the action is not one of ${Object.keys(ACTIONS).join(", ")}`);
+      const known = Object.keys(ACTIONS);
+      throw new UsageError(`the action is not one of ${known.join(", ")}${suggestion(name, known)}`);
     }
     if (rest.length !== expected.length) {
       throw new UsageError(`${name} wants ${expected.join(" and ") || "no argument"}`);
     }
-    return await act(io, values, (store) => action(store, rest, values));
+    return await act(io, values, (store, table) => action(store, rest, values, table));
   },
 };
 
 async function act(
   io: CliIo,
   options: Options,
-  action: (store: ScheduleStore) => Promise<Printed>,
+  action: (store: ScheduleStore, table: TableOptions) => Promise<Printed>,
 ): Promise<number> {
   await using connection = await connect(requireDatabaseUrl(io, options));
-  const { text, json } = await action(
-    new ScheduleStore(connection.executor, { ...tableOf(options), logger: false }),
-  );
-  io.stdout.write(options.json === true ? `${printableJson(json)}\n` : text);
+  const table = tableOf(io, options);
+  const store = new ScheduleStore(connection.executor, { ...table, logger: false });
+  const { text, json } = await action(store, table);
+  // A list is a line for each.
+  const lines = Array.isArray(json) ? json.map(jsonLine).join("") : `${printableJson(json)}\n`;
+  io.stdout.write(options.json === true ? lines : text);
   return EXIT.done;
 }
 
-async function list(store: ScheduleStore, _: readonly string[], options: Options): Promise<Printed> {
+async function list(
+  store: ScheduleStore,
+  _args: readonly string[],
+  _options: Options,
+  table: TableOptions,
+): Promise<Printed> {
   const schedules = await store.schedules();
   const text =
     schedules.length === 0
@@ -106,7 +116,7 @@ async function list(store: ScheduleStore, _: readonly string[], options: Options
           [["name", "when", "zone", "next", "last", "last job", "owner"], ...schedules.map(line)],
           "left",
         );
-  return { text: `${tableTitle(tableOf(options))}\n\n${text}`, json: schedules };
+  return { text: `${tableTitle(table)}\n\n${text}`, json: schedules };
 }
 
 function line(schedule: Schedule): readonly string[] {

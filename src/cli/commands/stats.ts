@@ -2,10 +2,13 @@ import { JOB_STATUSES, type JobStatus } from "../../core/job.ts";
 import type { Stats } from "../../core/operations/stats.ts";
 import { PgJobStore } from "../../core/store.ts";
 import { columns } from "../terminal/columns.ts";
-import { readOptions, TABLE_HELP, TABLE_OPTIONS, tableOf } from "../arguments.ts";
+import { readOptions } from "../arguments.ts";
 import { connect } from "../connect.ts";
-import { DATABASE_HELP, DATABASE_OPTIONS, requireDatabaseUrl } from "../database-url.ts";
+import { requireDatabaseUrl } from "../database-url.ts";
 import { EXIT, type Command } from "../command.ts";
+import { tableOf } from "../environment.ts";
+import { QUEUE_OPTIONS } from "../options.ts";
+import { duration } from "../terminal/duration.ts";
 import { printable, printableJson } from "../terminal/printable.ts";
 import { tableTitle } from "../terminal/table-title.ts";
 
@@ -13,18 +16,14 @@ import { tableTitle } from "../terminal/table-title.ts";
 export const statsCommand: Command = {
   name: "stats",
   summary: "show what is in the table",
-  help: `pqrun stats [options]
-
-Shows the jobs by type and state, what is due, and since when, in some
+  usage: "pqrun stats [options]",
+  about: `Shows the jobs by type and state, what is due, and since when, in some
 milliseconds: of a large table it estimates what it does not count, and says
-"about".
-
-${TABLE_HELP}
-  --json           print JSON
-${DATABASE_HELP}`,
+"about".`,
+  options: QUEUE_OPTIONS,
   run: async (args, io) => {
-    const options = readOptions(args, { ...TABLE_OPTIONS, ...DATABASE_OPTIONS, json: { type: "boolean" } });
-    const table = tableOf(options);
+    const options = readOptions(args, QUEUE_OPTIONS);
+    const table = tableOf(io, options);
     await using connection = await connect(requireDatabaseUrl(io, options));
     const stats = await new PgJobStore(connection.executor, table).stats();
     io.stdout.write(
@@ -64,11 +63,4 @@ export function statsText({
     ["table age", `${tableAge.toLocaleString("en")} transactions`],
   ];
   return `${columns(jobs, "right")}\n${columns(facts, "left")}`;
-}
-
-function duration(seconds: number): string {
-  if (seconds < 120) return `${Math.round(seconds)} s`;
-  if (seconds < 7_200) return `${Math.round(seconds / 60)} min`;
-  if (seconds < 172_800) return `${Math.round(seconds / 3_600)} h`;
-  return `${Math.round(seconds / 86_400)} days`;
 }

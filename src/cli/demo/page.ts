@@ -3,14 +3,17 @@ import { csrf } from "hono/csrf";
 import { html } from "hono/html";
 import { secureHeaders } from "hono/secure-headers";
 
-import { createApp, type Store } from "../../../examples/hono-node/app.ts";
+import { createApp } from "../../../examples/hono-node/app.ts";
+import type { jobs } from "../../../examples/hono-node/jobs.ts";
 import type { Job } from "../../core/job.ts";
+import type { Schedule } from "../../core/schedules/schedule-operations.ts";
+import type { ScheduleStore } from "../../core/schedules/schedule-store.ts";
 
 /** How many jobs the page lists. */
 const NEWEST = 30;
 
 /** The demo's page, and under it the example's API, which tells why a job failed: only this machine reaches it. */
-export function createPage(store: Store): Hono {
+export function createPage(store: ScheduleStore<typeof jobs>): Hono {
   const page = new Hono();
   // The API takes what a form can't send, and clients that send no origin.
   page.use("/enqueue", csrf()).use("/retry/*", csrf());
@@ -21,9 +24,13 @@ export function createPage(store: Store): Hono {
     }),
   );
   page.get("/", async (c) => {
-    const [jobs, { counts }] = await Promise.all([store.list({ limit: NEWEST }), store.stats()]);
+    const [jobs, { counts }, schedules] = await Promise.all([
+      store.list({ limit: NEWEST }),
+      store.stats(),
+      store.schedules(),
+    ]);
     const inStates = Object.entries(counts).map(([status, count]) => `${count} ${status}`);
-    return c.html(pageOf(jobs, inStates.join(", ")));
+    return c.html(pageOf(jobs, inStates.join(", "), schedules));
   });
   page.post("/enqueue", async (c) => {
     const { text, path } = await c.req.parseBody();
@@ -39,7 +46,11 @@ export function createPage(store: Store): Hono {
   return page;
 }
 
-function pageOf(jobs: readonly Job[], counts: string): ReturnType<typeof html> {
+function pageOf(
+  jobs: readonly Job[],
+  counts: string,
+  schedules: readonly Schedule[],
+): ReturnType<typeof html> {
   return html`<!doctype html>
     <html lang="en">
       <meta charset="utf-8" />
@@ -73,10 +84,12 @@ function pageOf(jobs: readonly Job[], counts: string): ReturnType<typeof html> {
           <th>Type</th>
           <th>State</th>
           <th>Attempts</th>
+          <th>Schedule</th>
           <th>Error</th>
         </tr>
         ${jobs.map(rowOf)}
       </table>
+      ${schedules.map(scheduleOf)}
       <p>
         The same by HTTP: <code>POST /summaries</code> with <code>{text}</code> or <code>{path}</code>,
         <code>POST /relations</code> with <code>{summaryIds}</code>, <code>GET /jobs/:id</code>
@@ -84,13 +97,21 @@ function pageOf(jobs: readonly Job[], counts: string): ReturnType<typeof html> {
     </html>`;
 }
 
-function rowOf({ id, type, status, attempts, lastError }: Job): ReturnType<typeof html> {
+function scheduleOf({ name, job, cron, nextTick, lastError }: Schedule): ReturnType<typeof html> {
+  return html`<p>
+    The schedule “${name}” (<code>${cron}</code>) makes a job of the type ${job}:
+    ${nextTick === null ? (lastError ?? "paused") : `next at ${nextTick.toISOString()}`}
+  </p>`;
+}
+
+function rowOf({ id, type, status, attempts, schedule, lastError }: Job): ReturnType<typeof html> {
   const retry = html`<form method="post" action="/retry/${id}"><button>Retry</button></form>`;
   return html`<tr>
     <td><a href="/jobs/${id}">${id}</a></td>
     <td>${type}</td>
     <td>${status}</td>
     <td>${attempts}</td>
+    <td>${schedule ?? ""}</td>
     <td>${lastError?.split("\n", 1)[0] ?? ""} ${status === "FAILED" ? retry : ""}</td>
   </tr>`;
 }

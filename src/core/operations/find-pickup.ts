@@ -1,7 +1,8 @@
 import type { SqlRow, SqlStatement } from "../executor.ts";
 import { momentText } from "../sql/moment-text.ts";
+import { scheduleColumn } from "../sql/schedule-columns.ts";
 import type { TableNames } from "../sql/table-names.ts";
-import { NEVER_CACHED, cells, dateOf, numberOrNull } from "../job.ts";
+import { NEVER_CACHED, cells, dateOf, dateOrNull, numberOrNull } from "../job.ts";
 import type { PickedUpJob } from "../job.ts";
 
 /** `$1` the nonces (`locked_by`) of pick-ups whose answers were lost, a JSON list. Reads the index of RUNNING rows. */
@@ -9,7 +10,8 @@ export const findPickUpText = ({ jobs }: TableNames): string => `
 ${NEVER_CACHED}
 SELECT j.id::text AS a, j.job_type AS b, j.payload::text AS c, j.attempts::text AS d, j.max_attempts::text AS e,
        j.locked_by AS f, j.priority::text AS g, ${momentText("j.run_after")} AS h,
-       j.timeout_seconds::text AS i, j.dedupe_key AS j, ${momentText("j.created_at")} AS k
+       j.timeout_seconds::text AS i, j.dedupe_key AS j, ${momentText("j.created_at")} AS k,
+       ${scheduleColumn("schedule")} AS l, ${scheduleColumn("scheduled_for", momentText)} AS m
   FROM ${jobs} j
  WHERE j.status = 'RUNNING'
    AND j.locked_by = ANY (ARRAY(SELECT value FROM json_array_elements_text($1::text::json)))
@@ -24,19 +26,23 @@ export function findPickUpStatement(text: string, lockedBy: readonly string[]): 
 export function readFoundPickUp(rows: readonly SqlRow[]): readonly PickedUpJob[] {
   return rows
     .map(cells)
-    .map(([id, type, payload, attempts, max, lockedBy, priority, runAfter, timeout, key, created]) => ({
-      id: id ?? "",
-      type: type ?? "",
-      payloadText: payload ?? "null",
-      attempts: Number(attempts),
-      maxAttempts: Number(max),
-      lockedBy: lockedBy ?? "",
-      priority: Number(priority),
-      runAfter: dateOf(runAfter),
-      timeoutSeconds: numberOrNull(timeout),
-      dedupeKey: key ?? null,
-      createdAt: dateOf(created),
-      // How its last attempt ended is no longer in the row: suspicion costs less than neighbours.
-      alone: Number(attempts) > 1,
-    }));
+    .map(
+      ([id, type, payload, attempts, max, lockedBy, priority, runAfter, timeout, key, created, ...tick]) => ({
+        id: id ?? "",
+        type: type ?? "",
+        payloadText: payload ?? "null",
+        attempts: Number(attempts),
+        maxAttempts: Number(max),
+        lockedBy: lockedBy ?? "",
+        priority: Number(priority),
+        runAfter: dateOf(runAfter),
+        timeoutSeconds: numberOrNull(timeout),
+        dedupeKey: key ?? null,
+        schedule: tick[0] ?? null,
+        scheduledFor: dateOrNull(tick[1]),
+        createdAt: dateOf(created),
+        // How its last attempt ended is no longer in the row: suspicion costs less than neighbours.
+        alone: Number(attempts) > 1,
+      }),
+    );
 }

@@ -9,25 +9,33 @@ export interface Retried {
   readonly retried: boolean;
   /** The job's state now, or null where there is no such job. */
   readonly status: AnyStatus | null;
+  /** The active job with the same dedupe key, where that is why the job stays FAILED. */
+  readonly blockedBy?: string | undefined;
 }
 
 /**
- * `$1` id. Attempts begin anew, since a FAILED job has none left. Fails with 23505 where its dedupe key is active.
+ * `$1` id. Attempts begin anew, since a FAILED job has none left. Fails with 23505 where its dedupe key becomes active in
+ * this very moment.
  *
  * `held` waits for the transaction that is changing the job and then reads what became of it; the statement's snapshot is older.
  */
 export const retryText = ({ jobs }: TableNames): string => `
 WITH held AS MATERIALIZED (
-  SELECT j.id, j.status FROM ${jobs} j WHERE j.id = $1::text::int8 FOR NO KEY UPDATE
+  SELECT j.id, j.status, j.dedupe_key FROM ${jobs} j WHERE j.id = $1::text::int8 FOR NO KEY UPDATE
+),
+twin AS MATERIALIZED (
+  SELECT a.id FROM held h JOIN ${jobs} a ON a.dedupe_key = h.dedupe_key
+   WHERE h.status = 'FAILED' AND a.status IN ('READY', 'RUNNING') LIMIT 1
 ),
 retried AS (
   UPDATE ${jobs} j
      SET status = 'READY', attempts = 0, released = 0, run_after = now(), finished_at = NULL, updated_at = now()
-   WHERE j.id = (SELECT h.id FROM held h WHERE h.status = 'FAILED')
+   WHERE j.id = (SELECT h.id FROM held h WHERE h.status = 'FAILED') AND NOT EXISTS (SELECT 1 FROM twin)
   RETURNING j.status
 )
 SELECT EXISTS (SELECT 1 FROM retried)::text AS retried,
-       coalesce((SELECT r.status FROM retried r), (SELECT h.status FROM held h))::text AS status`;
+       coalesce((SELECT r.status FROM retried r), (SELECT h.status FROM held h))::text AS status,
+       (SELECT t.id FROM twin t)::text AS blocked_by`;
 
 /** Makes one FAILED job READY. */
 export function retryStatement(text: string, id: string): SqlStatement {
@@ -36,6 +44,7 @@ export function retryStatement(text: string, id: string): SqlStatement {
 
 /** Reads the one row. */
 export function readRetried(rows: readonly SqlRow[]): Retried {
-  const [retried, status] = cells(rows[0] ?? {});
-  return { retried: retried === "true", status: status ?? null };
+  const [retried, status, blockedBy] = cells(rows[0] ?? {});
+  const found = { retried: retried === "true", status: status ?? null };
+  return typeof blockedBy === "string" ? { ...found, blockedBy } : found;
 }

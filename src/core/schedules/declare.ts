@@ -1,6 +1,6 @@
 import type { SqlRow, SqlStatement } from "../executor.ts";
 import { cells } from "../job.ts";
-import type { TableNames } from "../sql/table-names.ts";
+import { quoteLiteral, type TableNames } from "../sql/table-names.ts";
 import type { ScheduleRow } from "./check-schedule.ts";
 
 /** What a schedule is, without what has become of it. */
@@ -20,6 +20,9 @@ const COLUMNS = [
 
 const of = (table: string): string => COLUMNS.map((column) => `${table}.${column}`).join(", ");
 
+/** The second half of the advisory lock's key, whose first is the table's name; any number that is pqrun's alone. */
+const DECLARING = 482_939_664;
+
 /**
  * Writes the whole set of one owner: `$1` the schedules, a JSON list; `$2` the owner, or null for none, whose others
  * stay. Declared again it reads, and writes nothing. A row of somebody else's is not taken over, and named as `taken`.
@@ -31,7 +34,10 @@ export function declareStatement(
 ): SqlStatement {
   const text = `
 WITH declared AS MATERIALIZED (
-  SELECT x.* FROM jsonb_to_recordset($1::text::jsonb) AS x(name text, job_type text, payload jsonb, cron text,
+  -- One at a time: two versions remove and write the same rows in two orders, and would wait for each other's. What
+  -- locks a row reads this relation first.
+  SELECT x.* FROM jsonb_to_recordset((SELECT $1::text::jsonb FROM (SELECT pg_advisory_xact_lock(
+         hashtext(${quoteLiteral(schedules)}), ${DECLARING})) one_at_a_time)) AS x(name text, job_type text, payload jsonb, cron text,
          time_zone text, missed text, overlap text, jitter_seconds int, tick_as text, priority int, max_attempts int,
          timeout_seconds int)
 ),
@@ -46,8 +52,6 @@ written AS (
    WHERE NOT EXISTS (SELECT FROM ${schedules} o
                       WHERE o.name = d.name AND o.declared_by IS NOT DISTINCT FROM $2::text
                         AND (${of("o")}) IS NOT DISTINCT FROM (${of("d")}))
-   -- In one order: two who declare at once wait for each other's rows.
-   ORDER BY d.name
       ON CONFLICT (name) DO UPDATE SET ${COLUMNS.map((column) => `${column} = excluded.${column}`).join(", ")}
    WHERE s.declared_by IS NOT DISTINCT FROM excluded.declared_by
   RETURNING s.name

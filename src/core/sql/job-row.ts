@@ -2,6 +2,7 @@ import { cells, dateOf, dateOrNull, numberOrNull } from "../job.ts";
 import type { Job } from "../job.ts";
 import type { SqlRow } from "../executor.ts";
 import { momentText } from "./moment-text.ts";
+import { scheduleColumn } from "./schedule-columns.ts";
 import { parsePayload } from "../values/parse-payload.ts";
 
 const moment = (column: string): string => momentText(`j.${column}`);
@@ -11,7 +12,8 @@ export const JOB_COLUMNS = `j.id::text AS a, j.job_type AS b, j.payload::text AS
        j.priority::text AS e, j.attempts::text AS f, j.max_attempts::text AS g, ${moment("run_after")} AS h,
        j.timeout_seconds::text AS i, ${moment("locked_at")} AS j, j.locked_by AS k,
        ${moment("lease_expires_at")} AS l, j.dedupe_key AS m, j.last_error AS n, ${moment("finished_at")} AS o,
-       j.duration_ms::text AS p, j.result::text AS q, ${moment("created_at")} AS r, ${moment("updated_at")} AS s`;
+       j.duration_ms::text AS p, j.result::text AS q, ${moment("created_at")} AS r, ${moment("updated_at")} AS s,
+       ${scheduleColumn("schedule")} AS t, ${scheduleColumn("scheduled_for", momentText)} AS u`;
 
 /** Reads a JSON text: the store's `parse`. */
 export type ReadJson = (text: string) => unknown;
@@ -19,12 +21,13 @@ export type ReadJson = (text: string) => unknown;
 /** Reads {@link JOB_COLUMNS}. */
 export async function readJob(row: SqlRow, parse: ReadJson): Promise<Job> {
   const [id, type, payload, status, priority, attempts, maxAttempts, runAfter, timeout, ...rest] = cells(row);
-  const [lockedAt, lockedBy, leaseEnd, dedupeKey, lastError, finishedAt, duration, result, created, updated] =
-    rest;
+  const [lockedAt, lockedBy, leaseEnd, dedupeKey, lastError, finishedAt, duration, result, ...last] = rest;
+  const [created, updated, schedule, scheduledFor] = last;
   return {
     id: id ?? "",
     type: type ?? "",
     payload: await valueOf(payload, parse),
+    payloadText: payload ?? "null",
     status: status ?? "READY",
     priority: Number(priority),
     attempts: Number(attempts),
@@ -35,10 +38,13 @@ export async function readJob(row: SqlRow, parse: ReadJson): Promise<Job> {
     lockedBy: lockedBy ?? null,
     leaseExpiresAt: dateOrNull(leaseEnd),
     dedupeKey: dedupeKey ?? null,
+    schedule: schedule ?? null,
+    scheduledFor: dateOrNull(scheduledFor),
     lastError: lastError ?? null,
     finishedAt: dateOrNull(finishedAt),
     durationMs: numberOrNull(duration),
     result: await valueOf(result, parse),
+    resultText: result ?? null,
     createdAt: dateOf(created),
     updatedAt: dateOf(updated),
   };

@@ -20,6 +20,8 @@ export class HandedOutJob implements PickedUpJob {
   readonly runAfter: Date;
   readonly timeoutSeconds: number | null;
   readonly dedupeKey: string | null;
+  readonly schedule: string | null;
+  readonly scheduledFor: Date | null;
   readonly createdAt: Date;
   readonly alone: boolean;
 
@@ -36,10 +38,24 @@ export class HandedOutJob implements PickedUpJob {
     this.runAfter = dateOf(runAfter);
     this.timeoutSeconds = numberOrNull(timeout);
     this.dedupeKey = dedupeKey ?? null;
-    // Most are due from the beginning, which is told once.
-    this.createdAt = dateOf(created ?? runAfter);
+    // Most are due from the beginning, which is told once, and no schedule has made them.
+    const tick = created?.includes(" ") === true ? readTick(created) : undefined;
+    this.schedule = tick?.schedule ?? null;
+    this.scheduledFor = tick?.scheduledFor ?? null;
+    this.createdAt = dateOf(tick?.created ?? created ?? runAfter);
     this.alone = kind === "alone";
   }
+}
+
+/** When it was created, its tick, and the schedule's name, which may have any characters. */
+function readTick(text: string): {
+  readonly created: string | undefined;
+  readonly scheduledFor: Date | null;
+  readonly schedule: string;
+} {
+  const [created, tick, ...schedule] = text.split(" ");
+  // What SQL has inserted may have a schedule and no tick.
+  return { created, scheduledFor: tick === "" ? null : dateOf(tick), schedule: schedule.join(" ") };
 }
 
 /** The priority of a job's row, or a lane's. */

@@ -1,5 +1,6 @@
 import { dueLanesText, laneText, lanesText, walkedText } from "./lanes-text.ts";
 import type { LaneDepth } from "./lanes-text.ts";
+import { scheduleColumn } from "../sql/schedule-columns.ts";
 import type { TableNames } from "../sql/table-names.ts";
 
 /** How the error of an attempt begins that a reap ended. */
@@ -31,6 +32,8 @@ export interface PickingVariant {
   readonly which?: string | undefined;
   /** Chooses as ever, and takes nothing. */
   readonly looks?: boolean | undefined;
+  /** Whether the table is known to have the columns of schedules. @default true */
+  readonly schedules?: boolean | undefined;
 }
 
 /**
@@ -46,7 +49,7 @@ export interface PickingVariant {
 export function pickingText(
   names: Pick<TableNames, "jobs">,
   last: number,
-  { depth = "shallow", which = "", looks = false }: PickingVariant = {},
+  { depth = "shallow", which = "", looks = false, schedules = true }: PickingVariant = {},
 ): string {
   const { jobs } = names;
   const withinMs = `$${last}`;
@@ -115,7 +118,7 @@ ranked AS MATERIALIZED (
       WINDOW best AS (ORDER BY c.priority DESC, c.run_after, c.id ROWS UNBOUNDED PRECEDING)
     ) r
 ),
-${looks ? NO_TAKING : takingText(jobs)}-- Its commit waits for no disk. What is settled or reaped must outlive a crash; an attempt's beginning may be forgotten.
+${looks ? NO_TAKING : takingText(jobs, schedules)}-- Its commit waits for no disk. What is settled or reaped must outlive a crash; an attempt's beginning may be forgotten.
 hastened AS MATERIALIZED (
   SELECT set_config('synchronous_commit', 'off', true)
    WHERE $9::text = 'true' AND NOT EXISTS (SELECT 1 FROM done) AND NOT EXISTS (SELECT 1 FROM undone)
@@ -127,7 +130,10 @@ ${lanesText(names)}`;
 /** The parameters have types, although nothing is taken. */
 const NO_TAKING = "untaken AS (SELECT $5::text, $6::text, $7::text, $8::text),\n";
 
-function takingText(jobs: string): string {
+function takingText(jobs: string, schedules: boolean): string {
+  const tick = schedules
+    ? "j.schedule, j.scheduled_for"
+    : `${scheduleColumn("schedule")} AS schedule, ${scheduleColumn("scheduled_for")} AS scheduled_for`;
   return `lease AS (
   SELECT now() + ($6::text::float8 + $8::text::float8) * interval '1 ms' AS longest
 ),
@@ -144,7 +150,7 @@ picked AS (
          finished_at = NULL, duration_ms = NULL, updated_at = now()
    WHERE j.id = ANY (ARRAY(SELECT id FROM ranked WHERE chosen AND runs))
   RETURNING j.id, j.job_type, j.payload, j.status, j.attempts, j.max_attempts, j.priority, j.run_after, j.timeout_seconds,
-            j.dedupe_key, j.created_at
+            j.dedupe_key, j.created_at, ${tick}
 ),
 exhausted AS (
   UPDATE ${jobs} j
@@ -154,7 +160,7 @@ exhausted AS (
          duration_ms = NULL, updated_at = now()
    WHERE j.id = ANY (ARRAY(SELECT id FROM ranked WHERE chosen AND NOT runs))
   RETURNING j.id, j.job_type, j.payload, j.status, j.attempts, j.max_attempts, j.priority, j.run_after, j.timeout_seconds,
-            j.dedupe_key, j.created_at
+            j.dedupe_key, j.created_at, ${tick}
 ),
 `;
 }

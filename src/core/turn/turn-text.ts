@@ -71,7 +71,8 @@ export type TurnScope = "whole" | "pick-up" | "settling" | "without" | "only" | 
  * - A snapshot's xmax is not the next transaction's id, but one past the last that has ended: those that
  *   began later and are still open lie beyond it. An id of this turn's own is later than all of them.
  *
- * @param schedules whether the table has schedules: one of an older version does not, and the turn only sees whether it does by now
+ * @param schedules whether the table has schedules: one of an older version does not, and the turn only sees whether it does
+ *   by now
  */
 export function turnText(
   names: TableNames,
@@ -87,7 +88,7 @@ export function turnText(
   const parts = [
     settles ? settlingText(names, whole ? 16 : 1) : NO_SETTLING,
     whole ? reapingText(names) : NO_REAPING,
-    picksUp ? pickingText(names, whole ? 26 : 10, { depth, which, looks }) : NO_PICKING,
+    picksUp ? pickingText(names, whole ? 26 : 10, { depth, which, looks, schedules }) : NO_PICKING,
     madeReadyText(picksUp ? depth : "shallow"),
     ...(whole ? [guardingText(names)] : []),
   ];
@@ -181,7 +182,8 @@ const PICKED = `SELECT CASE WHEN p.status = 'FAILED' THEN 'exhausted' WHEN EXIST
        nullif(p.attempts, ${USUAL.attempts})::text AS d, nullif(p.max_attempts, ${USUAL.maxAttempts})::text AS e,
        nullif(p.priority, ${USUAL.priority})::text AS f, ${momentText("p.run_after")} AS g,
        p.timeout_seconds::text AS h, p.dedupe_key AS i,
-       CASE WHEN p.created_at <> p.run_after THEN ${momentText("p.created_at")} END AS j
+       CASE WHEN p.schedule IS NOT NULL THEN concat(${momentText("p.created_at")}, ' ', ${momentText("p.scheduled_for")}, ' ', p.schedule)
+            WHEN p.created_at <> p.run_after THEN ${momentText("p.created_at")} END AS j
   FROM (SELECT * FROM picked UNION ALL SELECT * FROM exhausted) p`;
 
 function turnRowText({ jobs, waiting, channel }: TableNames, scope: TurnScope, depth: LaneDepth): string {

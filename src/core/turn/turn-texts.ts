@@ -48,10 +48,10 @@ export class TurnTexts {
 
   /**
    * Whether the turn that failed may do better without asking for the next tick: a table of an older version has no
-   * schedules, or its roles no right to them, and jobs are run all the same.
+   * schedules, nor their columns, or its roles no right to them, and jobs are run all the same.
    */
   canDoWithoutTicks(error: unknown): boolean {
-    if (!this.#asksTick || !/^42(?:P01|501)$/.test(sqlState(error) ?? "")) return false;
+    if (!this.#asksTick || !/^42(?:P01|501|703)$/.test(sqlState(error) ?? "")) return false;
     this.#askTick(false);
     return true;
   }

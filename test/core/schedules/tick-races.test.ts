@@ -95,12 +95,42 @@ test("deployers that flap between two versions, and tickers beside them: no tick
   deployed = true;
   await Promise.all(ticking);
   expect(await queue.rows(TWICE)).toEqual([{ n: 0 }]);
-  expect((await queue.rows("SELECT 1 FROM jobs")).length).toBeGreaterThan(0);
+  await expect
+    .poll(async () => (await queue.store.tick(), (await queue.rows("SELECT 1 FROM jobs")).length))
+    .toBeGreaterThan(0);
   const { store } = await queue.session();
   await versions[0].declaration(store, "one", silentLogger)?.({});
   expect(await queue.rows("SELECT name, cron FROM jobs_schedules ORDER BY name")).toEqual([
     { name: "s", cron: each.cron },
     { name: "t", cron: each.cron },
+  ]);
+});
+
+test("one who declares holds no row that another declaration waits for: no order of theirs is a deadlock", async () => {
+  const definition = { job: "a", cron: "@yearly" } as const;
+  const names = ["a", "b", "c", "d"];
+  const versionOf = (kept: readonly string[], timeZone: string): ReturnType<typeof defineSchedules> =>
+    defineSchedules(Object.fromEntries(kept.map((name) => [name, { ...definition, timeZone }])));
+  const declares = async (store: PgJobStore, schedules: ReturnType<typeof defineSchedules>): Promise<void> =>
+    schedules.declaration(store, "one", silentLogger)?.({});
+  await declares(queue.store, versionOf(names, "UTC"));
+  // What the first two wait for: the row that the one would remove, and the other write.
+  const ticker = await queue.session();
+  await ticker.client.query("BEGIN; SELECT FROM jobs_schedules WHERE name = 'a' FOR NO KEY UPDATE");
+  const [first, second] = [await queue.session(), await queue.session()];
+  const removing = declares(first.store, versionOf(["c", "d"], "Asia/Seoul"));
+  await queue.blocked(first.pid);
+  const writing = declares(second.store, versionOf(["a", "b"], "Europe/Berlin"));
+  await queue.blocked(second.pid);
+  // Who has locked a row has a transaction's number.
+  expect(await queue.rows("SELECT backend_xid FROM pg_stat_activity WHERE pid = $1", [second.pid])).toEqual([
+    { backend_xid: null },
+  ]);
+  await ticker.client.query("COMMIT");
+  await Promise.all([removing, writing]);
+  expect(await queue.rows("SELECT name, time_zone FROM jobs_schedules ORDER BY name")).toEqual([
+    { name: "a", time_zone: "Europe/Berlin" },
+    { name: "b", time_zone: "Europe/Berlin" },
   ]);
 });
 

@@ -3,7 +3,6 @@ import { deepStrictEqual } from "node:assert/strict";
 import fc from "fast-check";
 
 import { FINISHED_STATUSES } from "../../../src/core/operations/prune.ts";
-import { isPqrunError } from "../../../src/core/errors.ts";
 import { JOB_STATUSES } from "../../../src/core/job.ts";
 import { kind } from "../command.ts";
 import { nth } from "./inputs.ts";
@@ -25,14 +24,9 @@ export const cancel = kind(
 /** By hand. */
 export const retry = kind("retry", nth, async (n, world, real) => {
   const id = world.id(n, "FAILED");
-  const answer = await real
-    .attempt(() => real.store.retry(id))
-    .catch((error: unknown) => {
-      if (isPqrunError(error, "dedupe-conflict")) return "conflict";
-      throw error;
-    });
+  const answer = await real.attempt(() => real.store.retry(id));
   const expected = world.model.retry(id);
-  if (expected === "conflict") world.met.answers.add("retry conflict");
+  if (expected.blockedBy !== undefined) world.met.answers.add("retry conflict");
   else world.met.answers.add(expected.retried ? "retried" : `not retried ${expected.status ?? "no job"}`);
   deepStrictEqual(answer, expected);
 });

@@ -1,0 +1,82 @@
+import type { Job } from "../../core/job.ts";
+import { readArguments } from "../arguments.ts";
+import { EXIT, UsageError, type Command } from "../command.ts";
+import { jobJson, jsonText, type Shown } from "../job-json.ts";
+import { QUEUE_OPTIONS, type CliOptions } from "../options.ts";
+import { jobIds, withStore } from "../queue.ts";
+import { columns } from "../terminal/columns.ts";
+import { ago } from "../terminal/duration.ts";
+import { printable } from "../terminal/printable.ts";
+
+const OPTIONS = {
+  payload: { type: "boolean", help: "show the payload, too" },
+  result: { type: "boolean", help: "show the result, too" },
+  ...QUEUE_OPTIONS,
+} as const satisfies CliOptions;
+
+/** `pqrun show`: all of one job. */
+export const showCommand: Command = {
+  name: "show",
+  summary: "show everything of one job",
+  usage: "pqrun show ID [options]",
+  about: `Shows everything of one job: what it was enqueued with, its attempts, its error.
+Payload and result come when they are asked for, with the digits that the database has.
+Ends in 4 where there is no such job.`,
+  options: OPTIONS,
+  run: async (args, io) => {
+    const { values, positionals } = readArguments(args, OPTIONS);
+    const [id = "", ...more] = jobIds(positionals);
+    if (more.length > 0) throw new UsageError("one job at a time");
+    const job = await withStore(io, values, (store) => store.get(id));
+    if (job === null) {
+      io.stderr.write(`no job ${id}\n`);
+      return EXIT.noJob;
+    }
+    io.stdout.write(values.json === true ? `${jobJson(job, values, 2)}\n` : jobText(job, values));
+    return EXIT.done;
+  },
+};
+
+function jobText(job: Job, shown: Shown): string {
+  const { id, type, status, priority, attempts, maxAttempts, dedupeKey, lastError, timeoutSeconds } = job;
+  const facts: (readonly [string, string | null])[] = [
+    ["id", id],
+    ["type", type],
+    ["status", status],
+    ["attempts", `${attempts} of ${maxAttempts}`],
+    ["priority", String(priority)],
+    ["key", dedupeKey],
+    ["timeout", timeoutSeconds === null ? null : `${timeoutSeconds} s`],
+    ["enqueued", moment(job.createdAt)],
+    ["due", moment(job.runAfter)],
+    ["picked up", moment(job.lockedAt)],
+    ["by", job.lockedBy],
+    ["lease until", moment(job.leaseExpiresAt)],
+    ["finished", moment(job.finishedAt)],
+    ["took", job.durationMs === null ? null : `${job.durationMs} ms`],
+    ["changed", moment(job.updatedAt)],
+    ["payload", content(job.payload, shown.payload, "--payload")],
+    ["result", job.result === null ? null : content(job.result, shown.result, "--result")],
+  ];
+  const rows = facts.flatMap(([name, value]) => (value === null ? [] : [[name, printable(value)]]));
+  return `${columns(rows, "left")}${lastError === null ? "" : `\n${paragraph(lastError)}`}`;
+}
+
+function moment(date: Date | null): string | null {
+  return date === null ? null : `${date.toISOString()} (${ago(date)})`;
+}
+
+function content(value: unknown, asked: boolean | undefined, option: string): string {
+  const text = jsonText(value);
+  return asked === true
+    ? text
+    : `${Buffer.byteLength(text).toLocaleString("en")} bytes; ${option} shows them`;
+}
+
+/** An error's text keeps its lines. */
+function paragraph(text: string): string {
+  return text
+    .split(/\r?\n/)
+    .map((line) => `  ${" ".repeat(line.search(/\S|$/))}${printable(line.trim())}`.trimEnd() + "\n")
+    .join("");
+}
