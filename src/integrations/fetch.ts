@@ -1,4 +1,4 @@
-import type { JobContracts, UntypedJobs } from "../core/contract.ts";
+import type { JobContracts, JobName, UntypedJobs } from "../core/contract.ts";
 import { causesText } from "../core/values/error-text.ts";
 import { loggerOf } from "../core/logger.ts";
 import type { Logger } from "../core/logger.ts";
@@ -13,10 +13,11 @@ export type { MetricsRouteOptions } from "./metrics.ts";
 export type { Secret } from "./bearer.ts";
 
 /** Options of {@link drainRoute}: those of `drainOnce`, and who may call. */
-export interface DrainRouteOptions<J extends JobContracts = UntypedJobs, Tx = never> extends Omit<
-  DrainOptions<J, Tx>,
-  "store" | "signal"
-> {
+export interface DrainRouteOptions<
+  J extends JobContracts = UntypedJobs,
+  Tx = never,
+  N extends JobName<J> = JobName<J>,
+> extends Omit<DrainOptions<J, Tx, N>, "store" | "signal"> {
   /** A function where each request needs a client of its own. */
   readonly store: PgJobStore<J, Tx> | (() => PgJobStore<J, Tx> | Promise<PgJobStore<J, Tx>>);
   /**
@@ -44,9 +45,11 @@ export type DrainRouteReport = Omit<DrainReport, "error">;
  * up wrongly or the database failed. No response holds a payload, an error's text
  * or more about a refusal than its status: that goes to the logger.
  */
-export function drainRoute<J extends JobContracts = UntypedJobs, Tx = never>(
-  options: DrainRouteOptions<J, Tx>,
-): (request: Request) => Promise<Response> {
+export function drainRoute<
+  J extends JobContracts = UntypedJobs,
+  Tx = never,
+  N extends JobName<J> = JobName<J>,
+>(options: DrainRouteOptions<J, Tx, N>): (request: Request) => Promise<Response> {
   const { store, secret, ...drain } = options;
   const logger = loggerOf(options.logger, typeof store === "function" ? undefined : store.logger);
   return async (request) => {
