@@ -24,6 +24,8 @@ export default defineConfig({
       allowImportingTsExtensions: true,
       emitDeclarationOnly: true,
       declaration: true,
+      // The runners' protocol: `pqrun/runner` has it for those who write another.
+      stripInternal: true,
     },
   },
 });

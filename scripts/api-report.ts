@@ -59,6 +59,7 @@ function programOf(entries: readonly string[]): ts.Program {
     ...options,
     noEmit: false,
     declaration: true,
+    stripInternal: true,
     emitDeclarationOnly: true,
     removeComments: true,
   });

@@ -11,6 +11,8 @@ export const ENTRIES = {
   producer: "src/producer.ts",
   schedules: "src/schedules.ts",
   operate: "src/operate.ts",
+  runner: "src/runner.ts",
+  executor: "src/executor.ts",
   pg: "src/adapters/pg/pg.ts",
   postgres: "src/adapters/postgres/postgres.ts",
   neon: "src/adapters/neon.ts",

@@ -27,8 +27,9 @@ export {
   UnknownOutcomeError,
   isPqrunError,
 } from "./core/errors.ts";
+export { ERROR_KINDS } from "./core/errors.ts";
 export type { ErrorByKind, ErrorKind } from "./core/errors.ts";
-export { EXECUTOR, isExecutor } from "./core/executor.ts";
+export { isExecutor } from "./core/executor.ts";
 export { executor } from "./core/make-executor.ts";
 export type { ExecutorMembers } from "./core/make-executor.ts";
 export type {
@@ -40,9 +41,7 @@ export type {
   SqlRow,
   SqlStatement,
 } from "./core/executor.ts";
-export type { ExtendAnswer, ExtendVerdict } from "./core/operations/extend.ts";
-export { tableNames } from "./core/sql/table-names.ts";
-export type { TableNames, TableOptions } from "./core/sql/table-names.ts";
+export type { TableOptions } from "./core/sql/table-names.ts";
 export { JOB_STATUSES } from "./core/job.ts";
 export type { AnyStatus, Fence, Job, JobOf, JobStatus, PickedUpJob } from "./core/job.ts";
 export type { JobPage, ListOptions } from "./core/operations/list.ts";
@@ -57,10 +56,12 @@ export type {
   LoopErrorPolicy,
 } from "./core/delay-policies.ts";
 export type { JobToEnqueue, ProducerOptions } from "./core/producer.ts";
+export { FINISHED_STATUSES } from "./core/operations/prune.ts";
 export type { PruneOptions, Pruned } from "./core/operations/prune.ts";
 export type { Retried } from "./core/operations/retry.ts";
-export type { Due, Outcome, Settlement, SettlementAnswer, Verdict } from "./core/turn/settlement.ts";
-export { notSent, sqlState } from "./core/sql/sql-state.ts";
+export { VERDICTS } from "./core/turn/settlement.ts";
+export type { Due, SettlementAnswer, Verdict } from "./core/turn/settlement.ts";
+export { notSent } from "./core/sql/sql-state.ts";
 export type { StandardIssue, StandardResult, StandardSchema } from "./core/values/standard-schema.ts";
 export type { Tick } from "./core/operations/tick.ts";
 export type { Schedules } from "./core/schedules/schedules.ts";
@@ -69,13 +70,16 @@ export { PgJobStore } from "./core/store.ts";
 export type { StoreOptions } from "./core/store.ts";
 export type { PickupOptions } from "./core/turn/pickup-options.ts";
 export type { MarkErrorOptions } from "./core/turn/failure-of.ts";
-export type { ReapedJob, TurnAnswer } from "./core/turn/turn-answer.ts";
-export type { PickUp, Reap, TurnRequest } from "./core/turn/turn-request.ts";
+export type { ReapedJob } from "./core/turn/turn-answer.ts";
 export { drainOnce } from "./runners/drain/drain-once.ts";
+export { DRAIN_ENDS } from "./runners/drain/drain-options.ts";
 export type { DrainEnd, DrainOptions, DrainReport } from "./runners/drain/drain-options.ts";
+export { ABORT_REASONS } from "./runners/job/handler.ts";
 export type { AbortReason, Handler, Handlers, JobContext } from "./runners/job/handler.ts";
 export { JobAbortedError } from "./runners/job/job-aborted.ts";
+export { JOB_EVENTS } from "./runners/job/job-event.ts";
 export type { JobEvent, JobEventName, OnJobEvent, OutcomeCounts } from "./runners/job/job-event.ts";
+export { RUNNER_OPERATIONS } from "./runners/runner-error.ts";
 export type { OnRunnerError, RunnerErrorEvent, RunnerOperation } from "./runners/runner-error.ts";
 export type { RunnerOptions } from "./runners/runner-options.ts";
 export type { Environment } from "./runners/worker-environment.ts";

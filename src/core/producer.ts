@@ -60,6 +60,9 @@ export class JobProducer<J extends JobContracts = UntypedJobs, Tx = never> {
   #byDefault = false;
 
   /** Constructing does nothing but check: it may stand at a module's top level. @throws InvalidInputError */
+  constructor(executor: SqlExecutor<Tx>, options?: ProducerOptions<J>);
+  /** @internal `with` alone knows that a transaction is open. */
+  constructor(executor: SqlExecutor<Tx>, options: ProducerOptions<J>, inTransaction: boolean);
   constructor(executor: SqlExecutor<Tx>, options: ProducerOptions<J> = {}, inTransaction = false) {
     checkExecutor(executor);
     const names = tableNames(options);
@@ -198,6 +201,7 @@ export class JobProducer<J extends JobContracts = UntypedJobs, Tx = never> {
     return () => this.#listeners.delete(listener);
   }
 
+  /** @internal */
   protected executorOf(tx: Tx | SqlExecutor): SqlExecutor {
     if (!isExecutor(tx) && this.#executor.with !== undefined) return this.#executor.with(tx);
     // What opens transactions is in none: the job would be written whatever became of the caller's.

@@ -66,8 +66,8 @@ const STORE_OPTIONS = {
 const BUSY_TRIES = 10;
 
 /**
- * The queue: enqueue, look, cancel, retry and prune for applications; turn,
- * extend and settle for runners.
+ * The queue: enqueue, look, cancel, retry and prune for applications; pick up and settle for loops of their own. What
+ * pqrun's runners ask of it beside that is `runnerStore` of `pqrun/runner`.
  *
  * ```ts
  * const store = new PgJobStore(pgExecutor(pool), { jobs });
@@ -89,6 +89,9 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
   #holders: readonly string[] | undefined;
 
   /** Constructing does nothing but check: it may stand at a module's top level. @throws InvalidInputError */
+  constructor(executor: SqlExecutor<Tx>, options?: StoreOptions<J>);
+  /** @internal `with` alone knows that a transaction is open. */
+  constructor(executor: SqlExecutor<Tx>, options: StoreOptions<J>, inTransaction: boolean);
   constructor(executor: SqlExecutor<Tx>, options: StoreOptions<J> = {}, inTransaction = false) {
     checkOptions(options, STORE_OPTIONS);
     super(executor, options, inTransaction);
@@ -105,12 +108,12 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
     };
   }
 
-  /** What runners do beside SQL through the same driver: LISTEN. */
+  /** What runners do beside SQL through the same driver: LISTEN. @internal */
   get listen(): SqlExecutor["listen"] {
     return this.#executor.listen?.bind(this.#executor);
   }
 
-  /** The channel on which inserts notify waiting workers. */
+  /** The channel on which inserts notify waiting workers. @internal */
   get channel(): string {
     return this.connection.names.channel;
   }
@@ -125,7 +128,7 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
     return this.#options.jobs;
   }
 
-  /** One round trip of a runner: settles, reaps and picks up. */
+  /** One round trip of a runner: settles, reaps and picks up. @internal */
   async turn(request: TurnRequest, options: QueryOptions = {}): Promise<TurnAnswer> {
     const depth = this.#turnTexts.depthOf(request);
     const statement = this.#turnTexts.statement(request, depth);
@@ -145,7 +148,7 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
     return readTicks(await send(this.connection, "tick", tickStatement(this.connection.names), options));
   }
 
-  /** Extends the leases of running jobs. */
+  /** Extends the leases of running jobs. @internal */
   async extend(
     jobs: readonly Fence[],
     leaseMs: number,
@@ -157,7 +160,7 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
     );
   }
 
-  /** The jobs of pick-ups whose answers were lost, by their nonces. */
+  /** The jobs of pick-ups whose answers were lost, by their nonces. @internal */
   async findPickUp(lockedBy: readonly string[], options: QueryOptions = {}): Promise<readonly PickedUpJob[]> {
     const statement = findPickUpStatement(this.#texts.find, lockedBy);
     return readFoundPickUp(await send(this.connection, "findPickUp", statement, { ...options, reads: true }));

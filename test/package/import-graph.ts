@@ -16,7 +16,7 @@ const ARROWS = {
   // What makes and upgrades the table; exported as pqrun/migrate.
   migrate: ["core"],
   cli: ["core", "adapters", "runners", "integrations", "migrate", "dashboard"],
-  // src/index.ts and src/producer.ts: they only export again.
+  // The files of src itself: they only export again.
   entry: ["core", "runners"],
   // Exported as pqrun/conformance, so it is held to the rules of src.
   conformance: ["core", "runners"],

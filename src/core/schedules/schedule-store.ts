@@ -42,6 +42,9 @@ export class ScheduleStore<J extends JobContracts = UntypedJobs, Tx = never> ext
   readonly #storeOptions: StoreOptions<J>;
 
   /** Constructing does nothing but check. @throws InvalidInputError */
+  constructor(executor: SqlExecutor<Tx>, options?: StoreOptions<J>);
+  /** @internal `with` alone knows that a transaction is open. */
+  constructor(executor: SqlExecutor<Tx>, options: StoreOptions<J>, inTransaction: boolean);
   constructor(executor: SqlExecutor<Tx>, options: StoreOptions<J> = {}, inTransaction = false) {
     super(executor, options, inTransaction);
     this.#storeOptions = options;
