@@ -58,6 +58,7 @@ export type {
 } from "./core/delay-policies.ts";
 export type { JobToEnqueue, ProducerOptions } from "./core/producer.ts";
 export type { PruneOptions, Pruned } from "./core/operations/prune.ts";
+export type { AttemptEnd, AttemptError } from "./core/values/attempt-error.ts";
 export type { Retried } from "./core/operations/retry.ts";
 export type { Due, Outcome, Settlement, SettlementAnswer, Verdict } from "./core/turn/settlement.ts";
 export { notSent, sqlState } from "./core/sql/sql-state.ts";

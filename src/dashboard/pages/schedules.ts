@@ -13,7 +13,16 @@ import type { Page, View } from "../view.ts";
 /** All schedules by name. */
 export async function schedulesPage(view: View): Promise<Page> {
   const found = await schedulesOf(view);
-  const heads = ["Name", "Job", "When", "Next", "Last", "Last job", "Owner", ...(mayAct(view) ? ["Act"] : [])];
+  const heads = [
+    "Name",
+    "Job",
+    "When",
+    "Next",
+    "Last",
+    "Last job",
+    "Owner",
+    ...(mayAct(view) ? ["Act"] : []),
+  ];
   return {
     title: "Schedules",
     body:
