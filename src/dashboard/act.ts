@@ -3,8 +3,10 @@ import { sendSchedule } from "../core/schedules/send-schedule.ts";
 import { cells } from "../core/job.ts";
 import { allStatusesFor, conditions, isAct, isId, query, readFilter, statusesFor } from "./filter.ts";
 import type { Act } from "./filter.ts";
-import { cancelMany, redrive, runNow } from "./operate.ts";
-import type { BulkAnswer } from "./operate.ts";
+import { cancelMany } from "../core/operations/cancel-many.ts";
+import { redrive } from "../core/operations/redrive.ts";
+import { runNow } from "../core/operations/run-now.ts";
+import type { BulkAnswer } from "../core/sql/bulk-act.ts";
 import type { DashboardAction, Rights } from "./options.ts";
 import type { View } from "./view.ts";
 

@@ -88,13 +88,13 @@ export function dashboard<E extends Env = Env>(options: DashboardOptions<E>): Ho
   app.post("/act", async (c) => {
     const view = await viewOf(c, "/act");
     if (view instanceof Response) return view;
-    if (!isSameOrigin(c.req.raw)) return c.text("This form was not sent by the dashboard.", 403);
+    if (!isSameOrigin(c.req.raw)) return c.text("The dashboard has not sent this form.", 403);
     const fields = new URLSearchParams(await c.req.text());
     const what = fields.get("what") ?? "";
     const right = rightFor(what);
     if (right !== undefined && view.rights[right] !== true) return c.text("You may not do this.", 403);
     const done = await act(view, what, fields);
-    if (done === undefined) return c.text("There is nothing to do: select a job.", 400);
+    if (done === undefined) return c.text("Nothing to do: select a job.", 400);
     await options.onAction?.({ ...done.action, c });
     return c.redirect(view.root + done.to, 303);
   });

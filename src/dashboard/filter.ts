@@ -1,4 +1,4 @@
-import type { JobFilter } from "./operate.ts";
+import type { JobFilter } from "../core/sql/matching-jobs.ts";
 import { isJobStatus } from "../core/job.ts";
 import type { JobStatus } from "../core/job.ts";
 
@@ -46,7 +46,9 @@ export function conditions({ status, type, key, id, since }: Filter): JobFilter 
 /** A URL's query, without what is empty. */
 export function query(...fields: readonly object[]): string {
   const all = fields.flatMap((some) => Object.entries(some) as [string, string | number][]);
-  const given = all.filter(([, value]) => value !== "").map(([name, value]) => [name, String(value)]);
+  const given = all
+    .filter(([, value]) => value !== "")
+    .map(([name, value]): [string, string] => [name, String(value)]);
   return given.length === 0 ? "" : `?${new URLSearchParams(given).toString()}`;
 }
 

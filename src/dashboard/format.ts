@@ -20,7 +20,7 @@ export function duration(ms: number | null): string {
   if (ms === null) return "–";
   const seconds = Math.max(0, ms / 1000);
   const [, length, unit] = UNITS.find(([from]) => seconds >= from) ?? UNITS[4];
-  return `${Number((seconds / length).toPrecision(3))} ${unit}`;
+  return `${Math.round((10 * seconds) / length) / 10} ${unit}`;
 }
 
 /** A moment, as the time since or until then. */

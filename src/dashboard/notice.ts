@@ -25,6 +25,6 @@ export function notice({ query, root }: View): Html | string {
   return html`<p role="status" class="notice">
     ${DID[did]}: ${number(figure("n"))}. ${unless0("twins", "Left out, as an active job has the same key")}
     ${isId(twin) ? html`<a href="${root}jobs/${twin}">Job ${twin}</a> has it.` : ""}
-    ${unless0("locked", "Left out, as others hold their rows")} ${unless0("left", "Left, at least")}
+    ${unless0("locked", "Left out, as locked")} ${unless0("left", "Left, at least")}
   </p>`;
 }

@@ -8,11 +8,11 @@ a{color:var(--link)}
 .skip:not(:focus){position:absolute;left:-99rem}
 header,form.row{display:flex;flex-wrap:wrap;gap:.6rem;align-items:end}
 header{justify-content:space-between;border-bottom:var(--box)}
-nav a{display:inline-block;padding:.7rem}nav [aria-current]{font-weight:600;color:var(--fg)}
+nav a{display:inline-block;padding:.7rem}[aria-current]{font-weight:600}
 h1,td,th,dd,pre{overflow-wrap:anywhere;unicode-bidi:isolate}
-.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(9rem,1fr));gap:.8rem;margin:0}.plots{grid-template-columns:repeat(auto-fit,minmax(17rem,1fr))}
+.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(9rem,1fr));gap:.8rem}.plots{grid-template-columns:repeat(auto-fit,minmax(17rem,1fr))}
 .cards>*,.notice,pre{border:var(--box);border-radius:6px;padding:.6rem .9rem;margin:0}
-.cards dd{margin:0;font-size:1.5rem}
+dd{margin:0}.cards dd{font-size:1.5rem}
 svg{width:100%;height:5rem;border-bottom:var(--box)}
 path{fill:none;stroke:var(--link);stroke-width:1.5;vector-effect:non-scaling-stroke}path+path{stroke:var(--two);stroke-dasharray:5 3}.second{color:var(--two)}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
@@ -21,8 +21,8 @@ th,td{border-bottom:var(--box)}
 .numbers td,.numbers th+th{text-align:right}
 .scroll{overflow-x:auto}
 pre{white-space:pre-wrap}
-.facts{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1.2rem}.facts dd{margin:0}
+.facts{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1.2rem}
 label,dt,caption,.dim,.CANCELLED{color:var(--dim)}
-input,select,button{font:inherit;color:inherit;background:var(--bg);border:1px solid var(--dim);border-radius:5px;padding:.25rem .6rem}
+input,select,button{font:inherit;color:inherit;background:var(--bg);border:1px solid;border-radius:6px;padding:.25rem .6rem}
 .FAILED,.bad{color:var(--bad)}
 `.replaceAll("\n", "");

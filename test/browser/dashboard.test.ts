@@ -146,7 +146,7 @@ test("a form of another site is refused", async () => {
   const id = await newest("FAILED");
   await page.goto(`${url.replace("127.0.0.1", "localhost")}/elsewhere/${id}`);
   await page.getByRole("button", { name: "Win" }).click();
-  await expect.poll(() => text("body")).toBe("This form was not sent by the dashboard.");
+  await expect.poll(() => text("body")).toBe("The dashboard has not sent this form.");
   expect(await statusOf(id)).toBe("FAILED");
   complaints = [];
 });

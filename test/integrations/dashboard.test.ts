@@ -181,7 +181,7 @@ test("failures are grouped by type and the first line of their error", async () 
   const page = await site.page("/failures");
   expect(textOf(page)).toMatch(
     new RegExp(
-      `Error Newest Job a 2 Error: no ink (?:now|[\\d.]+ s ago) ${last} Retry all of a… b 1 Error: no paper `,
+      `Error Newest Job Act a 2 Error: no ink (?:now|[\\d.]+ s ago) ${last} Retry all of a… b 1 Error: no paper `,
     ),
   );
   expect(page).toContain('href="./confirm?what=retry&amp;status=FAILED&amp;type=a"');

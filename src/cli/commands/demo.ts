@@ -1,11 +1,11 @@
 import { resolve } from "node:path";
 
 import { readOptions, wholeNumber } from "../arguments.ts";
-import { isMissing } from "../connect.ts";
 import { findDatabaseUrl } from "../database-url.ts";
 import type { Command } from "../command.ts";
 import { DATABASE_OPTIONS, type CliOptions } from "../options.ts";
 import { packageRoot } from "../../migrate/package-root.ts";
+import { requirePackages } from "../require-packages.ts";
 
 /** The demo's own table: an application may have jobs of these names in its own. */
 const DEMO_TABLE = "pqrun_demo";
@@ -36,7 +36,16 @@ relates the Markdown files of a folder. Without a database it brings one, PGlite
     const options = readOptions(args, OPTIONS);
     const databaseUrl = findDatabaseUrl(io, options);
     const port = options.port === undefined ? undefined : wholeNumber("port", options.port, 0, 65_535);
-    await requirePackages(databaseUrl === undefined);
+    const embedded = databaseUrl === undefined;
+    await requirePackages(
+      "the demo",
+      {
+        hono: () => import("hono"),
+        "@hono/node-server": () => import("@hono/node-server"),
+        ...(embedded ? { "@electric-sql/pglite": () => import("@electric-sql/pglite") } : {}),
+      },
+      embedded ? "; with DATABASE_URL set it needs no PGlite" : "",
+    );
     // Not before: it needs these packages.
     const { runDemo } = await import("../demo/run-demo.ts");
     return await runDemo(io, {
@@ -48,22 +57,3 @@ relates the Markdown files of a folder. Without a database it brings one, PGlite
     });
   },
 };
-
-/** @throws Error naming all that are missing, so that one command installs them. */
-async function requirePackages(embedded: boolean): Promise<void> {
-  const needed: Readonly<Record<string, () => Promise<unknown>>> = {
-    hono: () => import("hono"),
-    "@hono/node-server": () => import("@hono/node-server"),
-    ...(embedded ? { "@electric-sql/pglite": () => import("@electric-sql/pglite") } : {}),
-  };
-  const missing: string[] = [];
-  for (const [name, load] of Object.entries(needed)) {
-    await load().catch((error: unknown) => {
-      if (!isMissing(error, name)) throw error;
-      missing.push(name);
-    });
-  }
-  if (missing.length === 0) return;
-  const instead = embedded ? "; with DATABASE_URL set it needs no PGlite" : "";
-  throw new Error(`the demo needs \`npm install ${missing.join(" ")}\`${instead}`);
-}

@@ -9,6 +9,7 @@ import { Worker } from "../../runners/worker/worker.ts";
 import { EXIT, type CliIo } from "../command.ts";
 import { migrate } from "../../migrate/migrate.ts";
 import { printable } from "../terminal/printable.ts";
+import { untilInterrupted } from "../until-interrupted.ts";
 import { tableTitle } from "../terminal/table-title.ts";
 import { demoSchedules, NO_SCHEDULES, OWNER } from "./demo-schedules.ts";
 import { enqueueAll } from "./enqueue-all.ts";
@@ -82,7 +83,7 @@ export async function runDemo(io: CliIo, options: DemoOptions): Promise<number> 
   screen.line();
   report(screen, done, enqueued.duplicates);
   whatNext(screen, { ...options, url: server.url, summaryId: enqueued.summaryIds[0] ?? "1" });
-  if (!options.once) await interrupted(io.signal);
+  if (!options.once) await untilInterrupted(io.signal);
   return failures(done) > 0 ? EXIT.failed : EXIT.done;
 }
 
@@ -95,11 +96,4 @@ async function ended(store: Store, relateId: string, signal: AbortSignal): Promi
     // Rejects with an AbortError, where the reason says more.
     await setTimeout(200, undefined, { signal }).catch(() => undefined);
   }
-}
-
-async function interrupted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
-  await new Promise((resolve) => {
-    signal.addEventListener("abort", resolve, { once: true });
-  });
 }

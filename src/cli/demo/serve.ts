@@ -13,12 +13,13 @@ export const DEMO_PORT = 7433;
 /**
  * Serves an application to this machine alone.
  *
- * @param port @default {@link DEMO_PORT}, or any other where that is taken
+ * @param port @default `usual`, or any other where that is taken
  * @throws Error where the port that is asked for is taken.
  */
 export async function serve(
   fetch: (request: Request) => Response | Promise<Response>,
   port: number | undefined,
+  usual = DEMO_PORT,
 ): Promise<Serving> {
   const server = createAdaptorServer({ fetch });
   const listen = async (at: number): Promise<void> => {
@@ -26,7 +27,7 @@ export async function serve(
     server.listen(at, "127.0.0.1");
     await listening;
   };
-  await listen(port ?? DEMO_PORT).catch((error: unknown) => {
+  await listen(port ?? usual).catch((error: unknown) => {
     if (port !== undefined || !isTaken(error)) throw error;
     return listen(0);
   });

@@ -4,7 +4,7 @@ import type { Html } from "../html.ts";
 import { ACT_NAMES } from "../act-buttons.ts";
 import { conditions, isAct, query, readFilter, statusesFor } from "../filter.ts";
 import { number } from "../format.ts";
-import { countMatching } from "../operate.ts";
+import { countMatching } from "../../core/operations/count-matching.ts";
 import type { Page, View } from "../view.ts";
 
 /** Asks before something is done to all jobs that meet a filter, and says to how many. */
@@ -39,7 +39,7 @@ export async function confirmPage(view: View): Promise<Page> {
       ${
         count === 0 && next === null
           ? html`<p>None is left. ${back}</p>`
-          : html`<p>At most 1,000 at a time, the newest first; this page says what is left.</p>
+          : html`<p>At most 1,000 at a time, the newest first.</p>
               <form method="post" action="${root}act">
                 ${hidden("all", "1")}
                 ${Object.entries<string>({ ...filter }).map(([name, value]) => (value === "" ? "" : hidden(name, value)))}

@@ -3,7 +3,7 @@ import type { Html } from "../html.ts";
 
 import { query } from "../filter.ts";
 import { ago, cut, number } from "../format.ts";
-import { failures } from "../operate.ts";
+import { failures } from "../../core/operations/failures.ts";
 import { tableOf } from "../table.ts";
 import type { Page, View } from "../view.ts";
 

@@ -74,6 +74,8 @@ function facts({ root }: View, job: Job): readonly (readonly [string, Cell | nul
     ["Lease until", moment(job.leaseExpiresAt)],
     ["Ended", moment(finishedAt)],
     ["Duration", finishedAt && duration(job.durationMs)],
+    ["Schedule", job.schedule],
+    ["Its tick", moment(job.scheduledFor)],
     ["Priority", job.priority],
     ["Timeout", timeoutSeconds && duration(timeoutSeconds * 1000)],
     ["Key", dedupeKey && html`<a href="${root}jobs${query({ key: dedupeKey })}">${dedupeKey}</a>`],
@@ -83,7 +85,7 @@ function facts({ root }: View, job: Job): readonly (readonly [string, Cell | nul
 /** A payload or a result as text, as far as it may be shown. */
 function shown({ options: { hidePayloads, redact } }: View, job: Job, column: "payload" | "result"): string {
   if (hidePayloads === true) return "(hidden)";
-  const json = textOf(job, column);
+  const json = (column === "payload" ? job.payloadText : job.resultText) ?? "null";
   if (redact === undefined) return onLines(json);
   try {
     // Always as values: where an integer would be rounded, the job has a text, from which nothing could be left out.
@@ -93,10 +95,4 @@ function shown({ options: { hidePayloads, redact } }: View, job: Job, column: "p
     // What could not be made safe is not shown.
     return "(not shown: redact failed)";
   }
-}
-
-/** STUB until `payloadText` lands. */
-function textOf(job: Job, column: "payload" | "result"): string {
-  const texts = job as unknown as Readonly<Record<string, string | null | undefined>>;
-  return texts[`${column}Text`] ?? JSON.stringify(job[column]);
 }

@@ -33,7 +33,7 @@ export async function jobsPage(view: View): Promise<Page> {
     HEADS,
     jobs.map((job) => rowOf(root, job, acts.length > 0)),
   );
-  const none = next === null ? "No such jobs." : "None among the jobs of this page: older ones may be.";
+  const none = next === null ? "No such jobs." : "None here; older ones may be.";
   return {
     title: "Jobs",
     body: html`${filterForm(filter)} ${forAll(view, filter)}

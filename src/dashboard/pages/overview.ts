@@ -3,8 +3,10 @@ import type { Html } from "../html.ts";
 
 import { duration, number } from "../format.ts";
 import { query } from "../filter.ts";
-import { history, overview } from "../operate.ts";
-import type { History, Overview, TypeOverview } from "../operate.ts";
+import { history } from "../../core/operations/history.ts";
+import { overview } from "../../core/operations/overview.ts";
+import type { History, HistoryMinute } from "../../core/operations/history.ts";
+import type { Overview, TypeOverview } from "../../core/operations/overview.ts";
 import { figuresOf, plotOf } from "../plot.ts";
 import type { Plot } from "../plot.ts";
 import { tableOf } from "../table.ts";
@@ -31,7 +33,6 @@ export async function overviewPage(view: View): Promise<Page> {
   const [now, past] = await read(view);
   const { text } = liveOf(now, past);
   const figure = (name: string): Html => html`<span data-text="${name}">${text[name]}</span>`;
-  const jobs = (fields: object): string => `${view.root}jobs${query(fields)}`;
   const cards = COLUMNS.map(
     (name) =>
       html`<div>
@@ -56,20 +57,15 @@ export async function overviewPage(view: View): Promise<Page> {
       <h2>The last hour, by minute</h2>
       <p class="dim">${figure("span")}</p>
       <div class="cards plots">${Object.entries(plots(past)).map(([id, plot]) => plotOf(id, plot))}</div>
-      <h2>Types</h2>
-      ${
-        now.types.length === 0
-          ? html`<p>No job waits, runs or has failed. <a href="${jobs({})}">All jobs</a></p>`
-          : tableOf(
-              "Types with a job that waits, runs or has failed",
-              ["Type", ...COLUMNS.map((name) => HEADS[name])],
-              now.types.map(({ type }) => [
-                html`<a href="${jobs({ type })}">${type}</a>`,
-                ...COLUMNS.map((name) => figure(cell(type, name))),
-              ]),
-              "numbers",
-            )
-      }`,
+      ${tableOf(
+        "Types with a job that waits, runs or has failed",
+        ["Type", ...COLUMNS.map((name) => HEADS[name])],
+        now.types.map(({ type }) => [
+          html`<a href="${view.root}jobs${query({ type })}">${type}</a>`,
+          ...COLUMNS.map((name) => figure(cell(type, name))),
+        ]),
+        "numbers",
+      )}`,
   };
 }
 
@@ -126,24 +122,24 @@ function countsOf(
 }
 
 function plots({ minutes }: History): Readonly<Record<string, Plot>> {
-  // The minute that is under way would look like a fall.
-  const ended = minutes.slice(0, -1);
-  const of = (name: keyof Omit<History["minutes"][number], "at">): (number | null)[] =>
-    ended.map((minute) => minute[name]);
+  type Figure = keyof Omit<HistoryMinute, "at">;
   const plot = (
     title: string,
     unit: Plot["unit"],
-    ...series: readonly [string, keyof Omit<History["minutes"][number], "at">][]
+    of: readonly HistoryMinute[],
+    ...series: readonly [name: string, figure: Figure][]
   ): Plot => ({
     title,
     unit,
-    series: series.map(([name, field]) => ({ name, values: of(field) })),
+    series: series.map(([name, figure]) => ({ name, values: of.map((minute) => minute[figure]) })),
   });
+  // What counts by the minute would seem to fall in the one that is under way.
+  const ended = minutes.slice(0, -1);
   return {
-    throughput: plot("Jobs a minute", number, ["done", "done"], ["enqueued", "enqueued"]),
-    failures: plot("Failures a minute", number, ["failed", "failed"]),
-    wait: plot("Wait from due to start", duration, ["half", "waitP50Ms"], ["19 of 20", "waitP95Ms"]),
-    duration: plot("Duration", duration, ["half", "durationP50Ms"], ["19 of 20", "durationP95Ms"]),
-    depth: plot("Waiting or running", number, ["jobs", "depth"]),
+    throughput: plot("Jobs a minute", number, ended, ["done", "done"], ["enqueued", "enqueued"]),
+    failures: plot("Failures a minute", number, ended, ["failed", "failed"]),
+    wait: plot("Wait from due to start", duration, minutes, ["median", "waitP50Ms"], ["95 %", "waitP95Ms"]),
+    duration: plot("Duration", duration, minutes, ["median", "durationP50Ms"], ["95 %", "durationP95Ms"]),
+    depth: plot("Waiting or running", number, minutes, ["jobs", "depth"]),
   };
 }

@@ -1,7 +1,7 @@
 import { html } from "../html.ts";
 
 import { ago, number } from "../format.ts";
-import { workers } from "../operate.ts";
+import { workers } from "../../core/operations/workers.ts";
 import { tableOf } from "../table.ts";
 import type { Page, View } from "../view.ts";
 
@@ -19,6 +19,6 @@ export async function workersPage({ store }: View): Promise<Page> {
   return {
     title: "Workers",
     body: html`${tableOf("Workers that run a job, or wait to be woken", heads, rows)}
-      <p class="dim">A worker that polls and has nothing to do is not seen.</p>`,
+      <p class="dim">One that polls and has nothing to do is not seen.</p>`,
   };
 }

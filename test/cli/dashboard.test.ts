@@ -1,0 +1,73 @@
+import { expect, test } from "vitest";
+
+import { runCli } from "../../src/cli/cli.ts";
+import { Interruption } from "../../src/cli/command.ts";
+import { tableDatabase } from "../support/table-database.ts";
+
+/** Starts the command; `end` is Ctrl-C, and gives its exit code. */
+async function start(
+  url: string,
+  ...args: string[]
+): Promise<{ readonly url: string; readonly end: () => Promise<number> }> {
+  const controller = new AbortController();
+  let [printed, said] = ["", (): void => undefined];
+  const first = new Promise<void>((resolve) => {
+    said = resolve;
+  });
+  const stdout = {
+    write: (text: string) => {
+      printed += text;
+      said();
+    },
+  };
+  const stderr = { write: () => undefined };
+  const env = { DATABASE_URL: url };
+  const code = runCli(["dashboard", "--port", "0", ...args], {
+    stdout,
+    stderr,
+    env,
+    signal: controller.signal,
+  });
+  await Promise.race([first, code]);
+  return {
+    url: printed.trim(),
+    end: async () => {
+      controller.abort(new Interruption("SIGINT", 130));
+      return await code;
+    },
+  };
+}
+
+test("pqrun dashboard prints a URL of this machine; without its token there is nothing, and the token is never the same", async () => {
+  await using database = await tableDatabase();
+  await database.migrate({ schema: "queue" });
+  const one = await start(database.url, "--schema", "queue");
+  const other = await start(database.url, "--schema", "queue");
+  expect(one.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/[\w-]{32}\/$/);
+  const page = await fetch(one.url);
+  expect([page.status, await page.text()]).toEqual([200, expect.stringContaining("queue.jobs")]);
+  const { origin, pathname } = new URL(one.url);
+  for (const path of ["/", "/jobs", "/x/", new URL(other.url).pathname, pathname.toUpperCase()]) {
+    expect([path, (await fetch(origin + path)).status]).toEqual([path, 404]);
+  }
+  expect([await one.end(), await other.end()]).toEqual([0, 0]);
+  await expect(fetch(one.url)).rejects.toThrow();
+});
+
+test("it acts, and with --read-only it does not", async () => {
+  await using database = await tableDatabase();
+  await database.migrate();
+  await database.rows("INSERT INTO jobs (job_type) VALUES ('a')");
+  const cancel = async (url: string): Promise<number> => {
+    const headers = { "sec-fetch-site": "same-origin" };
+    const body = new URLSearchParams({ what: "cancel", id: "1" });
+    return (await fetch(`${url}act`, { method: "POST", headers, body, redirect: "manual" })).status;
+  };
+  const reading = await start(database.url, "--read-only");
+  expect(await cancel(reading.url)).toBe(403);
+  await reading.end();
+  const acting = await start(database.url);
+  expect(await cancel(acting.url)).toBe(303);
+  await acting.end();
+  expect(await database.rows("SELECT status FROM jobs")).toEqual([{ status: "CANCELLED" }]);
+});
