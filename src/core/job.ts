@@ -1,5 +1,6 @@
 import type { InputOf, JobContracts, JobName, Jsonified, ResultOf } from "./contract.ts";
 import type { SqlRow } from "./executor.ts";
+import type { AttemptError } from "./values/attempt-error.ts";
 
 /** The states of a job: waiting, held by a worker, and the three that are final. */
 export const JOB_STATUSES = ["READY", "RUNNING", "DONE", "FAILED", "CANCELLED"] as const;
@@ -42,6 +43,8 @@ export interface PickedUpJob extends Fence {
   /** The tick that it stands for, however late it runs; null where no schedule made it. */
   readonly scheduledFor: Date | null;
   readonly createdAt: Date;
+  /** How its attempts before this one ended, the oldest first: 10 at most, those before a retry by hand among them. */
+  readonly errors: readonly AttemptError[];
   /** Whether nothing may run beside it: its attempts so far were lost with their workers, and it may be why. */
   readonly alone: boolean;
 }
@@ -69,6 +72,8 @@ export interface Job {
   /** The tick that it stands for; null where no schedule made it. */
   readonly scheduledFor: Date | null;
   readonly lastError: string | null;
+  /** How its attempts ended that were not DONE, the oldest first: the newest 10. */
+  readonly errors: readonly AttemptError[];
   readonly finishedAt: Date | null;
   readonly durationMs: number | null;
   /** Read as the payload is. */

@@ -130,6 +130,8 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
 
   /** One round trip of a runner: settles, reaps and picks up. @internal */
   async turn(request: TurnRequest, options: QueryOptions = {}): Promise<TurnAnswer> {
+    const question = this.#turnTexts.question(request);
+    if (question !== undefined) this.#turnTexts.keeps(await this.#read("turn", question));
     const depth = this.#turnTexts.depthOf(request);
     const statement = this.#turnTexts.statement(request, depth);
     try {
@@ -138,7 +140,7 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
       if (answer.rowsHidden) warnOfHiddenRows(this.connection);
       return answer;
     } catch (error) {
-      if (!this.#turnTexts.canDoWithoutTicks(error)) throw error;
+      if (!this.#turnTexts.canDoWithLess(error)) throw error;
       return await this.turn(request, options);
     }
   }

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 
 import { expect, test } from "vitest";
 
+import { failures, history, overview, workers } from "../../src/operate.ts";
 import { pgExecutor } from "../../src/adapters/pg/pg.ts";
 import { migrate } from "../../src/migrate/migrate.ts";
 import { sqlState } from "../../src/core/sql/sql-state.ts";
@@ -75,6 +76,9 @@ test("a viewer counts jobs, and sees no payload and no result", async () => {
   const { id } = await queue.store.enqueue("a", { secret: true });
   const store = await storeOf("pqrun_viewer");
   expect((await store.stats()).counts.READY).toBe(1);
+  expect(await overview(store)).toMatchObject({ ready: 1 });
+  expect(await history(store)).toMatchObject({ sampled: 1 });
+  expect([await failures(store), await workers(store)]).toMatchObject([{ looked: 0 }, []]);
   await refused(store.get(id));
   await refused(store.enqueue("a", {}));
 });

@@ -1,7 +1,8 @@
 import type { SqlRow, SqlStatement } from "../executor.ts";
 import { momentText } from "../sql/moment-text.ts";
-import { scheduleColumn } from "../sql/schedule-columns.ts";
+import { newerColumn } from "../sql/newer-column.ts";
 import type { TableNames } from "../sql/table-names.ts";
+import { readAttemptErrors } from "../values/attempt-error.ts";
 import { NEVER_CACHED, cells, dateOf, dateOrNull, numberOrNull } from "../job.ts";
 import type { PickedUpJob } from "../job.ts";
 
@@ -11,7 +12,8 @@ ${NEVER_CACHED}
 SELECT j.id::text AS a, j.job_type AS b, j.payload::text AS c, j.attempts::text AS d, j.max_attempts::text AS e,
        j.locked_by AS f, j.priority::text AS g, ${momentText("j.run_after")} AS h,
        j.timeout_seconds::text AS i, j.dedupe_key AS j, ${momentText("j.created_at")} AS k,
-       ${scheduleColumn("schedule")} AS l, ${scheduleColumn("scheduled_for", momentText)} AS m
+       ${newerColumn("schedule")} AS l, ${newerColumn("scheduled_for", momentText)} AS m,
+       ${newerColumn("errors", (name) => `${name}::text`)} AS n
   FROM ${jobs} j
  WHERE j.status = 'RUNNING'
    AND j.locked_by = ANY (ARRAY(SELECT value FROM json_array_elements_text($1::text::json)))
@@ -40,6 +42,7 @@ export function readFoundPickUp(rows: readonly SqlRow[]): readonly PickedUpJob[]
         dedupeKey: key ?? null,
         schedule: tick[0] ?? null,
         scheduledFor: dateOrNull(tick[1]),
+        errors: readAttemptErrors(tick[2]),
         createdAt: dateOf(created),
         // How its last attempt ended is no longer in the row: suspicion costs less than neighbours.
         alone: Number(attempts) > 1,

@@ -130,7 +130,7 @@ spans AS MATERIALIZED (
 span AS MATERIALIZED (
   SELECT least(now(), greatest(${begins}, coalesce((SELECT max(s.since) FROM spans s), a.since))) AS since, a.since AS arrivals_since
     FROM (SELECT (SELECT l.created_at FROM looked l JOIN spans s ON s.first_id = l.id AND s.is_newest) AS since) a),
-matching AS MATERIALIZED (SELECT j.* FROM looked j WHERE ${type})
+matching AS NOT MATERIALIZED (SELECT j.* FROM looked j WHERE ${type})
 SELECT 'span' AS a, ${momentText("now()")} AS b, ${momentText("s.since")} AS c, ${momentText("s.arrivals_since")} AS d,
        (s.since = ${begins})::text AS e, (SELECT count(*) FROM looked)::text AS f,
        (SELECT count(*) FROM (${ready("$3::text IS NULL")} UNION ALL ${ready("j.job_type = $3::text")}) r)::text AS g,

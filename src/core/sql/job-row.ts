@@ -2,7 +2,8 @@ import { cells, dateOf, dateOrNull, numberOrNull } from "../job.ts";
 import type { Job } from "../job.ts";
 import type { SqlRow } from "../executor.ts";
 import { momentText } from "./moment-text.ts";
-import { scheduleColumn } from "./schedule-columns.ts";
+import { newerColumn } from "./newer-column.ts";
+import { readAttemptErrors } from "../values/attempt-error.ts";
 import { parsePayload } from "../values/parse-payload.ts";
 
 const moment = (column: string): string => momentText(`j.${column}`);
@@ -13,7 +14,8 @@ export const JOB_COLUMNS = `j.id::text AS a, j.job_type AS b, j.payload::text AS
        j.timeout_seconds::text AS i, ${moment("locked_at")} AS j, j.locked_by AS k,
        ${moment("lease_expires_at")} AS l, j.dedupe_key AS m, j.last_error AS n, ${moment("finished_at")} AS o,
        j.duration_ms::text AS p, j.result::text AS q, ${moment("created_at")} AS r, ${moment("updated_at")} AS s,
-       ${scheduleColumn("schedule")} AS t, ${scheduleColumn("scheduled_for", momentText)} AS u`;
+       ${newerColumn("schedule")} AS t, ${newerColumn("scheduled_for", momentText)} AS u,
+       ${newerColumn("errors", (name) => `${name}::text`)} AS v`;
 
 /** Reads a JSON text: the store's `parse`. */
 export type ReadJson = (text: string) => unknown;
@@ -22,7 +24,7 @@ export type ReadJson = (text: string) => unknown;
 export async function readJob(row: SqlRow, parse: ReadJson): Promise<Job> {
   const [id, type, payload, status, priority, attempts, maxAttempts, runAfter, timeout, ...rest] = cells(row);
   const [lockedAt, lockedBy, leaseEnd, dedupeKey, lastError, finishedAt, duration, result, ...last] = rest;
-  const [created, updated, schedule, scheduledFor] = last;
+  const [created, updated, schedule, scheduledFor, errors] = last;
   return {
     id: id ?? "",
     type: type ?? "",
@@ -41,6 +43,7 @@ export async function readJob(row: SqlRow, parse: ReadJson): Promise<Job> {
     schedule: schedule ?? null,
     scheduledFor: dateOrNull(scheduledFor),
     lastError: lastError ?? null,
+    errors: readAttemptErrors(errors),
     finishedAt: dateOrNull(finishedAt),
     durationMs: numberOrNull(duration),
     result: await valueOf(result, parse),

@@ -1,3 +1,5 @@
+import { NO_ERRORS, readAttemptErrors } from "../values/attempt-error.ts";
+import type { AttemptError } from "../values/attempt-error.ts";
 import { USUAL, dateOf, numberOrNull } from "../job.ts";
 import type { Cells, PickedUpJob } from "../job.ts";
 
@@ -23,6 +25,7 @@ export class HandedOutJob implements PickedUpJob {
   readonly schedule: string | null;
   readonly scheduledFor: Date | null;
   readonly createdAt: Date;
+  readonly errors: readonly AttemptError[];
   readonly alone: boolean;
 
   /** @param row of kind `job` or `alone`, in the order of the turn's last SELECT */
@@ -31,7 +34,10 @@ export class HandedOutJob implements PickedUpJob {
     this.id = id ?? "";
     this.type = type ?? "";
     this.payloadText = payloadText ?? "null";
-    this.attempts = Number(attempts ?? USUAL.attempts);
+    // Only what comes again has a history, which stands behind that number.
+    this.attempts = Number.parseInt(attempts ?? String(USUAL.attempts), 10);
+    this.errors =
+      attempts?.includes(" ") === true ? readAttemptErrors(attempts.slice(attempts.indexOf(" "))) : NO_ERRORS;
     this.maxAttempts = Number(maxAttempts ?? USUAL.maxAttempts);
     this.lockedBy = lockedBy;
     this.priority = priorityOf(row);

@@ -1,6 +1,6 @@
 import { dueLanesText, laneText, lanesText, walkedText } from "./lanes-text.ts";
 import type { LaneDepth } from "./lanes-text.ts";
-import { scheduleColumn } from "../sql/schedule-columns.ts";
+import { newerColumn } from "../sql/newer-column.ts";
 import type { TableNames } from "../sql/table-names.ts";
 
 /** How the error of an attempt begins that a reap ended. */
@@ -34,6 +34,8 @@ export interface PickingVariant {
   readonly looks?: boolean | undefined;
   /** Whether the table is known to have the columns of schedules. @default true */
   readonly schedules?: boolean | undefined;
+  /** Whether the table is known to keep the history of attempts. @default true */
+  readonly errors?: boolean | undefined;
 }
 
 /**
@@ -49,7 +51,7 @@ export interface PickingVariant {
 export function pickingText(
   names: Pick<TableNames, "jobs">,
   last: number,
-  { depth = "shallow", which = "", looks = false, schedules = true }: PickingVariant = {},
+  { depth = "shallow", which = "", looks = false, schedules = true, errors = true }: PickingVariant = {},
 ): string {
   const { jobs } = names;
   const withinMs = `$${last}`;
@@ -118,7 +120,7 @@ ranked AS MATERIALIZED (
       WINDOW best AS (ORDER BY c.priority DESC, c.run_after, c.id ROWS UNBOUNDED PRECEDING)
     ) r
 ),
-${looks ? NO_TAKING : takingText(jobs, schedules)}-- Its commit waits for no disk. What is settled or reaped must outlive a crash; an attempt's beginning may be forgotten.
+${looks ? NO_TAKING : takingText(jobs, schedules, errors)}-- Its commit waits for no disk. What is settled or reaped must outlive a crash; an attempt's beginning may be forgotten.
 hastened AS MATERIALIZED (
   SELECT set_config('synchronous_commit', 'off', true)
    WHERE $9::text = 'true' AND NOT EXISTS (SELECT 1 FROM done) AND NOT EXISTS (SELECT 1 FROM undone)
@@ -130,10 +132,11 @@ ${lanesText(names)}`;
 /** The parameters have types, although nothing is taken. */
 const NO_TAKING = "untaken AS (SELECT $5::text, $6::text, $7::text, $8::text),\n";
 
-function takingText(jobs: string, schedules: boolean): string {
+function takingText(jobs: string, schedules: boolean, errors: boolean): string {
+  const history = errors ? "j.errors" : `${newerColumn("errors")} AS errors`;
   const tick = schedules
     ? "j.schedule, j.scheduled_for"
-    : `${scheduleColumn("schedule")} AS schedule, ${scheduleColumn("scheduled_for")} AS scheduled_for`;
+    : `${newerColumn("schedule")} AS schedule, ${newerColumn("scheduled_for")} AS scheduled_for`;
   return `lease AS (
   SELECT now() + ($6::text::float8 + $8::text::float8) * interval '1 ms' AS longest
 ),
@@ -150,7 +153,7 @@ picked AS (
          finished_at = NULL, duration_ms = NULL, updated_at = now()
    WHERE j.id = ANY (ARRAY(SELECT id FROM ranked WHERE chosen AND runs))
   RETURNING j.id, j.job_type, j.payload, j.status, j.attempts, j.max_attempts, j.priority, j.run_after, j.timeout_seconds,
-            j.dedupe_key, j.created_at, ${tick}
+            j.dedupe_key, j.created_at, ${tick}, ${history}
 ),
 exhausted AS (
   UPDATE ${jobs} j
@@ -160,7 +163,7 @@ exhausted AS (
          duration_ms = NULL, updated_at = now()
    WHERE j.id = ANY (ARRAY(SELECT id FROM ranked WHERE chosen AND NOT runs))
   RETURNING j.id, j.job_type, j.payload, j.status, j.attempts, j.max_attempts, j.priority, j.run_after, j.timeout_seconds,
-            j.dedupe_key, j.created_at, ${tick}
+            j.dedupe_key, j.created_at, ${tick}, ${history}
 ),
 `;
 }

@@ -1,8 +1,10 @@
 import type { TableNames } from "../sql/table-names.ts";
 import { ABSENT, USUAL } from "../job.ts";
+import { keepingError } from "./attempt-errors-text.ts";
 
 /** How often a job may be released before a release counts as an attempt. */
 const MAX_RELEASES = 10;
+const GIVEN_BACK = `'given back by shutdowns ${MAX_RELEASES} times: from now on such an attempt counts'`;
 
 /**
  * The part of the turn that settles: `input` are the settlements, ten parameters
@@ -13,12 +15,21 @@ const MAX_RELEASES = 10;
  *
  * `undone` may say plainly what it wants of `input`; said so by `done` it would
  * be taken for one row, and the join become quadratic.
+ *
+ * @param errors whether the table keeps the history of attempts
  */
 export function settlingText(
   { jobs, statusType }: Pick<TableNames, "jobs" | "statusType">,
   first: number,
+  errors = true,
 ): string {
   const param = (nth: number): string => `$${first + nth - 1}`;
+  const released = `x.outcome = 'release' AND j.released < ${MAX_RELEASES}`;
+  const kind =
+    "CASE x.outcome WHEN 'retry' THEN 'failed' WHEN 'fail' THEN 'failed' WHEN 'release' THEN 'released' ELSE x.outcome END";
+  const history = errors
+    ? `\n         ${keepingError(kind, `coalesce(x.error, ${GIVEN_BACK})`, "x.duration_ms", `x.outcome = 'snooze' OR ${released}`)}`
+    : "";
   const [ready, failed] = [`'READY'::${statusType}`, `'FAILED'::${statusType}`];
   return `input AS MATERIALIZED (
   SELECT x.id, coalesce(x.attempts, ${USUAL.attempts}) AS attempts, ((SELECT ${param(10)}::text::text[]))[coalesce(x.holder, 1)] AS locked_by,
@@ -51,32 +62,33 @@ done AS (
               THEN true END
   RETURNING j.id, j.locked_by
 ),
+-- An outcome that has no name here is a retry's, of an attempt that ended otherwise than by an error.
 undone AS (
   UPDATE ${jobs} j
      SET status = CASE
            WHEN x.outcome = 'snooze' THEN ${ready}
-           WHEN x.outcome = 'release' AND j.released < ${MAX_RELEASES} THEN ${ready}
-           WHEN x.outcome IN ('retry', 'release') AND j.attempts < j.max_attempts THEN ${ready}
-           WHEN x.outcome IN ('retry', 'release', 'fail') THEN ${failed}
+           WHEN ${released} THEN ${ready}
+           WHEN x.outcome <> 'fail' AND j.attempts < j.max_attempts THEN ${ready}
+           ELSE ${failed}
          END,
          attempts = j.attempts - CASE
            WHEN x.outcome = 'snooze' THEN 1
-           WHEN x.outcome = 'release' AND j.released < ${MAX_RELEASES} THEN 1
+           WHEN ${released} THEN 1
            ELSE 0
          END,
          released = j.released + CASE
-           WHEN x.outcome = 'release' AND j.released < ${MAX_RELEASES} THEN 1
+           WHEN ${released} THEN 1
            ELSE 0
          END,
-         run_after = CASE WHEN x.outcome IN ('retry', 'snooze') THEN coalesce(x.run_after, now()) ELSE j.run_after END,
+         run_after = CASE WHEN x.outcome NOT IN ('release', 'fail') THEN coalesce(x.run_after, now()) ELSE j.run_after END,
          last_error = coalesce(x.error, CASE
            WHEN x.outcome = 'release' AND j.released >= ${MAX_RELEASES}
-             THEN 'given back by shutdowns ${MAX_RELEASES} times: from now on such an attempt counts'
-         END, j.last_error),
+             THEN ${GIVEN_BACK}
+         END, j.last_error),${history}
          finished_at = CASE
            WHEN x.outcome = 'fail' THEN now()
            WHEN x.outcome = 'snooze' THEN NULL
-           WHEN x.outcome = 'release' AND j.released < ${MAX_RELEASES} THEN NULL
+           WHEN ${released} THEN NULL
            WHEN j.attempts >= j.max_attempts THEN now()
          END,
          duration_ms = x.duration_ms,

@@ -27,7 +27,13 @@ export type Settlement = {
       readonly note?: string | undefined;
     }
   /** READY again, or FAILED where no attempt is left. */
-  | { readonly outcome: "retry"; readonly error: string; readonly due: Due }
+  | {
+      readonly outcome: "retry";
+      readonly error: string;
+      readonly due: Due;
+      /** How the attempt ended, for the history. @default "failed" */
+      readonly kind?: "timeout" | "deadline" | "lost" | undefined;
+    }
   /** FAILED, whatever attempts are left. */
   | { readonly outcome: "fail"; readonly error: string }
   /** READY at a later time, the attempt given back. */
@@ -76,7 +82,7 @@ export function encodeSettlements(settlements: readonly Settlement[]): readonly 
     arrayLiteral(settlements.map(({ job }) => job.id)),
     column(({ job }) => (job.attempts === USUAL.attempts ? null : job.attempts), USUAL.attempts),
     column(({ job }) => (job.lockedBy === holders[0] ? null : places.get(job.lockedBy)), 1),
-    column(({ outcome }) => (outcome === USUAL.outcome ? null : outcome), USUAL.outcome),
+    column(outcomeOf, USUAL.outcome),
     column(durationOf, ABSENT.number),
     column(resultOf, ABSENT.json),
     column(errorOf, ABSENT.text),
@@ -84,6 +90,12 @@ export function encodeSettlements(settlements: readonly Settlement[]): readonly 
     column(dueOf, ABSENT.number),
     arrayLiteral(holders),
   ];
+}
+
+/** A retry whose attempt ended otherwise than by an error goes by the name of that. */
+function outcomeOf(settlement: Settlement): Element {
+  if (settlement.outcome === "retry") return settlement.kind ?? "retry";
+  return settlement.outcome === USUAL.outcome ? null : settlement.outcome;
 }
 
 function durationOf({ durationMs }: Settlement): Element {

@@ -54,6 +54,8 @@ export interface TurnAnswer {
   readonly stood: boolean;
   /** Milliseconds until the next tick of a schedule is due, or null; absent where the turn did not ask. */
   readonly nextTickInMs?: number | null;
+  /** Whether the table keeps the history of attempts, of which the turn's text knew nothing; absent where the turn did not ask. */
+  readonly keepsErrors?: boolean;
   /** The database's clock as it answered, in epoch milliseconds; NaN for a turn that only settles. */
   readonly clockMs: number;
   /**
@@ -90,7 +92,7 @@ export function readTurn(rows: readonly SqlRow[], { settlements = [], pickUp }: 
     contended: slots > 0 && dueElsewhere === "true",
     nextDueInMs: untilMs(nextDue),
     nextLeaseEndInMs: untilMs(nextLeaseEnd),
-    ...(tick && { nextTickInMs: untilMs(tick[1]) }),
+    ...(tick && { nextTickInMs: untilMs(tick[1]), keepsErrors: tick[2] === "errors" }),
     snapshot: { oldest: BigInt(oldest ?? 0), next: BigInt(next ?? 0) },
     tableBytes: Math.abs(Number(bytes ?? 0)),
     rowsHidden: bytes?.startsWith("-") === true,

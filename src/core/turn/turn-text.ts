@@ -5,6 +5,7 @@ import { USUAL } from "../job.ts";
 import { LEASE_LOST, NO_PICKING, pickingText } from "./pickup-text.ts";
 import { DUE_LANES_LEFT, LANES_LEFT, inLanes } from "./lanes-text.ts";
 import type { LaneDepth } from "./lanes-text.ts";
+import { keepingError } from "./attempt-errors-text.ts";
 import { NO_SETTLING, settlingText } from "./settle-text.ts";
 
 /**
@@ -79,6 +80,7 @@ export function turnText(
   scope: TurnScope = "whole",
   depth: LaneDepth = "shallow",
   schedules = true,
+  errors = true,
 ): string {
   const settles = scope !== "pick-up";
   const picksUp = scope !== "settling";
@@ -86,9 +88,9 @@ export function turnText(
   const looks = scope === "look";
   const which = WHICH[scope];
   const parts = [
-    settles ? settlingText(names, whole ? 16 : 1) : NO_SETTLING,
-    whole ? reapingText(names) : NO_REAPING,
-    picksUp ? pickingText(names, whole ? 26 : 10, { depth, which, looks, schedules }) : NO_PICKING,
+    settles ? settlingText(names, whole ? 16 : 1, errors) : NO_SETTLING,
+    whole ? reapingText(names, errors) : NO_REAPING,
+    picksUp ? pickingText(names, whole ? 26 : 10, { depth, which, looks, schedules, errors }) : NO_PICKING,
     madeReadyText(picksUp ? depth : "shallow"),
     ...(whole ? [guardingText(names)] : []),
   ];
@@ -96,13 +98,14 @@ export function turnText(
     ...(picksUp ? [looks ? CHOSEN : PICKED] : []),
     turnRowText(names, scope, depth),
     ...(settles ? [unsettledText(names)] : []),
-    ...(whole ? [REAPED, nextTickText(names, schedules)] : []),
+    ...(whole ? [REAPED, nextTickText(names, schedules, errors)] : []),
     ...(picksUp ? [PASSED_OVER] : []),
   ];
   return `WITH RECURSIVE ${parts.join(",\n")}\n${answers.join("\nUNION ALL\n")}`;
 }
 
-function reapingText({ jobs, statusType }: TableNames): string {
+function reapingText({ jobs, statusType }: TableNames, errors: boolean): string {
+  const lost = `'${LEASE_LOST}' || coalesce(j.locked_by, 'nobody') || ' neither settled nor extended it'`;
   return `expired AS MATERIALIZED (
   SELECT j.id
     FROM ${jobs} j
@@ -120,7 +123,7 @@ reaped AS (
   UPDATE ${jobs} j
      SET status = CASE WHEN j.attempts < j.max_attempts THEN 'READY'::${statusType} ELSE 'FAILED'::${statusType} END,
          finished_at = CASE WHEN j.attempts >= j.max_attempts THEN now() END,
-         last_error = '${LEASE_LOST}' || coalesce(j.locked_by, 'nobody') || ' neither settled nor extended it',
+         last_error = ${lost},${errors ? `\n         ${keepingError("'lost'", lost, "NULL::int4", null)}` : ""}
          locked_at = NULL, locked_by = NULL, lease_expires_at = NULL, lease_holder = NULL,
          updated_at = now()
    WHERE j.id = ANY (ARRAY(SELECT id FROM expired))
@@ -179,7 +182,7 @@ const CHOSEN = `(SELECT 'candidate' AS kind, r.id::text AS a, NULL AS b, NULL AS
 /** Of what was picked up. By the caller sorted, and what most jobs have left out: each value that is told costs both sides. */
 const PICKED = `SELECT CASE WHEN p.status = 'FAILED' THEN 'exhausted' WHEN EXISTS (SELECT 1 FROM ranked WHERE chosen AND alone) THEN 'alone' ELSE 'job' END AS kind,
        p.id::text AS a, p.job_type AS b, p.payload::text AS c,
-       nullif(p.attempts, ${USUAL.attempts})::text AS d, nullif(p.max_attempts, ${USUAL.maxAttempts})::text AS e,
+       CASE WHEN p.attempts <> ${USUAL.attempts} THEN concat_ws(' ', p.attempts, p.errors) END AS d, nullif(p.max_attempts, ${USUAL.maxAttempts})::text AS e,
        nullif(p.priority, ${USUAL.priority})::text AS f, ${momentText("p.run_after")} AS g,
        p.timeout_seconds::text AS h, p.dedupe_key AS i,
        CASE WHEN p.schedule IS NOT NULL THEN concat(${momentText("p.created_at")}, ' ', ${momentText("p.scheduled_for")}, ' ', p.schedule)
@@ -282,13 +285,20 @@ function unsettledText({ jobs }: TableNames): string {
 const REAPED =
   "SELECT 'reaped', id::text, job_type, status::text, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM reaped";
 
-/** Milliseconds until the next tick of a schedule; 0 where there may be one. */
-function nextTickText({ schedules: table }: TableNames, schedules: boolean): string {
+/** Whether the table keeps the history of attempts, and lets the role write it: 'errors', or NULL. */
+export function keepsErrorsText(jobs: string): string {
+  return `(SELECT 'errors' FROM pg_attribute a WHERE a.attrelid = ${quoteLiteral(jobs)}::regclass AND a.attname = 'errors'
+           AND NOT a.attisdropped AND has_column_privilege(a.attrelid, a.attnum, 'UPDATE'))`;
+}
+
+/** Milliseconds until the next tick of a schedule, 0 where there may be one; and whether the table keeps errors by now, where it did not. */
+function nextTickText({ schedules: table, jobs }: TableNames, schedules: boolean, errors: boolean): string {
   const ms = schedules
     ? `(SELECT ceil(1000 * extract(epoch FROM s.next_tick - now()))::int8 FROM ${table} s
          WHERE s.next_tick IS NOT NULL ORDER BY s.next_tick LIMIT 1)::text`
     : `CASE WHEN has_table_privilege(to_regclass(${quoteLiteral(table)}), 'SELECT') THEN '0' END`;
-  return `SELECT 'tick', ${ms}, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL`;
+  const keeps = errors ? "NULL" : keepsErrorsText(jobs);
+  return `SELECT 'tick', ${ms}, ${keeps}, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL`;
 }
 
 /** Where something is due and was passed over: whoever goes on elsewhere must not pass it over for long. */

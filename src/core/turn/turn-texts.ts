@@ -1,4 +1,5 @@
-import type { SqlStatement } from "../executor.ts";
+import type { SqlRow, SqlStatement } from "../executor.ts";
+import { cells } from "../job.ts";
 import { sqlState } from "../sql/sql-state.ts";
 import type { TableNames } from "../sql/table-names.ts";
 import type { LaneDepth } from "./lanes-text.ts";
@@ -6,7 +7,7 @@ import { sizedText } from "./text-for-table-size.ts";
 import type { TurnAnswer } from "./turn-answer.ts";
 import { turnStatement } from "./turn-request.ts";
 import type { TurnRequest } from "./turn-request.ts";
-import { turnText } from "./turn-text.ts";
+import { keepsErrorsText, turnText } from "./turn-text.ts";
 import type { TurnScope } from "./turn-text.ts";
 
 /** How many pick-ups in a backlog of very many priorities find them by what is due, before one walks through them again. */
@@ -20,11 +21,16 @@ export class TurnTexts {
   /** How many more pick-ups that leave something look for priorities by what is due; undefined where none has had to. */
   #deepTurns: number | undefined;
   #asksTick: boolean;
+  #keepsErrors: boolean;
+  /** Whether that is yet to be asked, before a turn that writes errors: in a caller's transaction it can't be found out by failing. */
+  #mustAsk: boolean;
 
-  /** @param asksTick whether a turn asks for the next tick: in a caller's transaction a table without schedules would end that */
-  constructor(names: TableNames, asksTick: boolean) {
+  /** @param mayFail whether a turn may ask for what a table of an older version does not have: in a caller's transaction that would end it */
+  constructor(names: TableNames, mayFail: boolean) {
     this.#names = names;
-    this.#asksTick = asksTick;
+    this.#asksTick = mayFail;
+    this.#keepsErrors = mayFail;
+    this.#mustAsk = !mayFail;
   }
 
   /** How the turn's priorities are to be found. */
@@ -37,33 +43,54 @@ export class TurnTexts {
     return turnStatement((scope) => sizedText(this.#text(scope, depth), this.#tableBytes), request);
   }
 
+  /** What must be asked before a turn, for {@link keeps}; undefined where nothing must. */
+  question({ settlements = [], reap }: TurnRequest): SqlStatement | undefined {
+    const writes = reap !== undefined || settlements.some(({ outcome }) => outcome !== "done");
+    return this.#mustAsk && writes
+      ? { text: `SELECT ${keepsErrorsText(this.#names.jobs)} AS a`, params: [] }
+      : undefined;
+  }
+
+  /** Learns the answer. */
+  keeps([row = {}]: readonly SqlRow[]): void {
+    this.#mustAsk = false;
+    this.#know(this.#asksTick, cells(row)[0] === "errors");
+  }
+
   /** Learns from a turn of that depth. */
   answered(answer: TurnAnswer, depth: LaneDepth): void {
     this.#tableBytes = answer.tableBytes;
-    if (typeof answer.nextTickInMs === "number") this.#askTick(true);
+    if (typeof answer.nextTickInMs === "number") this.#know(true, this.#keepsErrors);
+    if (answer.keepsErrors === true) this.#know(this.#asksTick, true);
     if (answer.deeper) this.#deepTurns = DEEP_TURNS;
     // A backlog that is walked in order costs less, if it can be.
     else if (depth === "deep" && answer.more) this.#deepTurns = Math.max(0, (this.#deepTurns ?? 0) - 1);
   }
 
   /**
-   * Whether the turn that failed may do better without asking for the next tick: a table of an older version has no
-   * schedules, nor their columns, or its roles no right to them, and jobs are run all the same.
+   * Whether the turn that failed may do better with a text that knows less: a table of an older version has no schedules, nor
+   * their columns, and no history of attempts, or its roles no right to them, and jobs are run all the same. A column is
+   * missing of the history first, as it is the newest.
    */
-  canDoWithoutTicks(error: unknown): boolean {
-    if (!this.#asksTick || !/^42(?:P01|501|703)$/.test(sqlState(error) ?? "")) return false;
-    this.#askTick(false);
-    return true;
+  canDoWithLess(error: unknown): boolean {
+    const state = sqlState(error) ?? "";
+    if (!/^42(?:P01|501|703)$/.test(state)) return false;
+    const [asksTick, keepsErrors] = [this.#asksTick, this.#keepsErrors];
+    if (keepsErrors && (state === "42703" || (state === "42501" && !asksTick))) this.#know(asksTick, false);
+    else this.#know(false, keepsErrors);
+    return asksTick !== this.#asksTick || keepsErrors !== this.#keepsErrors;
   }
 
-  #askTick(asks: boolean): void {
-    if (this.#asksTick !== asks) this.#texts.clear();
-    this.#asksTick = asks;
+  #know(asksTick: boolean, keepsErrors: boolean): void {
+    if (this.#asksTick !== asksTick || this.#keepsErrors !== keepsErrors) this.#texts.clear();
+    this.#asksTick = asksTick;
+    this.#keepsErrors = keepsErrors;
   }
 
   #text(scope: TurnScope, depth: LaneDepth): string {
     const key = `${depth} ${scope}`;
-    const text = this.#texts.get(key) ?? turnText(this.#names, scope, depth, this.#asksTick);
+    const text =
+      this.#texts.get(key) ?? turnText(this.#names, scope, depth, this.#asksTick, this.#keepsErrors);
     this.#texts.set(key, text);
     return text;
   }

@@ -29,15 +29,18 @@ export interface Circumstances {
   readonly redact: ((text: string) => string) | undefined;
 }
 
+type Failed = (error: unknown, kind?: "timeout" | "deadline" | "lost") => Settlement;
+
 /**
  * The settlement that an ending calls for; null where there is none to write:
  * the lease is gone, or it is to run out.
  */
 export function conclude(ending: Ending, circumstances: Circumstances): Settlement | null {
   const { job, durationMs, settledItself, backoff, redact } = circumstances;
-  const failed = (error: unknown): Settlement => {
+  const failed: Failed = (error, kind) => {
     const due = isPqrunError(error, "retry-after") ? error.when : backoff.delayMs(job.attempts);
-    return { job, durationMs, outcome: "retry", error: errorText(error, redact), due };
+    const settlement = { job, durationMs, outcome: "retry", error: errorText(error, redact), due } as const;
+    return kind === undefined ? settlement : { ...settlement, kind };
   };
   switch (ending.kind) {
     case "returned":
@@ -74,11 +77,7 @@ class Done {
   }
 }
 
-function threw(
-  error: unknown,
-  circumstances: Circumstances,
-  failed: (error: unknown) => Settlement,
-): Settlement | null {
+function threw(error: unknown, circumstances: Circumstances, failed: Failed): Settlement | null {
   const { job, durationMs, reason, redact } = circumstances;
   if (isPqrunError(error, "non-retriable"))
     return { job, durationMs, outcome: "fail", error: errorText(error, redact) };
@@ -92,19 +91,19 @@ function threw(
 /** The handler's signal aborted: what it threw on the way is only the cause. */
 function cutShort(
   { job, durationMs, reason, aborted, settledItself, timeoutMs }: Circumstances,
-  failed: (error: unknown) => Settlement,
+  failed: Failed,
   cause?: unknown,
 ): Settlement | null {
   // The reason itself, thrown by `signal.throwIfAborted()`, adds nothing.
   const options = cause === undefined || cause === aborted ? {} : { cause };
   switch (reason) {
     case "timeout":
-      return failed(new Error(`timed out after ${timeoutMs / 1000} s`, options));
+      return failed(new Error(`timed out after ${timeoutMs / 1000} s`, options), reason);
     case "deadline":
-      return failed(new Error("cut short: the drain's budget was spent", options));
+      return failed(new Error("cut short: the drain's budget was spent", options), reason);
     case "lost":
       // By this worker's own clock; the fence decides whether it really is.
-      return failed(new Error("the lease was not extended in time", options));
+      return failed(new Error("the lease was not extended in time", options), reason);
     case "shutdown":
     case undefined:
       // A handler that has settled itself keeps no lease: by the verdict "already" it is done, and otherwise it has ended nothing.

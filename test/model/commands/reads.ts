@@ -57,6 +57,7 @@ export const findPickUp = kind("findPickUp", fc.array(nth, { maxLength: 3 }), as
   deepStrictEqual(
     found.map((job) => ({
       ...job,
+      errors: [],
       runAfter: real.time(job.runAfter, model.now),
       scheduledFor: real.time(job.scheduledFor, model.now),
       createdAt: real.time(job.createdAt, model.now),

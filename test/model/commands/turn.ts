@@ -78,6 +78,7 @@ const acts: Act<TurnInput> = async (input, world, real) => {
   deepStrictEqual(
     answer.jobs.map((job) => ({
       ...job,
+      errors: [],
       runAfter: real.time(job.runAfter, now),
       scheduledFor: real.time(job.scheduledFor, now),
       createdAt: real.time(job.createdAt, now),
@@ -240,6 +241,8 @@ export function handedOut(
     schedule,
     scheduledFor,
     createdAt,
+    // As the table has it: test/core/attempt-errors.test.ts says what that is.
+    errors: [],
     alone,
   };
 }
