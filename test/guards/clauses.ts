@@ -4,7 +4,7 @@ import type { Token } from "./sql-tokens.ts";
 const END = new Set(
   [
     ...["WHERE", "GROUP", "HAVING", "WINDOW", "ORDER", "ROWS", "LIMIT", "FOR", "UNION", "RETURNING"],
-    ...["ON", "JOIN", "LEFT", "INNER", "CROSS", "SET", "DO", "THEN", "AS", "FROM", "EXECUTE", ";"],
+    ...["ON", "JOIN", "LEFT", "INNER", "CROSS", "SET", "DO", "THEN", "AS", "FROM", "EXECUTE", "LOOP", ";"],
   ].values(),
 );
 

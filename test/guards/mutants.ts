@@ -41,9 +41,11 @@ export function templatesOf(file: string, source: string): readonly (readonly [n
   return ranges;
 }
 
-/** Between the marks that enclose a trigger's text. */
-function between(source: string, mark: string): readonly (readonly [number, number])[] {
-  const start = source.indexOf(mark) + mark.length;
+/** Between the marks that enclose a function's text: the first ones behind what stands before it. */
+function between(source: string, mark: string, before: string): readonly (readonly [number, number])[] {
+  const place = source.indexOf(before);
+  if (place < 0) throw new Error(`no ${before}`);
+  const start = source.indexOf(mark, place) + mark.length;
   const end = source.indexOf(mark, start);
   if (start < mark.length || end < 0) throw new Error(`no text between two ${mark}`);
   return [[start, end]];
@@ -55,17 +57,19 @@ export interface Source {
   readonly file: string;
   /** What encloses it in an SQL file; null where it is all of the file. */
   readonly mark?: string | null;
+  /** What stands before that, where a file has several. @default the file's beginning */
+  readonly before?: string;
 }
 
 /** Every mutant of a statement. */
-export function mutantsOf({ name, file, mark }: Source, root: URL): readonly Mutant[] {
+export function mutantsOf({ name, file, mark, before = "" }: Source, root: URL): readonly Mutant[] {
   const source = readFileSync(new URL(file, root), "utf8");
   const ranges =
     mark === undefined
       ? templatesOf(file, source)
       : mark === null
         ? [[0, source.length] as const]
-        : between(source, mark);
+        : between(source, mark, before);
   if (ranges.length === 0) throw new Error(`${file} holds no statement`);
   return ranges.flatMap(([start, end]) => {
     const tokens = tokensOf(source, start, end);

@@ -35,14 +35,22 @@ function removalsAt(tokens: readonly Token[], { text }: Token, at: number): read
       return joins(tokens, at) ? conditions(clause(tokens, at)) : [];
     case "WHEN":
     case "IF":
+    case "ELSIF":
       return ["EXCEPTION", "END", "TRIGGER"].includes(before) ? [] : branch(clause(tokens, at));
     case "SELECT":
       // A condition that is a result.
-      return resultList(tokens, at).flatMap((result) =>
-        ["OR", "AND"].some((word) => divided(result, word).length > 1) ? conditions(result) : [],
-      );
+      return resultList(tokens, at)
+        .map((result) => enclosed(result.at(-2)?.text === "::" ? result.slice(0, -2) : result, "(") ?? result)
+        .flatMap((result) =>
+          ["OR", "AND"].some((word) => divided(result, word).length > 1) ? conditions(result) : [],
+        );
     case "USING":
-      return [{ tokens: [...tokens.slice(at, at + 1), ...group(tokens, at + 1)], becomes: "ON true" }];
+      // Not the USING of a RAISE.
+      return after === "ERRCODE"
+        ? []
+        : [{ tokens: [...tokens.slice(at, at + 1), ...group(tokens, at + 1)], becomes: "ON true" }];
+    case "bool_or":
+      return conditions(enclosed(group(tokens, at + 1), "(") ?? [], "false");
     case "LIMIT":
     case "ORDER":
       return [without(all)];

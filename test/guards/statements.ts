@@ -37,6 +37,13 @@ const TURN_TESTS: readonly string[] = [
   ...core("fast-pick-up", "isolation"),
 ];
 
+const SCHEDULES = "sql/004_schedules.sql";
+const SCHEDULE_TESTS: readonly string[] = [
+  ...core("schedules/tick", "schedules/tick-edges", "schedules/schedule-wake-up", "schedules/next-tick"),
+  "test/runners/schedules.test.ts",
+  ...core("schedules/tick-races", "table/schedules"),
+];
+
 /** Every statement that changes a job, or that decides what a caller may rely on. */
 export const STATEMENTS: readonly Statement[] = [
   { name: "turn", file: "src/core/turn/turn-text.ts", tests: TURN_TESTS },
@@ -51,6 +58,20 @@ export const STATEMENTS: readonly Statement[] = [
     file: "src/core/turn/pickup-text.ts",
     whole: "src/core/turn/turn-text.ts",
     tests: TURN_TESTS,
+  },
+  // The columns that schedules have brought, or NULL: nothing in it lets anything through.
+  { name: "schedule columns", file: "src/core/sql/schedule-columns.ts", tests: core("schedules/which-tick") },
+  {
+    name: "lanes",
+    file: "src/core/turn/lanes-text.ts",
+    whole: "src/core/turn/turn-text.ts",
+    tests: TURN_TESTS,
+  },
+  {
+    name: "small indexes",
+    file: "src/core/sql/small-indexes.ts",
+    whole: "src/core/operations/list.ts",
+    tests: core("operations", "list-pages", "stats-estimates"),
   },
   {
     name: "extend",
@@ -113,6 +134,14 @@ export const STATEMENTS: readonly Statement[] = [
     file: "src/core/schedules/schedule-operations.ts",
     tests: ["test/runners/schedules.test.ts"],
   },
+  ...(
+    [
+      ["jobs_tick", "tick_body CONSTANT"],
+      ["jobs_plan", "plan_body CONSTANT"],
+      ["jobs_wake_tick", "wake_body CONSTANT"],
+    ] as const
+  ).map(([name, before]) => ({ name, file: SCHEDULES, mark: "$body$", before, tests: SCHEDULE_TESTS })),
+  { name: "uq_jobs_tick", file: SCHEDULES, mark: "'", before: "tick_keys", tests: SCHEDULE_TESTS },
   {
     name: "wake-up trigger",
     file: "sql/003_wake_up.sql",
