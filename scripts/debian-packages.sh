@@ -1,20 +1,25 @@
 #!/usr/bin/env bash
-# Debian's PgBouncer, and a PostgreSQL with pg_cron, for the tests that need them. Starts no service and
-# makes no cluster: the tests have their own. Where it can't install, it says why, and ends with 1.
+# Debian's PgBouncer, and a PostgreSQL with pg_cron, for the tests that need them; with the argument chromium that
+# alone. Starts no service and makes no cluster: the tests have their own. Where it can't install, it says why, and
+# ends with 1.
 set -euo pipefail
 
+what="pgbouncer and pg_cron"
+[ "${1:-}" = chromium ] && what=chromium
+
 cannot() {
-  echo "pgbouncer and pg_cron: not installed: $*" >&2
+  echo "$what: not installed: $*" >&2
   exit 1
 }
 
 installed() {
   local pg_cron=(/usr/lib/postgresql/*/lib/pg_cron.so)
+  if [ "$what" = chromium ]; then [ -x /usr/bin/chromium ]; return; fi
   [ -x /usr/sbin/pgbouncer ] && [ -e "${pg_cron[0]}" ]
 }
 
 if installed; then
-  echo "pgbouncer and pg_cron are installed"
+  echo "installed: $what"
   exit 0
 fi
 command -v apt-get >/dev/null || cannot "there is no apt-get"
@@ -44,6 +49,11 @@ if [ ! -e "$created.conf" ]; then
 fi
 
 apt update || echo "apt-get update failed: going on with the lists that are there" >&2
+if [ "$what" = chromium ]; then
+  apt install -y --no-install-recommends chromium || cannot "apt-get install failed"
+  installed || cannot "apt-get installed it elsewhere"
+  exit 0
+fi
 # The distribution's own: 15 on Debian 12, 17 on Debian 13, 16 on Ubuntu 24.04.
 pg_cron=$(apt-cache search --names-only '^postgresql-[0-9]+-cron$' | sort -V | tail -n 1 | cut -d ' ' -f 1)
 [ -n "$pg_cron" ] || cannot "apt-get knows no postgresql-…-cron"

@@ -1,5 +1,7 @@
 import { Hono } from "hono";
+import { basicAuth } from "hono/basic-auth";
 import { bodyLimit } from "hono/body-limit";
+import { dashboard } from "pqrun/dashboard";
 import { pqrun, type PqrunEnv } from "pqrun/hono";
 import type { Job, PgJobStore } from "pqrun";
 
@@ -16,10 +18,20 @@ export interface AppOptions {
    * @default false
    */
   readonly showErrors?: boolean;
+  /**
+   * Opens the dashboard at /admin/jobs to `admin` with this password. Where your application knows its users, ask it
+   * instead: `authorize: (c) => (c.var.user.isAdmin ? "full" : false)`.
+   *
+   * @default no dashboard
+   */
+  readonly adminPassword?: string | undefined;
 }
 
 /** The API: it enqueues and looks, and knows no handler. */
-export function createApp(store: Store, { showErrors = false }: AppOptions = {}): Hono<PqrunEnv<Store>> {
+export function createApp(
+  store: Store,
+  { showErrors = false, adminPassword = "" }: AppOptions = {},
+): Hono<PqrunEnv<Store>> {
   const app = new Hono<PqrunEnv<Store>>();
   app.use(bodyLimit({ maxSize: 1_000_000 }), pqrun(store));
 
@@ -48,6 +60,11 @@ export function createApp(store: Store, { showErrors = false }: AppOptions = {})
       ? c.json({ error: "no such job" }, 404)
       : c.json(showErrors ? { ...visible(job), error: firstLine(job.lastError) } : visible(job));
   });
+
+  if (adminPassword !== "") {
+    app.use("/admin/*", basicAuth({ username: "admin", password: adminPassword }));
+    app.route("/admin/jobs", dashboard({ store, authorize: () => "full" }));
+  }
 
   return app;
 }

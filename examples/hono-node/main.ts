@@ -9,7 +9,8 @@ import { createHandlers } from "./handlers.ts";
 import { jobs } from "./jobs.ts";
 import { schedules } from "./schedules.ts";
 
-const { DATABASE_URL, DOCUMENTS, API_ENABLED = "true", HOST = "127.0.0.1", PORT = "3000" } = process.env;
+const { DATABASE_URL, DOCUMENTS, API_ENABLED = "true", ADMIN_PASSWORD } = process.env;
+const { HOST = "127.0.0.1", PORT = "3000" } = process.env;
 if (DATABASE_URL === undefined) throw new Error("DATABASE_URL is not set");
 
 const pool = new pg.Pool({ connectionString: DATABASE_URL });
@@ -29,7 +30,11 @@ const worker = new Worker({
 });
 const server =
   API_ENABLED === "true"
-    ? serve({ fetch: createApp(store).fetch, hostname: HOST, port: Number(PORT) })
+    ? serve({
+        fetch: createApp(store, { adminPassword: ADMIN_PASSWORD }).fetch,
+        hostname: HOST,
+        port: Number(PORT),
+      })
     : undefined;
 server?.on("listening", () => {
   console.info(`listening on http://${HOST}:${PORT}`);

@@ -8,6 +8,10 @@ import type { Readable } from "node:stream";
 
 import { afterAll, beforeAll, expect, test } from "vitest";
 
+import { jobs } from "../../examples/hono-node/jobs.ts";
+import { createPage } from "../../src/cli/demo/page.ts";
+import { executor } from "../../src/core/make-executor.ts";
+import { PgJobStore } from "../../src/core/store.ts";
 import { DEMO_PORT, serve } from "../../src/cli/demo/serve.ts";
 import { tableDatabase } from "../support/table-database.ts";
 import { cli, MAIN, run } from "./run-cli.ts";
@@ -107,16 +111,16 @@ test("without --once it serves the example until Ctrl-C, and then ends gracefull
   expect(await once(child, "close")).toEqual([0, null]);
 });
 
-test("while it serves a schedule makes a job each minute, and its page shows both", async () => {
+test("while it serves a schedule makes a job each minute, and the dashboard shows both", async () => {
   await using database = await tableDatabase();
   const child = demo(database.url, "--path", folder, "--port", "0");
   const output = await untilSaid(child, "Serving until Ctrl-C.");
   const url = /http:\/\/127\.0\.0\.1:\d+/.exec(output)?.[0] ?? "";
-  expect(await (await fetch(url)).text()).toMatch(
-    /“every minute” \(<code>\* \* \* \* \*<\/code>\)[^]+next at 20/,
-  );
+  expect(await (await fetch(`${url}/dashboard/schedules`)).text()).toMatch(/every minute[^]+\* \* \* \* \*/);
   await database.rows("UPDATE pqrun_demo_schedules SET next_tick = now() - interval '1 hour'");
-  await expect.poll(async () => (await fetch(url)).text()).toContain("<td>every minute</td>");
+  await expect
+    .poll(() => database.rows("SELECT job_type FROM pqrun_demo WHERE schedule = 'every minute'"))
+    .not.toEqual([]);
   child.kill("SIGINT");
   expect(await once(child, "close")).toEqual([0, null]);
   // The next run ends by itself, and has none.
@@ -124,13 +128,17 @@ test("while it serves a schedule makes a job each minute, and its page shows bot
   expect(await database.rows("SELECT name FROM pqrun_demo_schedules")).toEqual([]);
 });
 
-test("its page lists the jobs, enqueues and retries; a failed job says why, there and over HTTP", async () => {
+test("its URL is the dashboard over what runs: jobs are enqueued, fail and are retried, and those of a dead worker run again", async () => {
   await using database = await tableDatabase();
   const child = demo(database.url, "--path", folder, "--port", "0");
   const output = await untilSaid(child, "Serving until Ctrl-C.");
   const url = /http:\/\/127\.0\.0\.1:\d+/.exec(output)?.[0] ?? "";
-  const page = async (): Promise<string> => (await fetch(url)).text();
-  expect(await page()).toContain('<a href="/jobs/1">1</a>');
+  expect(output).toContain(`dashboard   ${url}/dashboard\n`);
+  const page = async (path = ""): Promise<string> => (await fetch(`${url}/dashboard${path}`)).text();
+  // The root leads there, and it leads to where one enqueues.
+  expect(await (await fetch(url)).text()).toContain("Overview · pqrun");
+  expect(await page()).toContain('<a href="/enqueue" rel="noreferrer">Enqueue</a>');
+  expect(await page("/jobs?type=summarize")).toContain('<a href="./jobs/1">1</a>');
   const post = (path: string, fields: Record<string, string>, origin = url): Promise<Response> =>
     fetch(url + path, {
       method: "POST",
@@ -144,11 +152,30 @@ test("its page lists the jobs, enqueues and retries; a failed job says why, ther
   const newest = String(id);
   const job = async (): Promise<unknown> => (await fetch(`${url}/jobs/${newest}`)).json();
   await expect.poll(job).toMatchObject({ status: "FAILED", error: "NonRetriableError: no such file" });
-  expect(await page()).toContain("NonRetriableError: no such file");
-  expect((await post(`/retry/${newest}`, {})).status).toBe(303);
+  expect(await page("/failures")).toContain("NonRetriableError: no such file");
+  expect((await post("/dashboard/act", { what: "retry", id: newest })).status).toBe(303);
   await expect.poll(job).toMatchObject({ status: "FAILED", attempts: 1 });
+  // The flow: what comes all the time, what is retried, and what outlives its worker.
+  const done = async (type: string, attempts: number): Promise<unknown> => {
+    const [row] = await database.rows(
+      "SELECT count(*)::int AS n FROM pqrun_demo WHERE job_type = $1 AND status = 'DONE' AND attempts >= $2",
+      [type, attempts],
+    );
+    return row?.["n"];
+  };
+  await expect.poll(() => done("ping", 1)).toBeGreaterThan(5);
+  await expect.poll(() => done("flaky", 3)).toBeGreaterThan(0);
+  await expect.poll(() => done("slow", 2)).toBe(3);
   child.kill("SIGINT");
   expect(await once(child, "close")).toEqual([0, null]);
+});
+
+test("under another name than this machine's own, its dashboard shows and does nothing", async () => {
+  const page = createPage(
+    new PgJobStore(executor({ query: () => Promise.reject(new Error("asked")) }), { jobs }),
+  );
+  const there = await page.request("http://rebound.example/dashboard");
+  expect(there.status).toBe(403);
 });
 
 test("its port is the same at each start, and another where that one is taken", async () => {

@@ -5,6 +5,10 @@ import { fileURLToPath } from "node:url";
 
 import { afterAll, beforeAll, expect, test } from "vitest";
 
+import { createApp } from "../../examples/hono-node/app.ts";
+import { jobs } from "../../examples/hono-node/jobs.ts";
+import { pgExecutor } from "../../src/adapters/pg/pg.ts";
+import { PgJobStore } from "../../src/core/store.ts";
 import { freePort } from "../support/server-process.ts";
 import { tableDatabase, type TableDatabase } from "../support/table-database.ts";
 
@@ -173,4 +177,19 @@ test("no path leads out of the folder: the job FAILED, and the answer doesn't sa
     .toEqual({ id, type: "summarize", status: "FAILED", attempts: 1, result: null });
   const [row] = await database.rows("SELECT last_error FROM jobs WHERE id = $1", [id]);
   expect(row?.["last_error"]).toContain("not a Markdown file of the folder");
+});
+
+test("its dashboard is there for who knows the password, and without one set for nobody", async () => {
+  const store = new PgJobStore(pgExecutor(database.pool), { jobs, logger: false });
+  const asked = async (app: ReturnType<typeof createApp>, password: string): Promise<number> => {
+    const authorization = `Basic ${Buffer.from(`admin:${password}`).toString("base64")}`;
+    return (await app.request("/admin/jobs", { headers: { authorization } })).status;
+  };
+  const app = createApp(store, { adminPassword: "secret" });
+  expect([
+    await asked(app, "secret"),
+    await asked(app, "guess"),
+    (await app.request("/admin/jobs")).status,
+  ]).toEqual([200, 401, 401]);
+  expect(await asked(createApp(store), "")).toBe(404);
 });

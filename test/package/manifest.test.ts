@@ -10,6 +10,7 @@ import { ENTRIES } from "../../scripts/entries.ts";
 import { MORE_TESTS } from "../../scripts/more-tests.ts";
 import { testForecast } from "../../scripts/test-forecast.ts";
 import config from "../../vitest.config.ts";
+import browser from "../browser/package.json" with { type: "json" };
 import runtimes from "../runtimes/package.json" with { type: "json" };
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -46,7 +47,7 @@ test("the package depends on nothing, and every peer is optional", () => {
 });
 
 /** What each command of a folder of its own installs, beside the root. */
-const BESIDE = { "bench/": bench, "test/runtimes/": runtimes } as const;
+const BESIDE = { "bench/": bench, "test/browser/": browser, "test/runtimes/": runtimes } as const;
 
 test("the package says where it comes from, as its publication with provenance asks", () => {
   const home = "https://github.com/pqrun/pqrun-js";
@@ -55,7 +56,9 @@ test("the package says where it comes from, as its publication with provenance a
 });
 
 test("every development dependency is one exact version", () => {
-  const all = [manifest, bench, runtimes].flatMap(({ devDependencies }) => Object.entries(devDependencies));
+  const all = [manifest, bench, browser, runtimes].flatMap(({ devDependencies }) =>
+    Object.entries(devDependencies),
+  );
   expect(all.filter(([, version]) => !/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(version))).toEqual([]);
 });
 
@@ -64,12 +67,21 @@ test.for(["", ...Object.keys(BESIDE)])("the lockfile of ./%s names no registry",
   expect(resolved).toEqual([]);
 });
 
-test("npm ci leaves out what one command alone needs: other runtimes, and the benchmark's peers", () => {
+test("npm ci leaves out what one command alone needs: other runtimes, a browser's driver, and the benchmark's peers", () => {
   const alone = Object.values(BESIDE)
     .flatMap(({ devDependencies }) => Object.keys(devDependencies))
     .filter((name) => !Object.hasOwn(manifest.devDependencies, name));
   expect(alone).toEqual(
-    expect.arrayContaining(["bullmq", "graphile-worker", "pg-boss", "bun", "deno", "miniflare", "wrangler"]),
+    expect.arrayContaining([
+      "bullmq",
+      "graphile-worker",
+      "pg-boss",
+      "bun",
+      "deno",
+      "miniflare",
+      "wrangler",
+      "playwright-core",
+    ]),
   );
   const installed = Object.keys(lockedIn("")).map((path) => path.replace(/^.*node_modules\//, ""));
   expect(installed.filter((name) => [...alone, "workerd"].includes(name))).toEqual([]);

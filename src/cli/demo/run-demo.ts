@@ -15,7 +15,8 @@ import { demoSchedules, NO_SCHEDULES, OWNER } from "./demo-schedules.ts";
 import { enqueueAll } from "./enqueue-all.ts";
 import { markdownFiles } from "./markdown-files.ts";
 import { openDatabase } from "./open-database.ts";
-import { createPage } from "./page.ts";
+import { startFlow } from "./flow.ts";
+import { createPage, DASHBOARD } from "./page.ts";
 import { Progress } from "./progress.ts";
 import { failures, readJobs, report } from "./report.ts";
 import { Screen } from "./screen.ts";
@@ -57,7 +58,7 @@ export async function runDemo(io: CliIo, options: DemoOptions): Promise<number> 
   screen.fact("table", `${tableTitle(options.table)}, ${table}`);
   const store = new ScheduleStore(database.executor, { jobs, logger: false, ...options.table });
   await using server = await serve(createPage(store).fetch, options.port);
-  screen.fact("page", `${server.url}, over the API of the Hono example`);
+  screen.fact("dashboard", `${server.url}${DASHBOARD}`);
 
   const enqueued = await enqueueAll(screen, store, server.url, files.paths);
   screen.heading(`A worker starts, with ${CONCURRENCY} slots`);
@@ -75,6 +76,7 @@ export async function runDemo(io: CliIo, options: DemoOptions): Promise<number> 
     env: {},
   });
   worker.start();
+  await using _flow = options.once ? undefined : startFlow(database.executor, options.table, screen);
   await ended(store, enqueued.relateId, io.signal);
   progress.show();
 

@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 
 import { tableNames, type TableOptions } from "../../core/sql/table-names.ts";
+import { DASHBOARD } from "./page.ts";
 import type { Screen } from "./screen.ts";
 
 /** What {@link whatNext} refers to. */
@@ -22,8 +23,8 @@ export function whatNext(screen: Screen, { databaseUrl, once, table, url, summar
   screen.heading("To look further");
   if (once) screen.fact("serve", `${demo}   the same without --once: it goes on serving its API`);
   else {
-    screen.fact("the page", `${url}   lists the jobs, enqueues and retries`);
-    screen.fact("a schedule", "has the first file summarized anew each minute: see the page");
+    screen.fact("dashboard", `${url}${DASHBOARD}   jobs come, fail, are retried; a worker dies`);
+    screen.fact("a schedule", "has the first file summarized anew each minute: see the dashboard's");
     screen.line(`  curl ${url}/jobs/${summaryId}`);
     screen.line(`  curl ${url}/summaries --json '{"text":"One sentence. Another one, which says more."}'`);
   }
