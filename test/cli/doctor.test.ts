@@ -120,6 +120,17 @@ test("it finds a default isolation that costs conflicts", async () => {
   expect(findings).toEqual([found(/default isolation is serializable/, `ALTER ROLE ${String(role)} SET`)]);
 });
 
+test("it finds a role that stands for everybody, and its cure cures", async () => {
+  await database.rows("GRANT SELECT ON jobs TO PUBLIC");
+  const { code, findings } = await doctor();
+  expect(code).toBe(3);
+  expect(findings).toEqual([
+    found(/^PUBLIC may read or write "public"\."jobs"/, /^REVOKE ALL ON "public"\."jobs" FROM PUBLIC/),
+  ]);
+  await database.rows(findings[0]?.cure?.split(";")[0] ?? "");
+  expect((await doctor()).findings).toEqual([]);
+});
+
 test("beside an ORM's configuration a queue in public is in danger", async () => {
   writeFileSync(join(folder, "drizzle.config.ts"), "");
   const ran = await run(process.execPath, [MAIN, "doctor"], { cwd: folder, env: { ...process.env, ...env } });
