@@ -7,6 +7,7 @@ import { EXIT, UsageError, type CliIo } from "./command.ts";
 import { FILTER_OPTIONS, jobConditions } from "./job-filter.ts";
 import type { CliOptions } from "./options.ts";
 import { jobIds } from "./queue.ts";
+import { counted } from "./terminal/counted.ts";
 import { confirmed } from "./terminal/confirm.ts";
 import { printable, printableJson } from "./terminal/printable.ts";
 
@@ -68,7 +69,7 @@ export async function actOnAll(
   const conditions = { ...filter, statuses: from };
   const { count: matched, next } = await countMatching(store, conditions);
   const complete = next === null;
-  const number = `${complete ? "" : "at least "}${matched.toLocaleString("en")} ${from.join(", ")} jobs`;
+  const number = `${complete ? "" : "at least "}${counted(matched, `${from.join(", ")} job`)}`;
   const types = filter.types === undefined ? "" : ` of ${filter.types.map(printable).join(", ")}`;
   const none = matched === 0 && complete;
   if (!dryRun && !none && !(await confirmed(io, `${number}${types} are to be ${verb}.`, yes)))

@@ -123,7 +123,7 @@ test("prune deletes what ended long ago, says how much, and refuses without --ye
   expect(done.code).toBe(0);
   expect(pruned.parse(JSON.parse(done.stdout))).toEqual({ matched: 1, deleted: 1, dryRun: false });
   expect(await cli(["prune", "--older-than", "30d", "--yes"], env)).toMatchObject({
-    stdout: "1 jobs deleted\n",
+    stdout: "1 job deleted\n",
   });
   expect((await cli(["prune", "--older-than", "30d"], env)).stdout).toBe("0 jobs deleted\n");
 });
@@ -133,8 +133,8 @@ test("prune leaves what a foreign key holds, and says so", async () => {
   await database.rows("INSERT INTO held VALUES (4)");
   const { code, stdout, stderr } = await cli(["prune", "--older-than", "30d", "--yes"], env);
   await database.rows("DROP TABLE held");
-  expect({ code, stdout }).toEqual({ code: 0, stdout: "1 jobs deleted\n" });
-  expect(stderr).toMatch(/^1 are left: held by a foreign key/);
+  expect({ code, stdout }).toEqual({ code: 0, stdout: "1 job deleted\n" });
+  expect(stderr).toMatch(/^1 job left: held by a foreign key/);
 });
 
 test("enqueue takes its payload as an argument, from a file or from stdin, and prints the id", async () => {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { tableDatabase, type TableDatabase } from "../support/table-database.ts";
+import { PYTHON_DDL } from "../support/table-python.ts";
 import { cli, MAIN, run } from "./run-cli.ts";
 import { finding, lines } from "./schemas.ts";
 
@@ -46,6 +47,18 @@ test("of a table that was just made it finds nothing, and leaves nothing behind"
   expect(schemas).toEqual([]);
 });
 
+test("of a table that the Python package made it finds its indexes, and no problem", async () => {
+  await using python = await tableDatabase();
+  await python.pool.query(PYTHON_DDL);
+  await python.migrate({ pythonPickIndex: true });
+  const { code, stdout } = await cli(["doctor", "--json"], { PQRUN_DATABASE_URL: python.url });
+  expect(code).toBe(0);
+  expect(lines(stdout, finding)).toEqual([
+    found(/idx_jobs_(?:pick|type) is the Python package's/, /^pqrun migrate --drop-python-indexes$/, "hint"),
+    found(/idx_jobs_(?:pick|type) is the Python package's/, /^pqrun migrate --drop-python-indexes$/, "hint"),
+  ]);
+});
+
 test("it finds what was changed in the table, each with its cure", async () => {
   await cli(["migrate", "--table", "changed"], env);
   await database.rows("ALTER TABLE changed ALTER COLUMN max_attempts SET DEFAULT 3, DROP COLUMN released");
@@ -83,11 +96,11 @@ test("it finds leases that nobody reaps, types that nobody runs, and what failed
   expect(code).toBe(3);
   expect(findings).toEqual(
     expect.arrayContaining([
-      found(/1 running jobs lost their lease/, /start a worker/),
-      found(/1 jobs of the type st.*uck are due, the oldest for 60 min/, /start a worker with a handler/),
-      found(/workers of the Python package hold 1 jobs/, /python-guard\.sql/),
+      found(/1 running job lost the lease/, /start a worker/),
+      found(/1 due job of the type st.*uck, the oldest for 60 min/, /start a worker with a handler/),
+      found(/workers of the Python package hold 1 job,/, /python-guard\.sql/),
       found(
-        /1 jobs of the type bad failed/,
+        /1 job of the type bad failed/,
         /^pqrun ls --table ill --status failed --type bad --since 1h$/,
         "hint",
       ),
@@ -98,13 +111,24 @@ test("it finds leases that nobody reaps, types that nobody runs, and what failed
   expect(text.stdout).toMatch(/^problem: .*\n {2}cure: /);
 });
 
-test("it finds the server's settings, and a prepared or open transaction is named by what ends it", async () => {
+test("it finds a default isolation that costs conflicts", async () => {
   const [{ role } = {}] = await database.rows("SELECT quote_ident(current_user) AS role");
   const name = new URL(database.url).pathname.slice(1);
   await database.rows(`ALTER DATABASE ${name} SET default_transaction_isolation = 'serializable'`);
   const { findings } = await doctor();
   await database.rows(`ALTER DATABASE ${name} RESET default_transaction_isolation`);
   expect(findings).toEqual([found(/default isolation is serializable/, `ALTER ROLE ${String(role)} SET`)]);
+});
+
+test("it finds a role that stands for everybody, and its cure cures", async () => {
+  await database.rows("GRANT SELECT ON jobs TO PUBLIC");
+  const { code, findings } = await doctor();
+  expect(code).toBe(3);
+  expect(findings).toEqual([
+    found(/^PUBLIC may read or write "public"\."jobs"/, /^REVOKE ALL ON "public"\."jobs" FROM PUBLIC/),
+  ]);
+  await database.rows(findings[0]?.cure?.split(";")[0] ?? "");
+  expect((await doctor()).findings).toEqual([]);
 });
 
 test("beside an ORM's configuration a queue in public is in danger", async () => {

@@ -43,9 +43,9 @@ test("import pg-boss moves what waits in one statement, and says what stays and 
   expect((await cli(["import", "pg-boss"], database.env)).code).toBe(2);
   const { code, stdout, stderr } = await cli(["import", "pg-boss", "--yes"], database.env);
   expect({ code, stdout }).toEqual({ code: 0, stdout: "3 jobs moved\n" });
-  expect(stderr).toContain("- 1 active jobs, which its workers finish stay there");
-  expect(stderr).toContain("- 1 jobs that wait for others of their flow stay there");
-  expect(stderr).toContain("- 1 schedules");
+  expect(stderr).toContain("- stays there: 1 active, which its workers finish");
+  expect(stderr).toContain("- stays there: 1 that wait for others of their flow");
+  expect(stderr).toContain("- stays there: 1 of its schedules");
   expect(stderr).toMatch(/policies, throttling and groups don't carry over/);
   expect(await jobsOf(database)).toEqual([
     { type: "mail", payload: { to: "a" }, priority: 3, tries: 3, timeout: 900, key: null, later: false },
@@ -81,7 +81,7 @@ test("import graphile-worker turns priorities, takes attempts off, and leaves a 
   expect(code).toBe(0);
   const report = imported.parse(JSON.parse(stdout));
   expect(report).toMatchObject({ matched: 2, moved: 2 });
-  expect(report.left).toEqual(expect.arrayContaining([expect.stringMatching(/^1 running jobs/)]));
+  expect(report.left).toEqual(expect.arrayContaining([expect.stringMatching(/^stays there: 1 running/)]));
   expect(stderr).toContain("crontabs don't carry over");
   expect((await jobsOf(database)).slice(1)).toEqual([
     expect.objectContaining({ type: "mail", priority: -5, tries: 24, key: "free", timeout: null }),
@@ -146,7 +146,7 @@ test.skipIf(!existsSync(peers))(
     await utils.addJob("crawl", { url: "u" }, { jobKey: "c", maxAttempts: 3, priority: 2 });
     await utils.release();
     for (const source of ["pg-boss", "graphile-worker"]) {
-      expect((await cli(["import", source, "--yes"], database.env)).stdout).toBe("1 jobs moved\n");
+      expect((await cli(["import", source, "--yes"], database.env)).stdout).toBe("1 job moved\n");
     }
     expect(await jobsOf(database)).toMatchObject([
       { type: "mail", payload: { to: "a" }, tries: 5, key: "mail:k" },

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { tableDatabase, type TableDatabase } from "../support/table-database.ts";
 import { cli, MAIN, run } from "./run-cli.ts";
-import { job, jobWithAll, lines } from "./schemas.ts";
+import { job, jobWithAll, lines, migrated, schedule, stats } from "./schemas.ts";
 import { hasTerminal, onTerminal } from "./terminal.ts";
 
 /** What would clear a screen, set a title, or turn the order of letters. */
@@ -101,6 +101,15 @@ test("nothing of a hostile type, key, error or payload moves the terminal", asyn
   const { stdout } = await cli(["show", "4", "--json", "--payload"], env);
   expect(stdout).not.toMatch(CONTROLS);
   expect(JSON.parse(stdout)).toMatchObject({ type: `bad${HOSTILE}`, payload: { x: HOSTILE } });
+});
+
+test("migrate, stats and schedules print JSON, too", async () => {
+  migrated.parse(JSON.parse((await cli(["migrate", "--json"], env)).stdout));
+  stats.parse(JSON.parse((await cli(["stats", "--json"], env)).stdout));
+  await database.rows(
+    "INSERT INTO jobs_schedules (name, job_type, cron) VALUES ('a', 'embed', '@daily'), ('b', 'embed', '@hourly')",
+  );
+  expect(lines((await cli(["schedules", "--json"], env)).stdout, schedule)).toHaveLength(2);
 });
 
 test("wrong filters end in 2, with a suggestion where there is one", async () => {

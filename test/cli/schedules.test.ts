@@ -55,9 +55,9 @@ test("a schedule that was stopped is listed with its error, and the last job wit
   expect((await schedules()).stdout).toMatch(/s +@daily +UTC +stopped: no such zone +20\S+Z +\d+ READY +-\n/);
 });
 
-test("--json prints the same as JSON", async () => {
+test("--json prints the same as a line of JSON for each", async () => {
   await schedules("add", "s", "@daily", "--job", "a");
-  const [schedule] = JSON.parse((await schedules("--json")).stdout) as Record<string, unknown>[];
+  const schedule: unknown = JSON.parse((await schedules("--json")).stdout);
   expect(schedule).toMatchObject({
     name: "s",
     cron: "@daily",

@@ -115,6 +115,27 @@ export const look = overview.extend({
   ),
 });
 
+export const migrated = z.strictObject({
+  table: z.enum(["created", "upgraded", "unchanged"]),
+  built: z.array(z.string()),
+  dropped: z.array(z.string()),
+});
+
+const byState = z.partialRecord(job.shape.status, count);
+export const stats = z.strictObject({
+  ...{ counts: byState, types: z.record(z.string(), byState), about: z.array(job.shape.status) },
+  ...{ due: count, oldestDueSeconds: seconds, leasesEnded: count, tableAge: count },
+});
+
+export const schedule = z.strictObject({
+  ...{ name: z.string(), job: z.string(), payload: z.record(z.string(), z.unknown()), cron: z.string() },
+  ...{ timeZone: z.string(), missed: z.enum(["once", "all", "skip"]), overlap: z.enum(["skip", "allow"]) },
+  ...{ jitterSeconds: count, tickAs: z.string().nullable(), priority: z.int(), maxAttempts: count },
+  ...{ timeoutSeconds: count.nullable(), paused: z.boolean(), owner: z.string().nullable() },
+  ...{ nextTick: iso.nullable(), lastTick: iso.nullable(), lastJobId: id.nullable() },
+  ...{ lastJobStatus: job.shape.status.nullable(), lastError: z.string().nullable() },
+});
+
 /** A list: a line of JSON for each. */
 export function lines<T>(stdout: string, schema: z.ZodType<T>): T[] {
   return stdout

@@ -9,6 +9,7 @@ import { CAREFUL_OPTIONS, QUEUE_OPTIONS, type CliOptions } from "../options.ts";
 import { withStore } from "../queue.ts";
 import { suggestion } from "../suggestion.ts";
 import { confirmed } from "../terminal/confirm.ts";
+import { counted } from "../terminal/counted.ts";
 import { printable, printableJson } from "../terminal/printable.ts";
 import { tableTitle } from "../terminal/table-title.ts";
 
@@ -49,13 +50,13 @@ stderr what doesn't carry over; look first with --dry-run.`,
         (await executor.query(text, [], { signal: io.signal })).map((row) => Object.values(row));
       const matched = Number((await ask(source.count(schema)))[0]?.[0]);
       const left = (await ask(source.left(schema))).map(
-        ([n, what]) => `${String(n)} ${String(what)} stay there`,
+        ([n, what]) => `stays there: ${String(n)} ${String(what)}`,
       );
       for (const note of [...left, ...source.notes]) io.stderr.write(`- ${printable(note)}\n`);
-      const question = `Move ${matched.toLocaleString("en")} jobs from ${printable(schema)} to ${tableTitle(names)}?`;
+      const question = `Move ${counted(matched, "job")} from ${printable(schema)} to ${tableTitle(names)}?`;
       if (!dryRun && matched > 0 && !(await confirmed(io, question, yes))) return EXIT.failed;
       const moved = dryRun || matched === 0 ? 0 : Number((await ask(source.move(schema, names)))[0]?.[0]);
-      const text = dryRun ? `${matched} jobs would be moved` : `${moved} jobs moved`;
+      const text = dryRun ? `${counted(matched, "job")} would be moved` : `${counted(moved, "job")} moved`;
       io.stdout.write(json === true ? `${printableJson({ matched, moved, dryRun, left })}\n` : `${text}\n`);
       return EXIT.done;
     });

@@ -3,13 +3,13 @@ import { connect } from "../connect.ts";
 import { requireDatabaseUrl } from "../database-url.ts";
 import { EXIT, type Command } from "../command.ts";
 import { tableOf } from "../environment.ts";
-import { DATABASE_OPTIONS, TABLE_OPTIONS } from "../options.ts";
+import { QUEUE_OPTIONS } from "../options.ts";
 import { migrate, type MigrationReport } from "../../migrate/migrate.ts";
-import { printable } from "../terminal/printable.ts";
+import { printable, printableJson } from "../terminal/printable.ts";
 import { INDEX_OPTIONS } from "./sql.ts";
 import { tableTitle } from "../terminal/table-title.ts";
 
-const OPTIONS = { ...TABLE_OPTIONS, ...INDEX_OPTIONS, ...DATABASE_OPTIONS };
+const OPTIONS = { ...INDEX_OPTIONS, ...QUEUE_OPTIONS };
 
 /** `pqrun migrate`: applies the DDL. */
 export const migrateCommand: Command = {
@@ -32,7 +32,8 @@ may run at once; applying it again changes nothing.`,
       },
       { signal: io.signal, log: (line) => void io.stderr.write(`${printable(line)}\n`) },
     );
-    io.stdout.write(`${tableTitle(table)}: ${reportText(report)}\n`);
+    const text = `${tableTitle(table)}: ${reportText(report)}`;
+    io.stdout.write(`${options.json === true ? printableJson(report) : text}\n`);
     return EXIT.done;
   },
 };

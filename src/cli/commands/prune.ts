@@ -9,6 +9,7 @@ import { countOldJobs } from "../old-jobs.ts";
 import { CAREFUL_OPTIONS, QUEUE_OPTIONS, type CliOptions } from "../options.ts";
 import { withStore } from "../queue.ts";
 import { confirmed } from "../terminal/confirm.ts";
+import { counted } from "../terminal/counted.ts";
 import { printableJson } from "../terminal/printable.ts";
 import { tableTitle } from "../terminal/table-title.ts";
 
@@ -41,11 +42,13 @@ A job that a foreign key holds stays.`,
     const which = { olderThanSeconds: spanSeconds("older-than", span), statuses };
     return await withStore(io, options, async (store) => {
       const matched = await countOldJobs(store, which, io.signal);
-      const jobs = `${matched.toLocaleString("en")} ${(statuses ?? FINISHED_STATUSES).join(", ")} jobs`;
+      const jobs = counted(matched, `${(statuses ?? FINISHED_STATUSES).join(", ")} job`);
       const question = `Delete ${jobs} of ${tableTitle(tableOf(io, options))} that ended more than ${span} ago?`;
       if (!dryRun && matched > 0 && !(await confirmed(io, question, yes))) return EXIT.failed;
       const deleted = dryRun ? 0 : await deleteAll(store, which, matched, io);
-      const text = dryRun ? `${matched} jobs would be deleted` : `${deleted} jobs deleted`;
+      const text = dryRun
+        ? `${counted(matched, "job")} would be deleted`
+        : `${counted(deleted, "job")} deleted`;
       io.stdout.write(json === true ? `${printableJson({ matched, deleted, dryRun })}\n` : `${text}\n`);
       return EXIT.done;
     });
@@ -67,7 +70,7 @@ async function deleteAll(
   }
   if (deleted < matched) {
     stderr.write(
-      `${matched - deleted} are left: held by a foreign key or a lock, or deleted by somebody else\n`,
+      `${counted(matched - deleted, "job")} left: held by a foreign key or a lock, or deleted by somebody else\n`,
     );
   }
   return deleted;

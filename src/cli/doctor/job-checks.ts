@@ -1,5 +1,6 @@
 import { countMatching } from "../../core/operations/count-matching.ts";
 import { overview } from "../../core/operations/overview.ts";
+import { counted } from "../terminal/counted.ts";
 import { duration } from "../terminal/duration.ts";
 import { rowsOf, type Check, type Finding } from "./finding.ts";
 
@@ -19,14 +20,14 @@ export const jobsCheck: Check = async ({ store, executor, named, names: { jobs }
   if (Number(ended) > 0) {
     findings.push({
       ...{ check: "leases", severity: "problem", cure: "start a worker or a drain, which reaps them" },
-      what: `${Number(ended)} running jobs lost their lease more than a minute ago, and nobody reaps`,
+      what: `${counted(Number(ended), "running job")} lost the lease more than a minute ago, and nobody reaps`,
     });
   }
   for (const { type, due, oldestDueSeconds } of now.types) {
     if (oldestDueSeconds === null || oldestDueSeconds < WAITS_SECONDS) continue;
     findings.push({
       ...{ check: "types", severity: "problem", cure: `start a worker with a handler for ${type}` },
-      what: `${due.toLocaleString("en")} jobs of the type ${type} are due, the oldest for ${duration(oldestDueSeconds)}`,
+      what: `${counted(due, "due job")} of the type ${type}, the oldest for ${duration(oldestDueSeconds)}: no worker takes them`,
     });
   }
   const since = new Date(now.at.getTime() - 3_600_000);
@@ -39,7 +40,7 @@ export const jobsCheck: Check = async ({ store, executor, named, names: { jobs }
         severity: "hint",
         cure: `pqrun ls${named} --status failed --type ${shellWord(type)} --since 1h`,
       },
-      what: `${next === null ? "" : "at least "}${count} jobs of the type ${type} failed within the last hour`,
+      what: `${next === null ? "" : "at least "}${counted(count, "job")} of the type ${type} failed within the last hour`,
     });
   }
   return findings;
@@ -61,7 +62,7 @@ export const pythonCheck: Check = async ({ executor, names: { jobs } }) => {
         severity: "problem",
         cure: "psql -f node_modules/pqrun/sql/patterns/python-guard.sql",
       },
-      what: `workers of the Python package hold ${Number(held)} jobs, and the guard that keeps them from pqrun's is not there`,
+      what: `workers of the Python package hold ${counted(Number(held), "job")}, and the guard that keeps them from pqrun's is not there`,
     },
   ];
 };

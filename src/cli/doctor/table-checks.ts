@@ -1,5 +1,5 @@
 import { tableNames } from "../../core/sql/table-names.ts";
-import { pythonIndexes, tableMigrations } from "../../migrate/migrations.ts";
+import { pythonIndexes, queueIndexes, tableMigrations } from "../../migrate/migrations.ts";
 import { readCatalog, type Catalog } from "./catalog.ts";
 import type { Check, Finding, Patient } from "./finding.ts";
 
@@ -37,9 +37,13 @@ export const tableCheck: Check = async (patient) => {
     else
       problem(`${name} was changed: it is ${own}, not ${definition}`, changeCure(patient, name, definition));
   }
+  const optional = new Set(
+    queueIndexes({ ...patient.table, pythonPickIndex: true }).map(({ name }) => `index ${name}`),
+  );
   const python = new Set(pythonIndexes(patient.table).map((name) => `index ${name}`));
   for (const [name, definition] of found) {
     if (expected.has(name) || !name.startsWith("index ")) continue;
+    if (optional.has(name) && definition !== "INVALID") continue;
     if (definition === "INVALID")
       problem(`${name} is invalid, and costs each write`, dropCure(patient, name));
     else if (python.has(name))

@@ -21,8 +21,8 @@ export const graphileWorker: ImportSource = {
     ),
   left: (
     schema,
-  ) => `SELECT count(*)::text AS n, CASE WHEN b.locked_at IS NOT NULL THEN 'running jobs, which its workers finish'
-              ELSE 'jobs whose attempts are used up' END AS what
+  ) => `SELECT count(*)::text AS n, CASE WHEN b.locked_at IS NOT NULL THEN 'running, which its workers finish'
+              ELSE 'whose attempts are used up' END AS what
   FROM ${quoteName(schema)}._private_jobs b
  WHERE NOT (${WAITING})
  GROUP BY 2`,

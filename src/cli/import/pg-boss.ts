@@ -26,13 +26,13 @@ export const pgBoss: ImportSource = {
     ),
   left: (
     schema,
-  ) => `SELECT count(*)::text AS n, CASE WHEN b.state = 'active' THEN 'active jobs, which its workers finish'
-              ELSE 'jobs that wait for others of their flow' END AS what
+  ) => `SELECT count(*)::text AS n, CASE WHEN b.state = 'active' THEN 'active, which its workers finish'
+              ELSE 'that wait for others of their flow' END AS what
   FROM ${quoteName(schema)}.job b
  WHERE b.state = 'active' OR (b.state IN ('created', 'retry') AND NOT (${WAITING}))
  GROUP BY 2
  UNION ALL
-SELECT count(*)::text, 'schedules: \`pqrun schedules add\`' FROM ${quoteName(schema)}.schedule HAVING count(*) > 0`,
+SELECT count(*)::text, 'of its schedules: \`pqrun schedules add\`' FROM ${quoteName(schema)}.schedule HAVING count(*) > 0`,
   notes: [
     "a payload that is no JSON object becomes { data: … }",
     "retryLimit n is n + 1 attempts here; attempts that were made are taken off; delays are the worker's backoff",
