@@ -138,12 +138,12 @@ SELECT 'span' AS a, ${momentText("now()")} AS b, ${momentText("s.since")} AS c, 
   FROM span s
  UNION ALL
 SELECT 'enqueued', ${minute("l.created_at")}::int8::text, count(*)::text, NULL, NULL, NULL, NULL, NULL, NULL, NULL
-  FROM matching l WHERE l.created_at >= ${begins} GROUP BY 2
+  FROM matching l WHERE l.created_at >= (SELECT ${begins}) GROUP BY ${minute("l.created_at")}::int8
  UNION ALL
 SELECT 'finished', ${minute("l.finished_at")}::int8::text, (count(*) FILTER (WHERE l.status = 'DONE'))::text,
        (count(*) FILTER (WHERE l.status = 'FAILED'))::text, (count(*) FILTER (WHERE l.status = 'CANCELLED'))::text,
        ${halves("l.duration_ms", 1)}, ${halves("l.duration_ms", 2)}, ${halves(wait, 1)}, ${halves(wait, 2)}, count(*)::text
-  FROM matching l WHERE l.finished_at >= ${begins} AND l.finished_at <= now() GROUP BY 2`;
+  FROM matching l WHERE l.finished_at >= (SELECT ${begins}) AND l.finished_at <= now() GROUP BY ${minute("l.finished_at")}::int8`;
 };
 
 /** @throws InvalidInputError naming the option. */
