@@ -58,6 +58,16 @@ test("the last job is the one that the latest of several ticks has made, were it
   expect(await queue.rows(last)).toEqual([{ newest: true, past: true }]);
 });
 
+test.for([
+  ["00:00:59", true],
+  ["00:01:00", false],
+] as const)("missed: skip at %s after midnight: midnight's tick makes a job is %s", async ([time, made]) => {
+  await overdue({ s: 0 }, "missed = 'skip', next_tick = '2026-01-01T00:00:00Z'");
+  expect(
+    await queue.rows("SELECT job_id IS NOT NULL AS made FROM jobs_tick(100, $1)", [`2026-01-01T${time}Z`]),
+  ).toEqual([{ made }]);
+});
+
 test("a schedule that fails leaves those alone that are not due", async () => {
   await queue.rows("ALTER TABLE jobs ADD CONSTRAINT no_b CHECK (job_type <> 'b')");
   try {
