@@ -2,6 +2,7 @@ import { scheduledDrain } from "pqrun/cloudflare";
 
 import { api } from "./api.ts";
 import { handlers } from "./handlers.ts";
+import { schedules } from "./schedules.ts";
 import { sql, store } from "./store.ts";
 
 /**
@@ -14,6 +15,8 @@ export default {
   scheduled: scheduledDrain(() => ({
     store,
     handlers,
+    schedules,
+    owner: "bun",
     prune: { olderThanSeconds: 7 * 86_400 },
     // Each drain is a process of its own.
     close: () => sql.close(),

@@ -4,11 +4,12 @@ import { runUntilSignal } from "pqrun/node";
 
 import { api } from "./api.ts";
 import { handlers } from "./handlers.ts";
+import { schedules } from "./schedules.ts";
 import { sql, store } from "./store.ts";
 
 const { HOST = "127.0.0.1", PORT = "3000" } = process.env;
 
-const worker = new Worker({ store, handlers, concurrency: 4, logger: console });
+const worker = new Worker({ store, handlers, schedules, owner: "bun", concurrency: 4, logger: console });
 const server = serve({ hostname: HOST, port: Number(PORT), fetch: api });
 console.info(`listening on ${server.url.href}`);
 

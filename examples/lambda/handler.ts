@@ -4,6 +4,7 @@ import { pgExecutor } from "pqrun/pg";
 
 import { createHandlers } from "./handlers.ts";
 import { jobs } from "./jobs.ts";
+import { schedules } from "./schedules.ts";
 
 /** What this needs of Lambda's context. */
 interface Context {
@@ -27,6 +28,8 @@ export async function handler(_event: unknown, context: Context): Promise<Omit<D
     const { error, ...report } = await drainOnce({
       store: new PgJobStore(pgExecutor(pool), { jobs }),
       handlers: createHandlers(SITE_URL),
+      schedules,
+      owner: "lambda",
       budgetMs: () => context.getRemainingTimeInMillis() - CLOSE_MS,
       prune: { olderThanSeconds: 7 * 86_400 },
     });

@@ -10,11 +10,17 @@ import { failureText } from "./terminal/failure-text.ts";
 import { helpOf } from "./help.ts";
 import { suggestion } from "./suggestion.ts";
 import { EXIT, Interruption, UsageError, type CliIo, type Command } from "./command.ts";
+import { importCommand } from "./commands/import.ts";
+import { metricsCommand } from "./commands/metrics.ts";
+import { doctorCommand } from "./commands/doctor.ts";
+import { topCommand } from "./commands/top.ts";
 import { lsCommand } from "./commands/ls.ts";
 import { cancelCommand } from "./commands/cancel.ts";
+import { drainCommand } from "./commands/drain.ts";
 import { enqueueCommand } from "./commands/enqueue.ts";
 import { pruneCommand } from "./commands/prune.ts";
 import { retryCommand } from "./commands/retry.ts";
+import { workCommand } from "./commands/work.ts";
 import { showCommand } from "./commands/show.ts";
 import { migrateCommand } from "./commands/migrate.ts";
 import { packageRoot } from "../migrate/package-root.ts";
@@ -27,12 +33,18 @@ export const COMMANDS: readonly Command[] = [
   sqlCommand,
   migrateCommand,
   statsCommand,
+  topCommand,
   lsCommand,
   showCommand,
   enqueueCommand,
   retryCommand,
   cancelCommand,
   pruneCommand,
+  workCommand,
+  drainCommand,
+  doctorCommand,
+  metricsCommand,
+  importCommand,
   schedulesCommand,
   dashboardCommand,
   demoCommand,

@@ -15,7 +15,7 @@ export function helpOf({ usage, about, options }: Command): string {
 }
 
 /** An option as it is typed: `--schema S`. */
-export function optionSyntax(name: string, { value }: CliOption): string {
+function optionSyntax(name: string, { value }: CliOption): string {
   return `--${name}${value === undefined ? "" : ` ${value}`}`;
 }
 

@@ -13,13 +13,7 @@ export async function withStore<T>(
   work: (store: PgJobStore, connection: Connection) => Promise<T>,
 ): Promise<T> {
   await using connection = await connect(requireDatabaseUrl(io, options));
-  // Payloads stay the text that they are: nothing of a number is lost on the way to a terminal.
-  const parse = (text: string): string => text;
-  const store = new PgJobStore(connection.executor, {
-    ...tableOf(io, options),
-    logger: cliLogger(io),
-    parse,
-  });
+  const store = new PgJobStore(connection.executor, { ...tableOf(io, options), logger: cliLogger(io) });
   return await work(store, connection);
 }
 

@@ -2,7 +2,7 @@ import { cancelStatement, cancelText, readCancelled } from "./operations/cancel.
 import type { Cancelled } from "./operations/cancel.ts";
 import { contractOf } from "./contract.ts";
 import type { JobContracts, JobName, UntypedJobs } from "./contract.ts";
-import { DedupeConflictError, InvalidInputError, LeaseLostError } from "./errors.ts";
+import { InvalidInputError, LeaseLostError } from "./errors.ts";
 import type { CallOptions, QueryOptions, SqlExecutor, SqlRow, SqlStatement } from "./executor.ts";
 import { extendStatement, extendText, readExtend } from "./operations/extend.ts";
 import type { ExtendAnswer } from "./operations/extend.ts";
@@ -242,9 +242,7 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
    */
   async retry(id: string): Promise<Retried> {
     const statement = retryStatement(retryText(this.connection.names), checkId("id", id));
-    const rows = await sendApart(this.connection, "retry", statement);
-    if (rows === undefined) throw new DedupeConflictError("", `retry: the dedupe key of job ${id} is in use`);
-    return readRetried(rows);
+    return readRetried(await sendApart(this.connection, "retry", statement));
   }
 
   /**

@@ -1,4 +1,4 @@
-import type { JobContracts, UntypedJobs } from "../core/contract.ts";
+import type { JobContracts, JobName, UntypedJobs } from "../core/contract.ts";
 import { causesText } from "../core/values/error-text.ts";
 import { InvalidInputError } from "../core/errors.ts";
 import { loggerOf } from "../core/logger.ts";
@@ -20,10 +20,11 @@ export interface CronTrigger {
 }
 
 /** One drain of one invocation: options of `drainOnce`, with clients made for it alone. */
-export interface DrainDefinition<J extends JobContracts = UntypedJobs, Tx = never> extends Omit<
-  DrainOptions<J, Tx>,
-  "budgetMs" | "signal"
-> {
+export interface DrainDefinition<
+  J extends JobContracts = UntypedJobs,
+  Tx = never,
+  N extends JobName<J> = JobName<J>,
+> extends Omit<DrainOptions<J, Tx, N>, "budgetMs" | "signal"> {
   /** How long it may take, in milliseconds. @default 50,000 of a cron trigger, 25,000 after a response */
   readonly budgetMs?: number | undefined;
   /** Closes the clients; called when the drain has ended, and waited for. What it throws is logged. Over Neon's HTTP and Hyperdrive there is nothing to close. */
@@ -55,8 +56,13 @@ const MAX_AFTER_RESPONSE_MS = 25_000;
  * };
  * ```
  */
-export function scheduledDrain<Env, J extends JobContracts = UntypedJobs, Tx = never>(
-  define: (env: Env, trigger: CronTrigger) => DrainDefinition<J, Tx> | Promise<DrainDefinition<J, Tx>>,
+export function scheduledDrain<
+  Env,
+  J extends JobContracts = UntypedJobs,
+  Tx = never,
+  N extends JobName<J> = JobName<J>,
+>(
+  define: (env: Env, trigger: CronTrigger) => DrainDefinition<J, Tx, N> | Promise<DrainDefinition<J, Tx, N>>,
 ): (trigger: CronTrigger, env?: Env, ctx?: WaitsUntil) => Promise<void> {
   return async (trigger, env = processEnvironment() as Env, ctx) => {
     const draining = (async () => {
@@ -81,10 +87,11 @@ export function scheduledDrain<Env, J extends JobContracts = UntypedJobs, Tx = n
  *
  * @throws InvalidInputError for a budget beyond 25,000 ms.
  */
-export function drainAfter<J extends JobContracts = UntypedJobs, Tx = never>(
-  ctx: WaitsUntil,
-  definition: DrainDefinition<J, Tx>,
-): void {
+export function drainAfter<
+  J extends JobContracts = UntypedJobs,
+  Tx = never,
+  N extends JobName<J> = JobName<J>,
+>(ctx: WaitsUntil, definition: DrainDefinition<J, Tx, N>): void {
   const { budgetMs = MAX_AFTER_RESPONSE_MS } = definition;
   if (budgetMs > MAX_AFTER_RESPONSE_MS) {
     throw new InvalidInputError("budgetMs", `at most ${MAX_AFTER_RESPONSE_MS} after a response`, budgetMs);
@@ -97,8 +104,8 @@ export function drainAfter<J extends JobContracts = UntypedJobs, Tx = never>(
   ctx.waitUntil(draining);
 }
 
-async function drain<J extends JobContracts, Tx>(
-  { close, onReport, budgetMs, ...options }: DrainDefinition<J, Tx>,
+async function drain<J extends JobContracts, Tx, N extends JobName<J>>(
+  { close, onReport, budgetMs, ...options }: DrainDefinition<J, Tx, N>,
   defaultBudgetMs: number,
 ): Promise<void> {
   const logger = loggerOf(options.logger, options.store.logger);

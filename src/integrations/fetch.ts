@@ -1,16 +1,23 @@
-import type { JobContracts, UntypedJobs } from "../core/contract.ts";
+import type { JobContracts, JobName, UntypedJobs } from "../core/contract.ts";
 import { causesText } from "../core/values/error-text.ts";
 import { loggerOf } from "../core/logger.ts";
 import type { Logger } from "../core/logger.ts";
 import type { PgJobStore } from "../core/store.ts";
+import { bearsSecret } from "./bearer.ts";
+import type { Secret } from "./bearer.ts";
 import { drainOnce } from "../runners/drain/drain-once.ts";
 import type { DrainOptions, DrainReport } from "../runners/drain/drain-options.ts";
 
+export { metricsRoute } from "./metrics.ts";
+export type { MetricsRouteOptions } from "./metrics.ts";
+export type { Secret } from "./bearer.ts";
+
 /** Options of {@link drainRoute}: those of `drainOnce`, and who may call. */
-export interface DrainRouteOptions<J extends JobContracts = UntypedJobs, Tx = never> extends Omit<
-  DrainOptions<J, Tx>,
-  "store" | "signal"
-> {
+export interface DrainRouteOptions<
+  J extends JobContracts = UntypedJobs,
+  Tx = never,
+  N extends JobName<J> = JobName<J>,
+> extends Omit<DrainOptions<J, Tx, N>, "store" | "signal"> {
   /** A function where each request needs a client of its own. */
   readonly store: PgJobStore<J, Tx> | (() => PgJobStore<J, Tx> | Promise<PgJobStore<J, Tx>>);
   /**
@@ -18,16 +25,13 @@ export interface DrainRouteOptions<J extends JobContracts = UntypedJobs, Tx = ne
    * Vercel's cron sends CRON_SECRET. Without one, or with a shorter one, every
    * request gets a 500.
    */
-  readonly secret: string | undefined | (() => string | undefined | Promise<string | undefined>);
+  readonly secret: Secret;
   /** Gets what the responses keep to themselves. @default the store's, where it is no function: the console */
   readonly logger?: Logger | false | undefined;
 }
 
 /** What the route returns: a {@link DrainReport} without what failed. */
 export type DrainRouteReport = Omit<DrainReport, "error">;
-
-const MIN_SECRET_LENGTH = 16;
-const utf8 = new TextEncoder();
 
 /**
  * A route that drains, for any platform that calls a function with a `Request`:
@@ -41,19 +45,16 @@ const utf8 = new TextEncoder();
  * up wrongly or the database failed. No response holds a payload, an error's text
  * or more about a refusal than its status: that goes to the logger.
  */
-export function drainRoute<J extends JobContracts = UntypedJobs, Tx = never>(
-  options: DrainRouteOptions<J, Tx>,
-): (request: Request) => Promise<Response> {
+export function drainRoute<
+  J extends JobContracts = UntypedJobs,
+  Tx = never,
+  N extends JobName<J> = JobName<J>,
+>(options: DrainRouteOptions<J, Tx, N>): (request: Request) => Promise<Response> {
   const { store, secret, ...drain } = options;
   const logger = loggerOf(options.logger, typeof store === "function" ? undefined : store.logger);
   return async (request) => {
     try {
-      const expected: unknown = await (typeof secret === "function" ? secret() : secret);
-      if (typeof expected !== "string" || expected.length < MIN_SECRET_LENGTH) {
-        logger.error(`drainRoute: no secret of at least ${MIN_SECRET_LENGTH} characters is set`);
-        return answer(500, { error: "Internal Server Error" });
-      }
-      if (!(await isSame(bearerOf(request), expected))) return answer(401, { error: "Unauthorized" });
+      if (!(await bearsSecret(request, secret))) return answer(401, { error: "Unauthorized" });
       const report = await drainOnce({
         ...drain,
         store: typeof store === "function" ? await store() : store,
@@ -72,22 +73,6 @@ export function drainRoute<J extends JobContracts = UntypedJobs, Tx = never>(
 
 function visible({ error: _, ...report }: DrainReport): DrainRouteReport {
   return report;
-}
-
-function bearerOf(request: Request): string {
-  return /^Bearer +(.+)$/i.exec(request.headers.get("authorization") ?? "")?.[1] ?? "";
-}
-
-/** In the same time whatever differs: of digests, which have one length, every byte is compared. */
-async function isSame(one: string, other: string): Promise<boolean> {
-  const [a, b] = await Promise.all([digest(one), digest(other)]);
-  let difference = 0;
-  for (const [place, byte] of a.entries()) difference |= byte ^ (b[place] ?? 0);
-  return difference === 0;
-}
-
-async function digest(text: string): Promise<Uint8Array> {
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", utf8.encode(text)));
 }
 
 function answer(status: number, body: DrainRouteReport | { readonly error: string }): Response {

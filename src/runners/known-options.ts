@@ -2,6 +2,7 @@
 export const RUNNER_OPTIONS = {
   store: true,
   handlers: true,
+  types: true,
   concurrency: true,
   workerId: true,
   backoff: true,

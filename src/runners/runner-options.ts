@@ -1,4 +1,4 @@
-import type { JobContracts, UntypedJobs } from "../core/contract.ts";
+import type { JobContracts, JobName, UntypedJobs } from "../core/contract.ts";
 import { InvalidInputError } from "../core/errors.ts";
 import { checkOptions } from "../core/values/known-options.ts";
 import { RUNNER_OPTIONS } from "./known-options.ts";
@@ -18,10 +18,22 @@ import { soundPolicy } from "./safe-callbacks.ts";
 import { calendarMs, checkTimers } from "./timers.ts";
 
 /** Options that the worker and the drain share. */
-export interface RunnerOptions<J extends JobContracts = UntypedJobs, Tx = never> {
+export interface RunnerOptions<
+  J extends JobContracts = UntypedJobs,
+  Tx = never,
+  N extends JobName<J> = JobName<J>,
+> {
   readonly store: PgJobStore<J, Tx>;
-  /** Handlers by job type; jobs of other types are left alone. */
-  readonly handlers: Handlers<J, Tx>;
+  /** A handler for each contract of the store, or for each of `types` where those are given. */
+  // Not Handlers<J, Tx, N>: under a computed key a handler would get no types of names that are still to be inferred.
+  readonly handlers: Partial<Handlers<J, Tx>> & Readonly<Record<NoInfer<N>, object>>;
+  /**
+   * The job types that this runner runs, one or more; jobs of other types are left alone. For runners that share the
+   * contracts: a contract that is given no handler does not compile without it.
+   *
+   * @default all that have a handler
+   */
+  readonly types?: readonly N[] | undefined;
   /**
    * The schedules of `owner`, by `defineSchedules` of `pqrun/schedules`: they are written when the runner starts, once in
    * the store's life, and rows of the same owner that are no longer among them are deleted. A runner without any serves
@@ -79,8 +91,8 @@ export interface CheckedRunner {
 }
 
 /** @param slots the concurrency where none is given. @throws InvalidInputError naming the option. */
-export function checkRunner<J extends JobContracts, Tx>(
-  options: RunnerOptions<J, Tx>,
+export function checkRunner<J extends JobContracts, Tx, N extends JobName<J>>(
+  options: RunnerOptions<J, Tx, N>,
   now: () => number,
   slots: number,
 ): CheckedRunner {
@@ -98,6 +110,8 @@ export function checkRunner<J extends JobContracts, Tx>(
   checkTimers();
   checkJobTypes("handlers", [...handlers.keys()]);
   for (const [type, handler] of handlers) checkHandler(store, type, handler);
+  const types: readonly string[] = options.types ?? [...handlers.keys()];
+  checkTypes(types, handlers);
   const { concurrency = slots, defaultTimeoutSeconds = 1_200 } = options;
   const logger = loggerOf(options.logger, store.logger);
   checkNumber("concurrency", concurrency, 1, 1_000, true);
@@ -109,7 +123,7 @@ export function checkRunner<J extends JobContracts, Tx>(
   const runJob = { store, handlers, backoff, timeoutSeconds: defaultTimeoutSeconds, logger, redact, now };
   return {
     store,
-    types: [...handlers.keys()],
+    types: [...new Set(types)],
     concurrency,
     reaper,
     defaultTimeoutSeconds,
@@ -134,6 +148,12 @@ export function checkNumber(field: string, value: unknown, min: number, max: num
     typeof value === "number" && value >= min && value <= max && (!whole || Number.isInteger(value));
   if (!fits)
     throw new InvalidInputError(field, `a ${whole ? "whole " : ""}number from ${min} to ${max}`, value);
+}
+
+function checkTypes(types: unknown, handlers: ReadonlyMap<unknown, unknown>): void {
+  const given: unknown = types;
+  if (Array.isArray(given) && given.length > 0 && given.every((type) => handlers.has(type))) return;
+  throw new InvalidInputError("types", "a list of one job type or more, each with a handler", given);
 }
 
 function checkHandler(store: PgJobStore<JobContracts>, type: string, handler: unknown): void {

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 
 import { tableDatabase, type TableDatabase } from "../support/table-database.ts";
 import { cli, MAIN, run } from "./run-cli.ts";
-import { cancelled, enqueued, lines, pruned, retried } from "./schemas.ts";
+import { cancelled, cancelledAll, enqueued, lines, pruned, retried, retriedAll } from "./schemas.ts";
 import { hasTerminal, onTerminal } from "./terminal.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "pqrun-act-"));
@@ -44,7 +44,7 @@ test("retry makes a failed job READY, and says why another is not", async () => 
     ["2", false],
     ["5", true],
   ]);
-  expect(stderr).toMatch(/^job 1 is READY\njob 2 is FAILED: .*dedupe key.*\n$/);
+  expect(stderr).toBe("job 1 is READY\njob 2 is FAILED: job 1 has its dedupe key and is active\n");
 });
 
 test("cancel ends what waits, and ends in 1 for what has ended, in 4 for what isn't there", async () => {
@@ -54,6 +54,52 @@ test("cancel ends what waits, and ends in 1 for what has ended, in 4 for what is
   const { code, stdout } = await cli(["cancel", "4", "99", "--json"], env);
   expect(code).toBe(4);
   expect(lines(stdout, cancelled).map(({ status }) => status)).toEqual(["DONE", null]);
+});
+
+test("retry --all-failed takes all of a type and says what it left out", async () => {
+  expect(await cli(["retry", "--all-failed", "--type", "a", "--dry-run"], env)).toEqual({
+    ...{ code: 0, stdout: "3 FAILED jobs of a would be retried\n", stderr: "" },
+  });
+  expect((await cli(["retry", "--all-failed"], env)).code).toBe(2);
+  const { code, stdout, stderr } = await cli(
+    ["retry", "--all-failed", "--type", "a", "--yes", "--json"],
+    env,
+  );
+  expect(code).toBe(0);
+  expect(retriedAll.parse(JSON.parse(stdout))).toMatchObject({ matched: 3, complete: true, retried: 2 });
+  expect(stderr).toBe("job 2 is left out: job 1 has its key\n");
+  expect([await statusOf(2), await statusOf(3), await statusOf(5)]).toEqual(["FAILED", "READY", "READY"]);
+  expect((await cli(["retry", "--all-failed", "--type", "none"], env)).stdout).toBe("0 retried\n");
+});
+
+test("cancel --all-ready takes what waits, and nothing else", async () => {
+  await database.rows("INSERT INTO jobs (job_type) SELECT 'b' FROM generate_series(1, 2500)");
+  await database.rows("INSERT INTO jobs (job_type, status) VALUES ('b', 'RUNNING')");
+  const { stdout } = await cli(
+    ["cancel", "--all-ready", "--type", "b", "--since", "1h", "--yes", "--json"],
+    env,
+  );
+  expect(cancelledAll.parse(JSON.parse(stdout))).toMatchObject({ cancelled: 2500, leftOut: [] });
+  const rows = await database.rows(
+    "SELECT status::text, count(*)::int AS n FROM jobs WHERE job_type = 'b' GROUP BY 1 ORDER BY 1",
+  );
+  expect(rows).toEqual(
+    expect.arrayContaining([
+      { status: "RUNNING", n: 1 },
+      { status: "CANCELLED", n: 2500 },
+    ]),
+  );
+  expect(await statusOf(1)).toBe("READY");
+});
+
+test.each([
+  [["retry", "--type", "a"], "--type and --since want --all-failed"],
+  [["cancel", "1", "--type", "a"], "--type and --since want --all-ready"],
+  [["retry", "1", "--all-failed"], "either ids or --all-failed"],
+  [["cancel"], "which job?"],
+])("ids and filters are not mixed: %j", async (args, complaint) => {
+  const { code, stderr } = await cli(args, env);
+  expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining(complaint) as string });
 });
 
 test("a dry run of retry and cancel says what they would do, and changes nothing", async () => {

@@ -105,10 +105,26 @@ test("without --once it serves the example until Ctrl-C, and then ends gracefull
   const { id } = (await (await fetch(`${url}/summaries`, { method: "POST", body })).json()) as { id: string };
   const status = async (): Promise<unknown> => (await fetch(`${url}/jobs/${id}`)).json();
   await expect.poll(status).toMatchObject({ status: "DONE" });
-  // What a visitor adds is in the totals too.
-  await expect.poll(() => said(child)).toContain("summarize 4/4   embed 4/4   relate 1/1");
+  // What a visitor adds is in the totals too, and what a minute that has just begun does.
+  await expect.poll(() => said(child)).toMatch(/summarize +([4-9])\/\1 {3}embed +\1\/\1 {3}relate 1\/1/);
   child.kill("SIGINT");
   expect(await once(child, "close")).toEqual([0, null]);
+});
+
+test("while it serves a schedule makes a job each minute, and the dashboard shows both", async () => {
+  await using database = await tableDatabase();
+  const child = demo(database.url, "--path", folder, "--port", "0");
+  const output = await untilSaid(child, "Serving until Ctrl-C.");
+  const url = /http:\/\/127\.0\.0\.1:\d+/.exec(output)?.[0] ?? "";
+  const shown = async (path: string): Promise<string> => (await fetch(`${url}/dashboard/${path}`)).text();
+  expect(await shown("schedules")).toMatch(/every minute<\/th>[^]+<code>\* \* \* \* \*<\/code>/);
+  await database.rows("UPDATE pqrun_demo_schedules SET next_tick = now() - interval '1 hour'");
+  await expect.poll(() => shown("schedules")).toMatch(/href="\.\/jobs\/\d+">\d+<\/a>/);
+  child.kill("SIGINT");
+  expect(await once(child, "close")).toEqual([0, null]);
+  // The next run ends by itself, and has none.
+  await cli(["demo", "--once", "--path", folder], { DATABASE_URL: database.url });
+  expect(await database.rows("SELECT name FROM pqrun_demo_schedules")).toEqual([]);
 });
 
 test("its URL is the dashboard over what runs: jobs are enqueued, fail and are retried, and those of a dead worker run again", async () => {
@@ -131,7 +147,8 @@ test("its URL is the dashboard over what runs: jobs are enqueued, fail and are r
     });
   expect((await post("/enqueue", { path: "<b>.md" })).status).toBe(303);
   expect((await post("/enqueue", { text: "By a stranger." }, "http://stranger.example")).status).toBe(403);
-  const newest = /href="\.\/jobs\/(\d+)"/.exec(await page("/jobs?type=summarize"))?.[1] ?? "";
+  const [{ id } = {}] = await database.rows("SELECT id FROM pqrun_demo WHERE payload->>'path' = '<b>.md'");
+  const newest = String(id);
   const job = async (): Promise<unknown> => (await fetch(`${url}/jobs/${newest}`)).json();
   await expect.poll(job).toMatchObject({ status: "FAILED", error: "NonRetriableError: no such file" });
   expect(await page("/failures")).toContain("NonRetriableError: no such file");

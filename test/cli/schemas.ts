@@ -1,5 +1,8 @@
 import { z } from "zod";
 
+import { DRAIN_ENDS } from "../../src/runners/drain/drain-options.ts";
+import { JOB_EVENTS } from "../../src/runners/job/job-event.ts";
+
 const iso = z.iso.datetime();
 const id = z.string().regex(/^\d+$/);
 
@@ -17,6 +20,8 @@ export const job = z.strictObject({
   lockedBy: z.string().nullable(),
   leaseExpiresAt: iso.nullable(),
   dedupeKey: z.string().nullable(),
+  schedule: z.string().nullable(),
+  scheduledFor: iso.nullable(),
   lastError: z.string().nullable(),
   finishedAt: iso.nullable(),
   durationMs: z.number().nullable(),
@@ -36,6 +41,79 @@ export const retried = z.strictObject({ ...acted, retried: z.boolean() });
 export const cancelled = z.strictObject({ ...acted, cancelled: z.boolean() });
 
 export const pruned = z.strictObject({ matched: z.int(), deleted: z.int(), dryRun: z.boolean() });
+
+const count = z.int().nonnegative();
+export const drained = z.strictObject({
+  ...{ done: count, retried: count, failed: count, snoozed: count, released: count, lost: count },
+  ...{
+    cancelled: count,
+    reaped: count,
+    unsettled: count,
+    pruned: count,
+    statements: count,
+    elapsedMs: count,
+  },
+  stoppedBy: z.enum(DRAIN_ENDS),
+  more: z.boolean(),
+  nextDueInMs: z.number().nullable(),
+  error: z.string().nullable(),
+});
+
+export const jobEvent = z.strictObject({
+  event: z.enum(JOB_EVENTS),
+  id,
+  type: z.string(),
+  attempts: count.nullable(),
+  durationMs: z.number().nullable(),
+  lastError: z.string().nullable(),
+});
+
+const leftOut = z.strictObject({ id, why: z.enum(["twin", "locked", "held"]), blockedBy: id.nullable() });
+const bulk = { matched: count, complete: z.boolean(), leftOut: z.array(leftOut), dryRun: z.boolean() };
+export const retriedAll = z.strictObject({ ...bulk, retried: count });
+export const cancelledAll = z.strictObject({ ...bulk, cancelled: count });
+
+export const imported = z.strictObject({
+  matched: count,
+  moved: count,
+  dryRun: z.boolean(),
+  left: z.array(z.string()),
+});
+
+export const finding = z.strictObject({
+  check: z.string(),
+  severity: z.enum(["problem", "hint"]),
+  what: z.string(),
+  cure: z.string().nullable(),
+});
+
+const seconds = z.number().nonnegative().nullable();
+const typeNow = z.strictObject({
+  ...{ type: z.string(), ready: count, due: count, oldestDueSeconds: seconds, running: count, failed: count },
+});
+export const overview = z.strictObject({
+  ...{
+    ready: count,
+    due: count,
+    oldestDueSeconds: seconds,
+    running: count,
+    leasesEnded: count,
+    failed: count,
+  },
+  types: z.array(typeNow),
+  atLeast: z.array(z.enum(["READY", "RUNNING", "FAILED"])),
+  at: iso,
+});
+export const look = overview.extend({
+  donePerMinute: count.nullable(),
+  failedPerMinute: count.nullable(),
+  workers: z.array(
+    z.strictObject({
+      ...{ worker: z.string(), running: count, oldestLockedAt: iso.nullable() },
+      ...{ leaseEndsAt: iso.nullable(), waitsUntil: iso.nullable() },
+    }),
+  ),
+});
 
 /** A list: a line of JSON for each. */
 export function lines<T>(stdout: string, schema: z.ZodType<T>): T[] {

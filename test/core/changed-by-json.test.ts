@@ -56,7 +56,12 @@ test("a schema that takes what JSON gives back goes on working: its handler gets
   await store.enqueue("either", { when });
   const seen: unknown[] = [];
   const note = (ctx: { readonly payload: { readonly when: Date } }): void => void seen.push(ctx.payload.when);
-  await drainOnce({ store, handlers: { coerced: note, either: note }, budgetMs: 10_000 });
+  await drainOnce({
+    store,
+    types: ["coerced", "either"],
+    handlers: { coerced: note, either: note },
+    budgetMs: 10_000,
+  });
   expect(seen).toEqual([when, when]);
 });
 

@@ -98,18 +98,18 @@ const LISTS: Readonly<Record<string, SqlStatement>> = Object.fromEntries(
   ]),
 );
 
-/** What acts on many jobs, by ways that it may take to them. */
+/** What acts on many jobs, by ways that it may take to them. What is taken back leaves dead rows for the next one: not a thousand each. */
 const BULK: Readonly<Record<string, SqlStatement>> = {
-  redrive: bulkStatement(redriveText(names), { statuses: ["FAILED"] }, ["FAILED"], undefined),
+  redrive: bulkStatement(redriveText(names), { statuses: ["FAILED"], limit: 100 }, ["FAILED"], undefined),
   "redrive of a type": bulkStatement(
     redriveText(names),
-    { statuses: ["FAILED"], types: ["a"], since: new Date(0) },
+    { statuses: ["FAILED"], types: ["a"], since: new Date(0), limit: 100 },
     ["FAILED"],
     undefined,
   ),
-  cancelMany: bulkStatement(cancelManyText(names), { types: ["other"] }, ["READY"], ["READY"]),
-  runNow: bulkStatement(runNowText(names), {}, ["READY"], ["READY"]),
-  deleteMany: bulkStatement(deleteManyText(names), {}, ["DONE"], ["DONE"]),
+  cancelMany: bulkStatement(cancelManyText(names), { types: ["other"], limit: 100 }, ["READY"], ["READY"]),
+  runNow: bulkStatement(runNowText(names), { limit: 100 }, ["READY"], ["READY"]),
+  deleteMany: bulkStatement(deleteManyText(names), { limit: 100 }, ["DONE"], ["DONE"]),
   "deleteMany by ids": bulkStatement(deleteManyText(names), { ids: ["104", "105"] }, ["DONE"], ["DONE"]),
 };
 
@@ -161,17 +161,21 @@ const STATEMENTS: Readonly<Record<string, SqlStatement>> = {
   "enqueue of one with an active key": enqueueStatement(enqueueTexts(names), jobs(true).slice(50, 51), true),
   get: getStatement(getText(names), "77"),
   ...LISTS,
-  ...BULK,
   ...READS,
   stats: statsStatement(statsText(names), names),
   cancel: cancelStatement(cancelText(names), "77"),
   retry: retryStatement(retryText(names), "107"),
   prune: pruneStatement(pruneText(names), { olderThanSeconds: 60, limit: 1_000 }),
   "a prune that finds nothing": pruneStatement(pruneText(names), { olderThanSeconds: 864_000 }),
+  ...BULK,
 };
 
 /** What counts, or looks at a sample, says how many rows that may be. */
-const MOST_ROWS_OF: Readonly<Record<string, number>> = { overview: 10_001, history: 20_000 };
+const MOST_ROWS_OF: Readonly<Record<string, number>> = {
+  overview: 10_001,
+  history: 20_000,
+  "history of a type": 10_000,
+};
 
 /** What is asked again and again, mostly for little: the most pages that it may look at, whatever the table holds. */
 const MOST_PAGES: Readonly<Record<string, number>> = { "a prune that finds nothing": 200 };
@@ -202,8 +206,9 @@ test.for(SIZES.flatMap((size) => ["fresh", "stale"].map((statistics) => [size, s
         const steps = await planOf(client, statement, generic);
         const scanned = steps.filter(({ type, of }) => type.includes("Seq Scan") && of === "jobs");
         const most = Math.max(...steps.map(({ rows }) => rows));
-        // A table of a page or two is read whole, and rightly.
-        expect({ name, generic, scanned: size === 0 ? [] : scanned }).toEqual({ name, generic, scanned: [] });
+        // A table of a page or two is read whole, and rightly; and one of no more rows than the statement may look at.
+        const small = size <= (MOST_ROWS_OF[name] ?? 0);
+        expect({ name, generic, scanned: small ? [] : scanned }).toEqual({ name, generic, scanned: [] });
         const bound = MOST_ROWS_OF[name] ?? MOST_ROWS;
         expect({ name, generic, most: Math.max(most, bound) }).toEqual({ name, generic, most: bound });
       }

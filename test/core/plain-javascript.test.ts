@@ -88,6 +88,12 @@ const CALLS: Readonly<Record<string, readonly [() => unknown, string]>> = {
   "reapStale, none": [() => store.reapStale(1, 0), "limit"],
   "a drain without handlers": [() => drainOnce({ store, budgetMs: 1_000 } as never), "handlers"],
   "a drain with no handler": [() => drainOnce({ store, handlers: {}, budgetMs: 1_000 }), "handlers"],
+  "a drain, a type without a handler": [
+    () => drainOnce({ store, handlers, types: ["b"] as never, budgetMs: 1_000 }),
+    "types",
+  ],
+  "a drain, no type": [() => drainOnce({ store, handlers, types: [], budgetMs: 1_000 }), "types"],
+  "a worker, types that are no list": [() => new Worker({ store, handlers, types: "a" as never }), "types"],
   "a drain, an option that is none": [
     () => drainOnce({ store, handlers, budgetMs: 1_000, budget: 5 } as never),
     "budget",

@@ -13,6 +13,8 @@ export interface ModelJob {
   readonly runAfter: number;
   readonly timeoutSeconds: number | null;
   readonly dedupeKey: string | null;
+  readonly schedule: string | null;
+  readonly scheduledFor: number | null;
   readonly lockedBy: string | null;
   readonly lockedAt: number | null;
   readonly leaseHolder: string | null;

@@ -7,10 +7,12 @@ import { extend, markDone, settleIn } from "./commands/attempt.ts";
 import { enqueue } from "./commands/enqueue.ts";
 import { edit, prune, retry } from "./commands/operator.ts";
 import { pythonCancel, pythonPickUp } from "./commands/python.ts";
+import { schedule, tick, unschedule } from "./commands/schedules.ts";
 import { pass } from "./commands/time.ts";
 import { pickUp, reap, settle, turn } from "./commands/turn.ts";
 import { RealQueue } from "./real-queue.ts";
 import { modelRun } from "./run.ts";
+import type { ScheduleSpec } from "./schedule-model.ts";
 import { nothingMet } from "./tally.ts";
 
 const database = await freshDatabase();
@@ -27,6 +29,7 @@ const USUAL = [
   ...["settlement cancelled", "extension extended", "extension lost", "extension already"],
   ...["extension cancelled", "retried", "pruned"],
   ...["picked up too late", "picked up refused", "skipped", "referred to RUNNING"],
+  ...["ticked", "ticked, and made none"],
 ];
 
 test("whatever is done in whatever order, the table and the answers are what the model says", async () => {
@@ -165,5 +168,25 @@ test("a job that Python has cancelled is cancelled to its holder, whatever that 
   const held = [enqueue(job), pickUp(worker), pythonCancel(0)] as const;
   expect(await answers(...held, markDone(0), extend({ nths: [0], leaseMs: 0 }), settleIn(0))).toMatch(
     /markDone cancelled 1, extension cancelled 1, settleIn cancelled 1$/,
+  );
+});
+
+const daily: ScheduleSpec = {
+  ...{ type: "a", payload: { n: 0 }, priority: 0, maxAttempts: 2 },
+  ...{ missed: "once", overlap: "allow", dueInMs: 0 },
+};
+
+test("a schedule that is deleted and made again makes no second job for a tick, nor one that is a minute late", async () => {
+  const once = [schedule({ name: "s", spec: daily }), tick(null)] as const;
+  expect(await answers(...once, unschedule("s"), ...once)).toBe("ticked 1, ticked, and made none 1");
+  const late: ScheduleSpec = { ...daily, missed: "skip", dueInMs: -60_000 };
+  expect(await answers(schedule({ name: "s", spec: late }), tick(null))).toBe("ticked, and made none 1");
+});
+
+test("while a job of its schedule waits for its next attempt a tick makes none", async () => {
+  const one = schedule({ name: "s", spec: { ...daily, overlap: "skip" } });
+  const fails = settle({ nth: 0, ...end, ending: { outcome: "retry", error: "boom", dueInMs: 60_000 } });
+  expect(await answers(one, tick(null), pickUp(worker), fails, pass(1_000), one, tick(null))).toMatch(
+    /ticked 1, .*ticked, and made none 1$/,
   );
 });

@@ -4,6 +4,7 @@ import type { ReapedJob } from "../../src/core/turn/turn-answer.ts";
 import type { PickUp, Reap } from "../../src/core/turn/turn-request.ts";
 import { UNLEASED, isLeased, settled } from "./model-job.ts";
 import type { Ending, ModelJob, ModelSpec } from "./model-job.ts";
+import { ScheduleModel } from "./schedule-model.ts";
 
 /** One settlement of a turn. */
 export interface ModelSettlement {
@@ -43,10 +44,10 @@ export interface ModelTurnAnswer {
 export class QueueModel {
   now = 0;
   jobs = new Map<string, ModelJob>();
+  readonly schedules = new ScheduleModel();
   /** Jobs that somebody's open transaction refers to by a foreign key: nobody but a prune minds, and the Python package. */
   readonly referred = new Set<string>();
 
-  /** While a job with the key is active another is not written; the active one is the answer. */
   /** Which of the jobs has a key that another type has, in the same call or in the table: none of them is written then. */
   clash(
     specs: readonly ModelSpec[],
@@ -63,12 +64,24 @@ export class QueueModel {
     return inTable >= 0 ? { where: "table", index: inTable } : undefined;
   }
 
-  enqueue(spec: ModelSpec, freshId: string): { readonly id: string; readonly created: boolean } {
+  /** While a job with the key is active another is not written; the active one is the answer. */
+  enqueue(
+    spec: ModelSpec,
+    freshId: string,
+    tick: Pick<ModelJob, "schedule" | "scheduledFor"> = { schedule: null, scheduledFor: null },
+  ): { readonly id: string; readonly created: boolean } {
     const active = this.active(spec.dedupeKey);
     if (active !== undefined) return { id: active.id, created: false };
     const { dueInMs, ...given } = spec;
     const now = { createdAt: this.now, updatedAt: this.now };
-    this.jobs.set(freshId, { ...FRESH, ...given, ...now, id: freshId, runAfter: this.now + (dueInMs ?? 0) });
+    this.jobs.set(freshId, {
+      ...FRESH,
+      ...given,
+      ...now,
+      ...tick,
+      id: freshId,
+      runAfter: this.now + (dueInMs ?? 0),
+    });
     return { id: freshId, created: true };
   }
 

@@ -6,7 +6,7 @@ import { pgExecutor } from "../../src/adapters/pg/pg.ts";
 import { migrate } from "../../src/migrate/migrate.ts";
 import type { Job } from "../../src/core/job.ts";
 import { isJobStatus } from "../../src/core/job.ts";
-import { PgJobStore } from "../../src/core/store.ts";
+import { ScheduleStore } from "../../src/core/schedules/schedule-store.ts";
 import type { ModelJob } from "./model-job.ts";
 
 type Row = Readonly<Record<string, string | null>>;
@@ -31,6 +31,7 @@ const TIMES = {
   lockedAt: "locked_at",
   leaseEnd: "lease_expires_at",
   finishedAt: "finished_at",
+  scheduledFor: "scheduled_for",
   createdAt: "created_at",
   updatedAt: "updated_at",
 } as const;
@@ -40,7 +41,7 @@ const sinceMs = (time: string, since: string): string =>
   `ceil(round((extract(epoch FROM ${time} - ${since}) * 1000)::numeric, 3))`;
 
 const ROWS = `SELECT id::text, job_type AS type, payload::text, status::text, priority::text, attempts::text,
-  max_attempts::text, released::text, timeout_seconds::text, dedupe_key, locked_by, lease_holder, last_error,
+  max_attempts::text, released::text, timeout_seconds::text, dedupe_key, schedule, locked_by, lease_holder, last_error,
   result::text, duration_ms::text, j::text || j.ctid || j.xmin AS image,
   ${Object.values(TIMES)
     .map((time) => `${sinceMs(`j.${time}`, "now()")}::text AS ${time}`)
@@ -63,7 +64,7 @@ export interface RealRow {
  */
 export class RealQueue {
   readonly client: Client;
-  readonly store: PgJobStore;
+  readonly store: ScheduleStore;
   /** A handler's own transaction beside it. */
   readonly #other: Client;
   readonly #later: (() => Promise<void>)[] = [];
@@ -73,7 +74,7 @@ export class RealQueue {
   constructor(client: Client, other: Client) {
     this.client = client;
     this.#other = other;
-    this.store = new PgJobStore(pgExecutor(client, { prepare: true })).with(client);
+    this.store = new ScheduleStore(pgExecutor(client, { prepare: true })).with(client);
   }
 
   static async open(url: string): Promise<RealQueue> {
@@ -87,7 +88,7 @@ export class RealQueue {
 
   async empty(): Promise<void> {
     await this.#other.query("ROLLBACK");
-    await this.client.query("ROLLBACK; TRUNCATE jobs, refs, jobs_waiting RESTART IDENTITY");
+    await this.client.query("ROLLBACK; TRUNCATE jobs, refs, jobs_waiting, jobs_schedules RESTART IDENTITY");
   }
 
   async close(): Promise<void> {
@@ -116,8 +117,9 @@ export class RealQueue {
   /** Begins a command, so much time having passed since the last. @returns the rows' images. */
   async begin(passedMs: number): Promise<ReadonlyMap<string, string>> {
     const moved = Object.values(TIMES).map((time) => `${time} = moved(${time}, ${this.#last}, ${passedMs})`);
-    const [, , clock, images] = await this.#several(
+    const [, , , clock, images] = await this.#several(
       `BEGIN; UPDATE jobs SET ${moved.join(", ")};
+       UPDATE jobs_schedules SET next_tick = moved(next_tick, ${this.#last}, ${passedMs});
        SELECT quote_literal(now()) || '::timestamptz' AS now, (extract(epoch FROM now()) * 1000)::float8::text AS ms;
        SELECT id::text, j::text || j.ctid || j.xmin AS image FROM jobs j`,
     );
@@ -165,7 +167,17 @@ export class RealQueue {
 
   /** A whole job as the store tells it, as the model knows it. */
   job(job: Job, now: number): Omit<ModelJob, "leaseHolder" | "released"> {
-    const { status, leaseExpiresAt, runAfter, lockedAt, finishedAt, createdAt, updatedAt, ...others } = job;
+    const {
+      status,
+      leaseExpiresAt,
+      runAfter,
+      lockedAt,
+      finishedAt,
+      scheduledFor,
+      createdAt,
+      updatedAt,
+      ...others
+    } = job;
     const { payloadText, resultText, ...rest } = others;
     if (!isJobStatus(status)) throw new Error(`no state: ${status}`);
     deepStrictEqual(JSON.parse(payloadText), rest.payload);
@@ -177,6 +189,7 @@ export class RealQueue {
       runAfter: this.time(runAfter, now),
       lockedAt: this.time(lockedAt, now),
       finishedAt: this.time(finishedAt, now),
+      scheduledFor: this.time(scheduledFor, now),
       createdAt: this.time(createdAt, now),
       updatedAt: this.time(updatedAt, now),
     };
@@ -217,6 +230,8 @@ function readRow(row: Row, now: number): RealRow {
     runAfter: time("runAfter"),
     timeoutSeconds: maybe("timeout_seconds"),
     dedupeKey: text("dedupe_key"),
+    schedule: text("schedule"),
+    scheduledFor: maybeTime("scheduledFor"),
     lockedBy: text("locked_by"),
     lockedAt: maybeTime("lockedAt"),
     leaseHolder: text("lease_holder"),

@@ -7,6 +7,7 @@ import { enqueue, enqueueMany } from "./commands/enqueue.ts";
 import { cancel, edit, prune, retry } from "./commands/operator.ts";
 import { pythonCancel, pythonDone, pythonError, pythonPickUp, pythonReap } from "./commands/python.ts";
 import { findPickUp, get, list, stats } from "./commands/reads.ts";
+import { pauseSchedule, schedule, tick, unschedule } from "./commands/schedules.ts";
 import { pass } from "./commands/time.ts";
 import { pickUp, reap, refusedPickUp, settle, turn } from "./commands/turn.ts";
 import type { RealQueue } from "./real-queue.ts";
@@ -43,6 +44,10 @@ const KINDS: readonly (readonly [number, { readonly commands: fc.Arbitrary<Comma
   [1, list],
   [1, stats],
   [1, findPickUp],
+  [3, schedule],
+  [1, unschedule],
+  [1, pauseSchedule],
+  [5, tick],
 ];
 
 /** What a model run may be told. */

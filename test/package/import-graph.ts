@@ -70,8 +70,8 @@ export const WALLS: readonly (readonly [from: string, to: string])[] = [
 const PACKAGES: Partial<Record<Layer, RegExp>> = {
   integrations: /^hono(\/|$)/,
   dashboard: /^hono(\/|$)/,
-  // The demo serves the example itself.
-  cli: /^node:|^examples\/hono-node\/|^(pg|postgres|@neondatabase\/serverless|@electric-sql\/pglite|hono|@hono\/node-server)(\/|$)/,
+  // The demo serves the example itself, and `work` and `drain` run a file of the user's.
+  cli: /^node:|^a module that is computed: fileUrl$|^examples\/hono-node\/|^(pg|postgres|@neondatabase\/serverless|@electric-sql\/pglite|hono|@hono\/node-server)(\/|$)/,
 };
 
 /** Every import that the layout forbids, and every circle, in words. */

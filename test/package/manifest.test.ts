@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, globSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 import ts from "typescript";
@@ -7,6 +7,7 @@ import { expect, test } from "vitest";
 import bench from "../../bench/package.json" with { type: "json" };
 import manifest from "../../package.json" with { type: "json" };
 import { ENTRIES } from "../../scripts/entries.ts";
+import { MORE_TESTS } from "../../scripts/more-tests.ts";
 import { testForecast } from "../../scripts/test-forecast.ts";
 import config from "../../vitest.config.ts";
 import browser from "../browser/package.json" with { type: "json" };
@@ -90,6 +91,8 @@ test("npm test begins with what it will do, and for about how long", () => {
   expect(manifest.scripts.test).toBe("node scripts/test.ts");
   const { include = [], exclude = [] } = config.test ?? {};
   const line = testForecast({ root, include, exclude }, undefined);
+  // What a file's name in that list no longer finds would run nowhere.
+  expect(MORE_TESTS.filter((files) => globSync(files, { cwd: root }).length === 0)).toEqual([]);
   expect(line).toMatch(/^\d{3} files of tests on a real PostgreSQL \(.+\): about \d+ minutes/);
 });
 

@@ -1,8 +1,11 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { expect, test } from "vitest";
 
+import { MAIN, run } from "../cli/run-cli.ts";
 import { testQueue } from "../support/queue.ts";
 import { blocksOf, linksOf, problemsIn } from "./documents.ts";
 
@@ -38,6 +41,36 @@ test("the README's two commands are scripts of the package, and CI runs the seco
   expect(commands).toContain("npm ci && npm test");
   expect(Object.keys(scripts)).toEqual(expect.arrayContaining(["start", "test"]));
   expect(readFileSync(`${root}.ci/run`, "utf8")).toMatch(/npm test/);
+});
+
+test("the README's commands of the CLI run as they stand, in a shell", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "pqrun-readme-"));
+  try {
+    await queue.rows("TRUNCATE jobs");
+    await queue.rows(
+      `INSERT INTO jobs (id, job_type, status) OVERRIDING SYSTEM VALUE
+       VALUES (42, 'embed', 'FAILED'), (43, 'embed', 'READY'), (44, 'embed', 'READY'), (45, 'embed', 'FAILED')`,
+    );
+    writeFileSync(join(folder, "handlers.ts"), "export const handlers = { embed: (): number => 1 };");
+    // `npx pqrun` is this CLI.
+    writeFileSync(join(folder, "npx"), `#!/bin/sh\nshift\nexec '${process.execPath}' '${MAIN}' "$@"\n`, {
+      mode: 0o755,
+    });
+    const commands = blocksOf("README.md", "sh").filter((text) => text.includes("npx pqrun ls"));
+    expect(commands).toHaveLength(1);
+    const env = {
+      ...process.env,
+      PATH: `${folder}:${process.env["PATH"] ?? ""}`,
+      PQRUN_DATABASE_URL: queue.url,
+    };
+    const { code, stdout, stderr } = await run("bash", ["-ec", commands.join("\n")], { cwd: folder, env });
+    expect({ code, stderr }).toMatchObject({ code: 0 });
+    expect(stdout).toMatch(/^42 retried\n43 cancelled\n44 cancelled\n/m);
+    expect(stdout).toMatch(/^1 done, 0 retried, 0 failed/m);
+    expect(stdout).toMatch(/45 retried\n$/);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test("each of the README's links into the repository leads somewhere", () => {

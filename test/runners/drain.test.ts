@@ -61,6 +61,16 @@ test("jobs of types without a handler stay READY and are not counted as more", a
   expect(await jobRow(queue, id)).toMatchObject({ status: "READY", attempts: 0 });
 });
 
+test("of the handlers a drain uses those of its types: jobs of the others stay READY", async () => {
+  const [mine, other] = [await queue.insert(), await queue.insert({ job_type: "'b'" })];
+  const handlers = { a: nothing, b: nothing };
+  const store = pooledStore(queue);
+  const report = await drainOnce({ store, types: ["a", "a"], handlers, budgetMs: 20_000 });
+  expect(report).toMatchObject({ done: 1, more: false });
+  expect(await jobRow(queue, mine)).toMatchObject({ status: "DONE" });
+  expect(await jobRow(queue, other)).toMatchObject({ status: "READY", attempts: 0 });
+});
+
 test("a job that a handler enqueues runs in the same drain", async () => {
   await queue.insert({ job_type: "'first'" });
   const report = await drainOnce({

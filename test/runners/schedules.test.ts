@@ -207,6 +207,7 @@ test("what is wrong with a declaration is refused before anything is sent, with 
     const schedules = defineSchedules<typeof jobs>({ s: definition as never });
     return drainOnce({
       store,
+      types: ["ping"],
       handlers: { ping: () => undefined },
       schedules,
       owner: "o",
@@ -226,7 +227,7 @@ test("what is wrong with a declaration is refused before anything is sent, with 
   expect(sent).toEqual([]);
   const schedules = defineSchedules<typeof jobs>({ s: { job: "ping", cron: "@daily" } });
   expect(
-    () => new Worker({ concurrency: 10, store, handlers: { ping: () => undefined }, schedules, env: {} }),
+    () => new Worker({ store, types: ["ping"], handlers: { ping: () => undefined }, schedules, env: {} }),
   ).toThrow(expect.objectContaining({ field: "owner" }) as Error);
 });
 

@@ -48,6 +48,16 @@ test("it picks up only types that it has handlers for", async () => {
   expect(await jobRow(queue, stranger)).toMatchObject({ status: "READY", attempts: 0 });
 });
 
+test("of the handlers a worker uses those of its types: jobs of the others stay READY", async () => {
+  const [mine, other] = [await queue.insert(), await queue.insert({ job_type: "'b'" })];
+  const handlers = { a: () => undefined, b: () => undefined };
+  const { worker, log } = startWorker(queue, { types: ["a"], handlers });
+  await log.until("done", 1);
+  await worker.stop();
+  expect(await jobRow(queue, mine)).toMatchObject({ status: "DONE" });
+  expect(await jobRow(queue, other)).toMatchObject({ status: "READY", attempts: 0 });
+});
+
 test("no more handlers run at once than there are slots, and slots refill as jobs end", async () => {
   await insertJobs(queue, 60);
   let running = 0;

@@ -6,7 +6,7 @@ import type { LedgerLine } from "./ledger.ts";
 
 const ROW: FinalRow = {
   ...{ id: "1", marker: "m1", kind: "quick", status: "DONE", attempts: 1, maxAttempts: 5, effects: 0 },
-  dedupeKey: null,
+  ...{ dedupeKey: null, schedule: null },
 };
 const ENQUEUED: readonly LedgerLine[] = [
   { k: "intent", m: ["m1"], keys: [null] },
@@ -62,6 +62,10 @@ test("an acknowledged job without a row is lost", () => {
 
 test("a row that nobody enqueued is unexpected", () => {
   expect(found([start(1, "w", 1)])).toEqual({ unexpected: 1 });
+});
+
+test("a row that a schedule has made needs nobody who has enqueued it", () => {
+  expect(found([start(1, "w", 1)], { ...ROW, marker: null, schedule: "s" })).toEqual({});
 });
 
 test("a row whose enqueue was said to have written nothing is unexpected", () => {

@@ -35,6 +35,10 @@ export const ACCOUNTS = [
   "hung",
   /** Drains that said that nothing is due, beside a job that was due all the time and that nobody had. */
   "untrueReports",
+  /** Ticks of a schedule that have made more than one job. */
+  "tickedTwice",
+  /** Ticks of a schedule that was to make up for each, and has no job for this one; and schedules that were stopped. */
+  "ticksLeftOut",
   /** Named statements that were refused more often than a session can have forgotten them. */
   "misnamed",
 ] as const;
@@ -52,6 +56,8 @@ export interface FinalRow {
   readonly attempts: number;
   readonly maxAttempts: number;
   readonly dedupeKey: string | null;
+  /** The one that made it, whose ticks have an account of their own. */
+  readonly schedule: string | null;
   /** Rows that transactional handlers wrote for it. */
   readonly effects: number;
 }
@@ -136,7 +142,8 @@ export class Accountant {
     >;
   }
 
-  #enqueued({ id, marker }: FinalRow): void {
+  #enqueued({ id, marker, schedule }: FinalRow): void {
+    if (schedule !== null) return;
     const { intents, refused } = this.#ledger;
     if (marker === null || !intents.has(marker)) this.#find("unexpected", id, "nobody enqueued it");
     else if (refused.has(marker))

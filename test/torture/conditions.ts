@@ -16,6 +16,8 @@ export const CONDITIONS = [
   "crowd",
   /** Drains of one slot that begin together. */
   "singles",
+  /** Schedules that tick all the time, declared by each runner and made by SQL. */
+  "schedules",
   /** What befalls all runners before they are called. */
   "lastFaults",
 ] as const;

@@ -8,6 +8,7 @@ import { Accountant } from "./account.ts";
 import { accountRows, prepareDatabase, readTriggers } from "./database.ts";
 import { TEXT } from "./jobs.ts";
 import { LedgerView } from "./ledger-view.ts";
+import { accountTicks, stopSchedules } from "./schedules.ts";
 import { snapshotNow, stillDue } from "./still-due.ts";
 
 const database = await freshDatabase();
@@ -109,4 +110,31 @@ test("a job that was due before and was touched by nobody is still due; another 
   });
   expect(later).toBeDefined();
   expect(await stillDue(executor, ["other"], before)).toEqual([]);
+});
+
+test("a tick that was made twice, one that was left out, one at no tick's time, and a stopped schedule are found", async () => {
+  await pool.query("DELETE FROM jobs_schedules WHERE name <> 'by hand, all'");
+  await pool.query(`UPDATE jobs_schedules SET created_at = date_trunc('second', now()) - interval '10 s',
+    next_tick = date_trunc('second', now()) - interval '9 s'`);
+  await pool.query("SELECT * FROM jobs_tick()");
+  await stopSchedules(database.url);
+  const right = new LedgerView();
+  expect(await accountTicks(database.url, right)).toBeGreaterThan(5);
+  expect(right.found).toEqual([]);
+  const { rows: ticks } = await pool.query<{ at: string }>(
+    "SELECT scheduled_for::text AS at FROM jobs ORDER BY scheduled_for",
+  );
+  const again = "INSERT INTO jobs (job_type, schedule, scheduled_for) VALUES ('quick', 'by hand, all', $1)";
+  await pool.query(again, [ticks[1]?.at]);
+  await pool.query(again, ["2020-01-01T00:00:00Z"]);
+  await pool.query("DELETE FROM jobs WHERE scheduled_for = $1", [ticks[3]?.at]);
+  await pool.query("INSERT INTO jobs_schedules (name, job_type, cron) VALUES ('idle', 'quick', '@yearly')");
+  const ledger = new LedgerView();
+  await accountTicks(database.url, ledger);
+  expect(ledger.found.map(({ account, id }) => [account, id])).toEqual([
+    ["tickedTwice", "by hand, all"],
+    ["ticksLeftOut", "by hand, all"],
+    ["ticksLeftOut", "idle"],
+    ["unexpected", "by hand, all"],
+  ]);
 });

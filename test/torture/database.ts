@@ -6,6 +6,7 @@ import { withClient } from "../support/postgres.ts";
 import type { Accountant, FinalRow, Transition } from "./account.ts";
 import type { Condition } from "./conditions.ts";
 import type { LedgerView } from "./ledger-view.ts";
+import { SCHEDULES } from "./schedules.ts";
 import { FALLING_IDS, TRIGGERS } from "./triggers.ts";
 
 /** Makes the table, its audit, and what is in the way. */
@@ -15,6 +16,7 @@ export async function prepareDatabase(url: string, without: readonly Condition[]
     await migrate(pgExecutor(pool));
     await pool.query(TRIGGERS);
     if (!without.includes("fallingIds")) await pool.query(FALLING_IDS);
+    if (!without.includes("schedules")) await pool.query(SCHEDULES);
   } finally {
     await pool.end();
   }
@@ -38,7 +40,7 @@ interface AccountRow extends FinalRow {
 const PAGE = 5_000;
 const ROWS = `
 SELECT j.id::text AS id, j.payload ->> 'm' AS marker, coalesce(j.payload ->> 'deny', j.job_type) AS kind,
-       j.status::text AS status, j.attempts, j.max_attempts AS "maxAttempts", j.dedupe_key AS "dedupeKey",
+       j.status::text AS status, j.attempts, j.max_attempts AS "maxAttempts", j.dedupe_key AS "dedupeKey", j.schedule,
        (SELECT count(*)::int4 FROM public.torture_effects e WHERE e.job_id = j.id) AS effects,
        (SELECT json_agg(json_build_object('at', a.at, 'oldStatus', a.old_status, 'newStatus', a.new_status,
                  'oldAttempts', a.old_attempts, 'newAttempts', a.new_attempts, 'oldLockedBy', a.old_locked_by,

@@ -10,6 +10,7 @@ import { LedgerView } from "./ledger-view.ts";
 import { LedgerWriter, readLedger } from "./ledger.ts";
 import { firstPickUps, recoveryTimes } from "./recovery.ts";
 import { callRoll } from "./roll-call.ts";
+import { accountTicks, stopSchedules } from "./schedules.ts";
 import type { KillableServer } from "./server.ts";
 import { SessionFaults } from "./session-faults.ts";
 import { randomOf } from "./task.ts";
@@ -69,6 +70,7 @@ export async function torture(server: KillableServer, options: TortureOptions) {
     await chaos.settle();
     await Promise.all(produced);
     for (const slot of slots) slot.tell("enqueue no more");
+    await stopSchedules(server.url);
     const workedMs = await untilTerminal(server.url, startedAt);
     const due = await watch.stop();
     await callRoll({ url: server.url, slots, ledger, sessions, after: !without.includes("lastFaults") });
@@ -121,6 +123,7 @@ async function account(url: string, folder: string, due: readonly DueStretch[]) 
       why: `nothing started for ${until - from} ms`,
     });
   const triggers = await readTriggers(url, ledger);
+  const ticks = await accountTicks(url, ledger);
   const accountant = new Accountant(ledger);
   await accountRows(url, accountant);
   const accounts = accountant.finish();
@@ -131,6 +134,7 @@ async function account(url: string, folder: string, due: readonly DueStretch[]) 
     rows,
     kinds: accountant.kinds,
     triggers,
+    ticks,
     intents: ledger.intents.size,
     acknowledged: ledger.acknowledged.size,
     unknown: ledger.unknown,

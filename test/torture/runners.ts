@@ -12,6 +12,7 @@ import { handlersOf, telling, type Work } from "./handlers.ts";
 import { jobOf } from "./jobs.ts";
 import type { LedgerWriter } from "./ledger.ts";
 import { enqueue } from "./producer.ts";
+import { OWNER, declaredSchedules } from "./schedules.ts";
 import { stillDue, snapshotNow } from "./still-due.ts";
 import type { Database } from "./store.ts";
 import { callOf, randomOf, type Task } from "./task.ts";
@@ -44,6 +45,7 @@ function common(task: Task, { executor }: Database, ledger: LedgerWriter) {
   return {
     ...{ concurrency: task.concurrency, workerId: task.name, backoff: BACKOFF, defaultTimeoutSeconds: 30 },
     ...{ onEvent, onError, logger },
+    ...(task.without.includes("schedules") ? {} : { schedules: declaredSchedules(), owner: OWNER }),
     store: new PgJobStore(executor),
   };
 }

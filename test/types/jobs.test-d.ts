@@ -12,6 +12,8 @@ import type {
   SqlExecutor,
   WorkerOptions,
 } from "pqrun";
+import { drainAfter, scheduledDrain, type WaitsUntil } from "pqrun/cloudflare";
+import { drainRoute } from "pqrun/fetch";
 import { JobProducer } from "pqrun/producer";
 import { pgExecutor } from "pqrun/pg";
 import type { Pool, PoolClient } from "pg";
@@ -170,7 +172,7 @@ export async function enqueues(letter: Letter): Promise<void> {
   store.with(ownExecutor({ query: (text, params) => manager.query(text, params as unknown[]) }));
 }
 
-const handlers: Handlers<Jobs> = {
+const handlers: Handlers<Jobs, never, "summarize" | "at" | "embed"> = {
   summarize: async (ctx) => {
     expectTypeOf<typeof ctx.payload>().toEqualTypeOf<{ conversationId: number }>();
     expectTypeOf<typeof ctx.job.id>().toEqualTypeOf<string>();
@@ -193,7 +195,7 @@ const handlers: Handlers<Jobs> = {
   },
 };
 
-export const wrong: readonly Handlers<Jobs>[] = [
+export const wrong: readonly Partial<Handlers<Jobs>>[] = [
   // @ts-expect-error -- another result
   { at: () => ({ done: "yes" }) },
   // @ts-expect-error -- no result
@@ -208,19 +210,75 @@ export const wrong: readonly Handlers<Jobs>[] = [
   { letter: 5 },
 ];
 
+const others: Omit<Handlers<Jobs>, keyof typeof handlers> = {
+  letter: (ctx) => ctx.payload.to,
+  tick: () => undefined,
+  visit: (ctx) => ctx.payload.at,
+};
+declare const ctx: WaitsUntil;
+
 export const runners = (): unknown => [
-  new Worker({ store, handlers, concurrency: 10 }),
-  drainOnce({ store, handlers, budgetMs: 1_000 }),
+  new Worker({ store, handlers: { ...handlers, ...others }, concurrency: 10 }),
+  drainOnce({ store, handlers: { ...handlers, ...others }, budgetMs: 1_000 }),
+  new Worker({ store, types: ["summarize", "at", "embed"], handlers }),
+  drainOnce({ store, types: ["embed"], handlers, budgetMs: 1_000 }),
   // Written in place, the handlers are typed by the store's contracts.
-  new Worker({ store, handlers: { at: (ctx) => ({ done: ctx.payload.times > 0 }) } }),
-  drainOnce({ store, budgetMs: 1_000, handlers: { letter: (ctx) => ctx.payload.lines?.length } }),
+  new Worker({ store, types: ["at"], handlers: { at: (ctx) => ({ done: ctx.payload.times > 0 }) } }),
+  drainOnce({
+    store,
+    budgetMs: 1_000,
+    types: ["letter"],
+    handlers: { letter: (ctx) => ctx.payload.lines?.length },
+  }),
+  // @ts-expect-error -- a contract without a handler
+  new Worker({ store, handlers }),
+  // @ts-expect-error -- a contract without a handler
+  drainOnce({ store, handlers, budgetMs: 1_000 }),
+  // @ts-expect-error -- one of the types has no handler
+  new Worker({ store, types: ["at", "letter"], handlers }),
+  // @ts-expect-error -- one of the types has no handler
+  drainOnce({ store, types: ["letter"], handlers, budgetMs: 1_000 }),
+  // @ts-expect-error -- no such type
+  new Worker({ store, types: ["summarise"], handlers }),
   // @ts-expect-error -- another result
-  new Worker({ store, handlers: { at: () => ({ done: 1 }) } }),
+  new Worker({ store, types: ["at"], handlers: { at: () => ({ done: 1 }) } }),
   // @ts-expect-error -- no such job
-  drainOnce({ store, budgetMs: 1_000, handlers: { nothing: () => 1 } }),
+  drainOnce({ store, budgetMs: 1_000, types: ["nothing"], handlers: { nothing: () => 1 } }),
   // @ts-expect-error -- no budget
-  drainOnce({ store, handlers }),
+  drainOnce({ store, types: ["embed"], handlers }),
 ];
+
+/** Every way to a runner asks for the handlers. */
+export const integrations = (): unknown => [
+  drainRoute({ store, handlers: { ...handlers, ...others }, budgetMs: 1_000, secret: "s" }),
+  drainRoute({ store, types: ["embed"], handlers, budgetMs: 1_000, secret: "s" }),
+  scheduledDrain(() => ({ store, types: ["embed"], handlers })),
+  // @ts-expect-error -- a contract without a handler
+  drainRoute({ store, handlers, budgetMs: 1_000, secret: "s" }),
+  // @ts-expect-error -- a contract without a handler
+  scheduledDrain(() => ({ store, handlers })),
+];
+
+export function afterResponse(): void {
+  drainAfter(ctx, { store, types: ["embed"], handlers });
+  // @ts-expect-error -- a contract without a handler
+  drainAfter(ctx, { store, handlers });
+  // @ts-expect-error -- one of the types has no handler
+  drainAfter(ctx, { store, types: ["letter"], handlers });
+}
+
+/** Names that only the program knows. */
+export const computed = (any: PgJobStore, type: string): unknown =>
+  drainOnce({
+    store: any,
+    budgetMs: 1_000,
+    types: [type],
+    handlers: {
+      [type]: (ctx) => {
+        expectTypeOf<(typeof ctx.payload)["a"]>().toEqualTypeOf<unknown>();
+      },
+    },
+  });
 
 expectTypeOf(RUNNER_OPTIONS).toEqualTypeOf<
   Readonly<Record<keyof DrainOptions | keyof WorkerOptions, true>>
@@ -230,7 +288,7 @@ expectTypeOf(RUNNER_OPTIONS).toEqualTypeOf<
 export async function embed(ctx: JobContext<Jobs, "embed">): Promise<{ dimensions: number }> {
   return Promise.resolve({ dimensions: ctx.payload.text.length });
 }
-export const apart: Handlers<Jobs> = { embed };
+export const apart: Pick<Handlers<Jobs>, "embed"> = { embed };
 
 /** Without contracts: any type, any object, and a payload of unknown fields. */
 export async function untyped(letter: Letter): Promise<void> {

@@ -3,7 +3,7 @@ import type { JobPage, ListOptions } from "../../core/operations/list.ts";
 import { readOptions, wholeNumber } from "../arguments.ts";
 import { EXIT, type CliIo, type Command } from "../command.ts";
 import { FILTER_OPTIONS, jobConditions } from "../job-filter.ts";
-import { jobJson, jsonText } from "../job-json.ts";
+import { jobJson } from "../job-json.ts";
 import { QUEUE_OPTIONS, type CliOptions } from "../options.ts";
 import { jobIds, withStore } from "../queue.ts";
 import { columns } from "../terminal/columns.ts";
@@ -75,7 +75,7 @@ function table(jobs: readonly Job[], payloads: boolean, { stdout }: CliIo): stri
     `${job.attempts}/${job.maxAttempts}`,
     when(job),
     job.dedupeKey ?? "",
-    payloads ? cutTo(jsonText(job.payload), PAYLOAD_PLACES) : (job.lastError?.split("\n", 1)[0] ?? ""),
+    payloads ? cutTo(job.payloadText, PAYLOAD_PLACES) : (job.lastError?.split("\n", 1)[0] ?? ""),
   ]);
   const text = columns([head, ...rows.map((row) => row.map(printable))], "left");
   const width = stdout.isTTY === true ? (stdout.columns ?? 80) : Infinity;

@@ -1,12 +1,15 @@
-import { isPqrunError } from "../../core/errors.ts";
+import { redrive } from "../../core/operations/redrive.ts";
+import { actOnAll, ALL_OPTIONS, mayAct } from "../act-on-all.ts";
 import { actOnIds, type IdAct } from "../act-on-ids.ts";
 import { readArguments } from "../arguments.ts";
 import type { Command } from "../command.ts";
 import { CAREFUL_OPTIONS, QUEUE_OPTIONS, type CliOptions } from "../options.ts";
-import { jobIds, withStore } from "../queue.ts";
+import { withStore } from "../queue.ts";
 
 const OPTIONS = {
-  "dry-run": CAREFUL_OPTIONS["dry-run"],
+  "all-failed": { type: "boolean", help: "all that failed, or, with --type and --since, those of them" },
+  ...ALL_OPTIONS,
+  ...CAREFUL_OPTIONS,
   ...QUEUE_OPTIONS,
 } as const satisfies CliOptions;
 
@@ -14,13 +17,9 @@ const RETRY: IdAct = {
   done: "retried",
   from: ["FAILED"],
   act: async (store, id) => {
-    try {
-      const { retried, status } = await store.retry(id);
-      return { done: retried, status };
-    } catch (error) {
-      if (!isPqrunError(error, "dedupe-conflict")) throw error;
-      return { done: false, status: "FAILED", why: "another job with its dedupe key is active" };
-    }
+    const { retried, status, blockedBy } = await store.retry(id);
+    const why = blockedBy === undefined ? {} : { why: `job ${blockedBy} has its dedupe key and is active` };
+    return { done: retried, status, ...why };
   },
 };
 
@@ -28,13 +27,19 @@ const RETRY: IdAct = {
 export const retryCommand: Command = {
   name: "retry",
   summary: "have failed jobs run again",
-  usage: "pqrun retry ID… [options]",
+  usage: `pqrun retry ID… [options]
+pqrun retry --all-failed [--type T] [--since W] [options]`,
   about: `Makes FAILED jobs READY, their attempts beginning anew. Ends in 1 where a job is in another
-state, or another job with its dedupe key is active; in 4 where there is no such job.`,
+state, or another job with its dedupe key is active; in 4 where there is no such job.
+Without ids it counts first and asks, and takes a thousand a statement.`,
   options: OPTIONS,
   run: async (args, io) => {
     const { values, positionals } = readArguments(args, OPTIONS);
-    const ids = jobIds(positionals);
-    return await withStore(io, values, (store) => actOnIds(io, store, ids, values, RETRY));
+    const asked = mayAct(positionals, "all-failed", values["all-failed"], values);
+    return await withStore(io, values, (store) =>
+      asked.ids === undefined
+        ? actOnAll(io, store, values, { ...RETRY, many: redrive, filter: asked.filter })
+        : actOnIds(io, store, asked.ids, values, RETRY),
+    );
   },
 };

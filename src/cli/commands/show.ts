@@ -1,7 +1,7 @@
 import type { Job } from "../../core/job.ts";
 import { readArguments } from "../arguments.ts";
 import { EXIT, UsageError, type Command } from "../command.ts";
-import { jobJson, jsonText, type Shown } from "../job-json.ts";
+import { jobJson, type Shown } from "../job-json.ts";
 import { QUEUE_OPTIONS, type CliOptions } from "../options.ts";
 import { jobIds, withStore } from "../queue.ts";
 import { columns } from "../terminal/columns.ts";
@@ -46,6 +46,8 @@ function jobText(job: Job, shown: Shown): string {
     ["attempts", `${attempts} of ${maxAttempts}`],
     ["priority", String(priority)],
     ["key", dedupeKey],
+    ["schedule", job.schedule],
+    ["tick", moment(job.scheduledFor)],
     ["timeout", timeoutSeconds === null ? null : `${timeoutSeconds} s`],
     ["enqueued", moment(job.createdAt)],
     ["due", moment(job.runAfter)],
@@ -55,8 +57,8 @@ function jobText(job: Job, shown: Shown): string {
     ["finished", moment(job.finishedAt)],
     ["took", job.durationMs === null ? null : `${job.durationMs} ms`],
     ["changed", moment(job.updatedAt)],
-    ["payload", content(job.payload, shown.payload, "--payload")],
-    ["result", job.result === null ? null : content(job.result, shown.result, "--result")],
+    ["payload", content(job.payloadText, shown.payload, "--payload")],
+    ["result", job.resultText === null ? null : content(job.resultText, shown.result, "--result")],
   ];
   const rows = facts.flatMap(([name, value]) => (value === null ? [] : [[name, printable(value)]]));
   return `${columns(rows, "left")}${lastError === null ? "" : `\n${paragraph(lastError)}`}`;
@@ -66,8 +68,7 @@ function moment(date: Date | null): string | null {
   return date === null ? null : `${date.toISOString()} (${ago(date)})`;
 }
 
-function content(value: unknown, asked: boolean | undefined, option: string): string {
-  const text = jsonText(value);
+function content(text: string, asked: boolean | undefined, option: string): string {
   return asked === true
     ? text
     : `${Buffer.byteLength(text).toLocaleString("en")} bytes; ${option} shows them`;

@@ -51,6 +51,7 @@ export function startFlow(base: SqlExecutor, table: TableOptions, screen: Screen
     ...usual,
     store,
     handlers: { ping, flaky },
+    types: ["ping", "flaky"],
     workerId: "steady",
     concurrency: 4,
   }).start();
@@ -68,6 +69,7 @@ export function startFlow(base: SqlExecutor, table: TableOptions, screen: Screen
       const doomed = new Worker({
         ...usual,
         store: new PgJobStore(line.executor, options),
+        types: ["slow"],
         handlers: { slow: async (ctx) => wait(60_000, undefined, { signal: ctx.signal }) },
         workerId: `doomed-${round}`,
         concurrency: 3,
@@ -84,6 +86,7 @@ export function startFlow(base: SqlExecutor, table: TableOptions, screen: Screen
       await using _rescuer = new Worker({
         ...usual,
         store,
+        types: ["slow"],
         handlers: { slow },
         workerId: "rescuer",
         concurrency: 3,

@@ -3,14 +3,15 @@ import { setTimeout } from "node:timers/promises";
 import type { Store } from "../../../examples/hono-node/app.ts";
 import { createHandlers } from "../../../examples/hono-node/handlers.ts";
 import { jobs } from "../../../examples/hono-node/jobs.ts";
+import { ScheduleStore } from "../../core/schedules/schedule-store.ts";
 import type { TableOptions } from "../../core/sql/table-names.ts";
-import { PgJobStore } from "../../core/store.ts";
 import { Worker } from "../../runners/worker/worker.ts";
 import { EXIT, type CliIo } from "../command.ts";
 import { migrate } from "../../migrate/migrate.ts";
 import { printable } from "../terminal/printable.ts";
 import { untilInterrupted } from "../until-interrupted.ts";
 import { tableTitle } from "../terminal/table-title.ts";
+import { demoSchedules, NO_SCHEDULES, OWNER } from "./demo-schedules.ts";
 import { enqueueAll } from "./enqueue-all.ts";
 import { markdownFiles } from "./markdown-files.ts";
 import { openDatabase } from "./open-database.ts";
@@ -55,7 +56,7 @@ export async function runDemo(io: CliIo, options: DemoOptions): Promise<number> 
   screen.fact("database", database.driver);
   const { table } = await migrate(database.executor, options.table, { signal: io.signal });
   screen.fact("table", `${tableTitle(options.table)}, ${table}`);
-  const store: Store = new PgJobStore(database.executor, { jobs, logger: false, ...options.table });
+  const store = new ScheduleStore(database.executor, { jobs, logger: false, ...options.table });
   await using server = await serve(createPage(store).fetch, options.port);
   screen.fact("dashboard", `${server.url}${DASHBOARD}`);
 
@@ -65,6 +66,9 @@ export async function runDemo(io: CliIo, options: DemoOptions): Promise<number> 
   await using worker = new Worker({
     store,
     handlers: createHandlers(options.folder),
+    // A run that ends by itself ends no later for a tick.
+    schedules: options.once ? NO_SCHEDULES : demoSchedules(files.paths[0] ?? ""),
+    owner: OWNER,
     concurrency: CONCURRENCY,
     onEvent: progress.onEvent,
     shutdownGraceSeconds: 2,

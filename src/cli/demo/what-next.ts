@@ -24,6 +24,7 @@ export function whatNext(screen: Screen, { databaseUrl, once, table, url, summar
   if (once) screen.fact("serve", `${demo}   the same without --once: it goes on serving its API`);
   else {
     screen.fact("dashboard", `${url}${DASHBOARD}   jobs come, fail, are retried; a worker dies`);
+    screen.fact("a schedule", "has the first file summarized anew each minute: see the page");
     screen.line(`  curl ${url}/jobs/${summaryId}`);
     screen.line(`  curl ${url}/summaries --json '{"text":"One sentence. Another one, which says more."}'`);
   }

@@ -22,3 +22,8 @@ export function escaped(json: string): string {
   // What stands outside of a string is the indentation's.
   return json.replaceAll(UNPRINTABLE, (character) => (character === "\n" ? character : escape(character)));
 }
+
+/** Lines of which each is printable. */
+export function printableLines(text: string): string {
+  return text.replaceAll(UNPRINTABLE, (character) => (character === "\n" ? character : "\uFFFD"));
+}

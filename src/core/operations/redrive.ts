@@ -1,5 +1,4 @@
 import type { TableNames } from "../sql/table-names.ts";
-import { DedupeConflictError } from "../errors.ts";
 import { bulkStatement, bulkText, readBulk } from "../sql/bulk-act.ts";
 import type { BulkAnswer } from "../sql/bulk-act.ts";
 import type { JobFilter } from "../sql/matching-jobs.ts";
@@ -38,12 +37,5 @@ export async function redrive(
   filter: JobFilter,
 ): Promise<BulkAnswer> {
   const statement = bulkStatement(redriveText(connection.names), filter, ["FAILED", "CANCELLED"], ["FAILED"]);
-  const rows = await sendApart(connection, "redrive", statement);
-  if (rows === undefined) {
-    throw new DedupeConflictError(
-      "",
-      "redrive: keys of these jobs became active each time; nothing was changed",
-    );
-  }
-  return readBulk(rows, filter);
+  return readBulk(await sendApart(connection, "redrive", statement), filter);
 }

@@ -1,3 +1,4 @@
+import { DedupeConflictError } from "../errors.ts";
 import type { SqlRow, SqlStatement } from "../executor.ts";
 import { send } from "./run-statement.ts";
 import type { Connection } from "./run-statement.ts";
@@ -11,27 +12,27 @@ const MOST_TRIES = 5;
  * job: the next one has, and says so. In a transaction of the caller's it stands behind a savepoint, or the refusal would be
  * the end of the caller's work.
  *
- * @returns undefined where the key became active, and free again, each time
+ * @throws DedupeConflictError where the key became active, and free again, each time; nothing was written.
  */
 export async function sendApart(
   connection: Connection,
   operation: string,
   statement: SqlStatement,
-): Promise<readonly SqlRow[] | undefined> {
+): Promise<readonly SqlRow[]> {
   const { executor, inTransaction } = connection;
-  const mark = async (text: string): Promise<void> => {
-    if (inTransaction) await executor.query(`${text} SAVEPOINT pqrun_apart`, []);
-  };
-  for (let tries = 1; tries <= MOST_TRIES; tries += 1) {
+  const mark = async (verb: string): Promise<unknown> =>
+    inTransaction ? await executor.query(`${verb} SAVEPOINT pqrun`, []) : undefined;
+  for (let tries = 1; ; tries += 1) {
     await mark("");
     try {
       const rows = await send(connection, operation, statement);
       await mark("RELEASE");
       return rows;
-    } catch (error) {
-      if (sqlState(error) !== "23505") throw error;
+    } catch (cause) {
+      if (sqlState(cause) !== "23505") throw cause;
       await mark("ROLLBACK TO");
+      if (tries === MOST_TRIES)
+        throw new DedupeConflictError("", `${operation}: another job has the dedupe key`, { cause });
     }
   }
-  return undefined;
 }

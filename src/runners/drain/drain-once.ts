@@ -1,4 +1,4 @@
-import type { JobContracts, UntypedJobs } from "../../core/contract.ts";
+import type { JobContracts, JobName, UntypedJobs } from "../../core/contract.ts";
 import type { PickUp, TurnRequest } from "../../core/turn/turn-request.ts";
 import { Budget } from "./budget.ts";
 import { checkDrain } from "./drain-options.ts";
@@ -31,9 +31,11 @@ const LEASE_MARGIN_MS = 10_000;
  *
  * @throws InvalidInputError for a wrong option, and whatever the first statement throws. What fails later is in the report.
  */
-export async function drainOnce<J extends JobContracts = UntypedJobs, Tx = never>(
-  options: DrainOptions<J, Tx>,
-): Promise<DrainReport> {
+export async function drainOnce<
+  J extends JobContracts = UntypedJobs,
+  Tx = never,
+  N extends JobName<J> = JobName<J>,
+>(options: DrainOptions<J, Tx, N>): Promise<DrainReport> {
   return await new Drain(checkDrain(options)).run();
 }
 

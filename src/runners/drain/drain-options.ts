@@ -1,4 +1,4 @@
-import type { JobContracts, UntypedJobs } from "../../core/contract.ts";
+import type { JobContracts, JobName, UntypedJobs } from "../../core/contract.ts";
 import { InvalidInputError } from "../../core/errors.ts";
 import { loggerOf } from "../../core/logger.ts";
 import type { PruneOptions } from "../../core/operations/prune.ts";
@@ -10,7 +10,11 @@ import { environmentStaleTimeout, processEnvironment } from "../worker-environme
 import type { Environment } from "../worker-environment.ts";
 
 /** Options of {@link drainOnce}. */
-export interface DrainOptions<J extends JobContracts = UntypedJobs, Tx = never> extends RunnerOptions<J, Tx> {
+export interface DrainOptions<
+  J extends JobContracts = UntypedJobs,
+  Tx = never,
+  N extends JobName<J> = JobName<J>,
+> extends RunnerOptions<J, Tx, N> {
   /**
    * How long the drain may take, in milliseconds, from 100; or a function that
    * returns how long is left, such as Lambda's `getRemainingTimeInMillis`.
@@ -90,7 +94,9 @@ export interface CheckedDrain extends CheckedRunner {
 }
 
 /** @throws InvalidInputError naming the option. */
-export function checkDrain<J extends JobContracts, Tx>(options: DrainOptions<J, Tx>): CheckedDrain {
+export function checkDrain<J extends JobContracts, Tx, N extends JobName<J>>(
+  options: DrainOptions<J, Tx, N>,
+): CheckedDrain {
   checkStore(options.store);
   const clock = options.clock ?? monotonicMs;
   const logger = loggerOf(options.logger, options.store.logger);

@@ -40,5 +40,7 @@ export type Handler<J extends JobContracts, N extends JobName<J>, Tx = never> = 
   ctx: JobContext<J, N, Tx>,
 ) => Promise<ResultOf<J[N]>> | ResultOf<J[N]>;
 
-/** Handlers by job type. A runner picks up these types only. */
-export type Handlers<J extends JobContracts, Tx = never> = { readonly [N in JobName<J>]?: Handler<J, N, Tx> };
+/** Handlers by job type: one for each contract, or for each of the `Names`. */
+export type Handlers<J extends JobContracts, Tx = never, Names extends JobName<J> = JobName<J>> = {
+  readonly [N in Names]: Handler<J, N, Tx>;
+};

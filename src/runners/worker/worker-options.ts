@@ -1,4 +1,4 @@
-import type { JobContracts, UntypedJobs } from "../../core/contract.ts";
+import type { JobContracts, JobName, UntypedJobs } from "../../core/contract.ts";
 import { loggerOf } from "../../core/logger.ts";
 import { idlePollPolicy, loopErrorPolicy } from "../../core/delay-policies.ts";
 import type { IdlePollPolicy, LoopErrorPolicy } from "../../core/delay-policies.ts";
@@ -10,10 +10,11 @@ import { processEnvironment, workerEnvironment } from "../worker-environment.ts"
 import type { Environment } from "../worker-environment.ts";
 
 /** Options of a {@link Worker}. The environment overrides those that name a variable. */
-export interface WorkerOptions<J extends JobContracts = UntypedJobs, Tx = never> extends RunnerOptions<
-  J,
-  Tx
-> {
+export interface WorkerOptions<
+  J extends JobContracts = UntypedJobs,
+  Tx = never,
+  N extends JobName<J> = JobName<J>,
+> extends RunnerOptions<J, Tx, N> {
   /** False makes a process that only enqueues: `start` does nothing. WORKER_ENABLED. @default true */
   readonly enabled?: boolean | undefined;
   /** Longest time between two reaps, in seconds. WORKER_REAP_INTERVAL. @default 60 */
@@ -71,7 +72,9 @@ export interface CheckedWorker extends CheckedRunner {
 }
 
 /** @throws InvalidInputError naming the option. */
-export function checkWorker<J extends JobContracts, Tx>(options: WorkerOptions<J, Tx>): CheckedWorker {
+export function checkWorker<J extends JobContracts, Tx, N extends JobName<J>>(
+  options: WorkerOptions<J, Tx, N>,
+): CheckedWorker {
   checkStore(options.store);
   const said = workerEnvironment(
     options.env ?? processEnvironment(),

@@ -1,4 +1,4 @@
-import type { JobContracts, UntypedJobs } from "../../core/contract.ts";
+import type { JobContracts, JobName, UntypedJobs } from "../../core/contract.ts";
 import { UnknownOutcomeError } from "../../core/errors.ts";
 import type { PickedUpJob } from "../../core/job.ts";
 import type { TurnAnswer } from "../../core/turn/turn-answer.ts";
@@ -38,7 +38,7 @@ const BURST = 100;
  * await using worker = new Worker({ store, handlers, concurrency: 10 }).start();
  * ```
  */
-export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
+export class Worker<J extends JobContracts = UntypedJobs, Tx = never, N extends JobName<J> = JobName<J>> {
   readonly #options: CheckedWorker;
   readonly #events: EventCounts;
   readonly #errors: RunnerErrors;
@@ -63,7 +63,7 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never> {
   #stopBy = Infinity;
 
   /** Checks its options and starts nothing: it may stand at a module's top level. @throws InvalidInputError */
-  constructor(options: WorkerOptions<J, Tx>) {
+  constructor(options: WorkerOptions<J, Tx, N>) {
     this.#options = checkWorker(options);
     this.#events = new EventCounts(teller(this.#options.onEvent, this.#options.logger));
     this.#errors = new RunnerErrors(this.#options);

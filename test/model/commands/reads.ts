@@ -58,6 +58,7 @@ export const findPickUp = kind("findPickUp", fc.array(nth, { maxLength: 3 }), as
     found.map((job) => ({
       ...job,
       runAfter: real.time(job.runAfter, model.now),
+      scheduledFor: real.time(job.scheduledFor, model.now),
       createdAt: real.time(job.createdAt, model.now),
     })),
     expected.map((job) => handedOut(job, job.attempts > 1)),

@@ -79,6 +79,7 @@ const acts: Act<TurnInput> = async (input, world, real) => {
     answer.jobs.map((job) => ({
       ...job,
       runAfter: real.time(job.runAfter, now),
+      scheduledFor: real.time(job.scheduledFor, now),
       createdAt: real.time(job.createdAt, now),
     })),
     expected.jobs.map((job) => handedOut(job, expected.alone)),
@@ -203,11 +204,13 @@ function pickUpOf(input: PickUpInput | null, world: World): PickUp | null {
   return { ...rest, lockedBy: world.nonce(worker) };
 }
 
+type Moments = "runAfter" | "scheduledFor" | "createdAt";
+
 /** What a pick-up hands out, the times by the model's clock. */
 export function handedOut(
   job: ModelJob,
   alone: boolean,
-): Omit<PickedUpJob, "runAfter" | "createdAt"> & Pick<ModelJob, "runAfter" | "createdAt"> {
+): Omit<PickedUpJob, Moments> & Pick<ModelJob, Moments> {
   const {
     id,
     type,
@@ -218,6 +221,8 @@ export function handedOut(
     runAfter,
     timeoutSeconds,
     dedupeKey,
+    schedule,
+    scheduledFor,
     createdAt,
   } = job;
   const payloadText = JSON.stringify(job.payload).replace(":", ": ");
@@ -232,8 +237,8 @@ export function handedOut(
     runAfter,
     timeoutSeconds,
     dedupeKey,
-    schedule: null,
-    scheduledFor: null,
+    schedule,
+    scheduledFor,
     createdAt,
     alone,
   };

@@ -55,6 +55,13 @@ test("bun run start, on an empty database: what is posted becomes a page, and SI
   });
   expect((await fetch(`${origin}/pages`, { method: "POST", body: " " })).status).toBe(400);
   expect((await fetch(`${origin}/jobs/999`)).status).toBe(404);
+  // Its own schedule: the worker is woken, and ticks.
+  await empty.rows(
+    "UPDATE jobs_schedules SET next_tick = now() - interval '1 hour' WHERE declared_by = 'bun'",
+  );
+  const ticked = "SELECT status::text, result->>'title' AS title FROM jobs WHERE schedule = 'weekly check'";
+  const check = [{ status: "DONE", title: "A queue that works renders this" }];
+  await expect.poll(() => empty.rows(ticked), { timeout: 90_000 }).toEqual(check);
   expect(await server.terminate(), server.output()).toBe(0);
 });
 

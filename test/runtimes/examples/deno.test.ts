@@ -64,6 +64,9 @@ for (const task of ["loop", "cron"] as const) {
       },
     });
     expect((await post(started.origin, " ")).status).toBe(400);
+    await database.rows("UPDATE jobs_schedules SET next_tick = now() - interval '1 hour'");
+    const ticked = "SELECT status::text FROM jobs WHERE schedule = 'weekly check'";
+    await expect.poll(() => database.rows(ticked), { timeout: 90_000 }).toEqual([{ status: "DONE" }]);
     expect(await server.terminate(), server.output()).toBe(0);
   });
 

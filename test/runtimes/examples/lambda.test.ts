@@ -98,6 +98,15 @@ test("a map that plain SQL enqueued becomes a job for each of the site's own pag
   ).toEqual([{ status: "200" }]);
 });
 
+test("its schedule has the map read by the invocation after its tick, though nobody enqueued anything", async () => {
+  expect(await handler({}, contextOf(58_000))).toMatchObject({ done: 0, stoppedBy: "empty" });
+  await database.rows("UPDATE jobs_schedules SET next_tick = now() - interval '1 hour'");
+  expect(await handler({}, contextOf(58_000))).toMatchObject({ done: PAGES + 1, stoppedBy: "empty" });
+  expect(await database.rows("SELECT job_type FROM jobs WHERE schedule = 'nightly'")).toEqual([
+    { job_type: "sitemap" },
+  ]);
+});
+
 test("where little time is left it returns in time; what did not start is READY, its attempt unspent", async () => {
   isStuck = true;
   await insertPages("/page?n=", PAGES);

@@ -111,6 +111,13 @@ test("so it is inside Vercel's edge VM, bundled: nothing in it needs Node", asyn
   await delivers(({ url, headers }) => vm.dispatchFetch(url, { headers: Object.fromEntries(headers) }));
 });
 
+test("a schedule's event is delivered by the call after its tick, and nobody has sent it", async () => {
+  expect(await (await cron(GET)).json()).toMatchObject({ done: 0, stoppedBy: "empty" });
+  await database.rows("UPDATE jobs_schedules SET next_tick = now() - interval '1 hour'");
+  expect(await (await cron(GET)).json()).toMatchObject({ done: 1, stoppedBy: "empty" });
+  expect(delivered.map(({ body }) => body)).toEqual(['{"data":null,"type":"digest.due"}']);
+});
+
 test("without their secrets nobody drains or enqueues, and no answer says why", async () => {
   expect((await post(event)).status).toBe(202);
   for (const refused of [await cron(GET, "another-secret-of-the-cron"), await post(event, env.CRON_SECRET)]) {
