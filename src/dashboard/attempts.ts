@@ -3,7 +3,7 @@ import { duration, exactly } from "./format.ts";
 import type { Job } from "../core/job.ts";
 import { tableOf } from "./table.ts";
 
-/** STUB until the history of attempts lands. */
+/** An entry of the history of attempts, in a table that keeps one. */
 interface AttemptError {
   readonly attempt: number;
   readonly at: Date;
