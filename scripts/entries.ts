@@ -23,6 +23,7 @@ export const ENTRIES = {
   dashboard: "src/dashboard/dashboard.ts",
   hono: "src/integrations/hono.ts",
   cloudflare: "src/integrations/cloudflare.ts",
+  metrics: "src/integrations/metrics.ts",
   fetch: "src/integrations/fetch.ts",
   // The name that those who deploy there look for.
   vercel: "src/integrations/fetch.ts",

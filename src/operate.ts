@@ -15,4 +15,3 @@ export { workers } from "./core/operations/workers.ts";
 export type { WorkerRow } from "./core/operations/workers.ts";
 export type { BulkAnswer, LeftOut } from "./core/sql/bulk-act.ts";
 export type { JobFilter } from "./core/sql/matching-jobs.ts";
-export { metricsText } from "./core/metrics-text.ts";

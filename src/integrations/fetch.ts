@@ -8,8 +8,6 @@ import type { Secret } from "./bearer.ts";
 import { drainOnce } from "../runners/drain/drain-once.ts";
 import type { DrainOptions, DrainReport } from "../runners/drain/drain-options.ts";
 
-export { metricsRoute } from "./metrics.ts";
-export type { MetricsRouteOptions } from "./metrics.ts";
 export type { Secret } from "./bearer.ts";
 
 /** Options of {@link drainRoute}: those of `drainOnce`, and who may call. */

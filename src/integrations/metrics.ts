@@ -7,6 +7,9 @@ import { causesText } from "../core/values/error-text.ts";
 import { bearsSecret } from "./bearer.ts";
 import type { Secret } from "./bearer.ts";
 
+export { metricsText } from "../core/metrics-text.ts";
+export type { Secret } from "./bearer.ts";
+
 /** What is needed of a store: any `PgJobStore`. */
 type Store = Pick<PgJobStore, "connection" | "logger">;
 

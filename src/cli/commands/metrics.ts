@@ -13,7 +13,7 @@ export const metricsCommand: Command = {
   usage: "pqrun metrics [options]",
   about: `Prints gauges of the queue in Prometheus' text format, for node_exporter's textfile
 collector; in milliseconds however large the table is. From code: \`metricsText\` of
-pqrun/operate.`,
+pqrun/metrics.`,
   options: QUEUE_OPTIONS,
   run: async (args, io) => {
     const options = readOptions(args, QUEUE_OPTIONS);
