@@ -5,18 +5,15 @@ import { dashboard } from "pqrun/dashboard";
 import { pqrun, type PqrunEnv } from "pqrun/hono";
 import type { Job, PgJobStore } from "pqrun";
 
-import type { Source, jobs } from "./jobs.ts";
+import type { jobs } from "./jobs.ts";
+import { readIds, readSource } from "./read-body.ts";
 
 /** The queue of this application. */
 export type Store = PgJobStore<typeof jobs>;
 
 /** What the API shows. */
 export interface AppOptions {
-  /**
-   * Whether a caller may read why a job failed. An error's text may hold more than is theirs.
-   *
-   * @default false
-   */
+  /** Whether a caller may read why a job failed. An error's text may hold more than is theirs. @default false */
   readonly showErrors?: boolean;
   /**
    * Opens the dashboard at /admin/jobs to `admin` with this password. Where your application knows its users, ask it
@@ -77,19 +74,4 @@ function firstLine(error: string | null): string | null {
 /** What any caller may see. */
 function visible({ id, type, status, attempts, result }: Job): Partial<Job> {
   return { id, type, status, attempts, result };
-}
-
-function readSource(body: unknown): Source | undefined {
-  if (typeof body !== "object" || body === null) return undefined;
-  if ("text" in body && typeof body.text === "string" && body.text.trim() !== "") return { text: body.text };
-  if ("path" in body && typeof body.path === "string" && /^[^\0]{1,400}\.md$/i.test(body.path))
-    return { path: body.path };
-  return undefined;
-}
-
-function readIds(body: unknown): string[] | undefined {
-  if (typeof body !== "object" || body === null || !("summaryIds" in body)) return undefined;
-  const ids: unknown = body.summaryIds;
-  const isId = (id: unknown): id is string => typeof id === "string" && /^\d{1,18}$/.test(id);
-  return Array.isArray(ids) && ids.length >= 1 && ids.length <= 1_000 && ids.every(isId) ? ids : undefined;
 }

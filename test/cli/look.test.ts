@@ -24,6 +24,18 @@ beforeAll(async () => {
      ($1, jsonb_build_object('x', $2::text), 'FAILED', 5, $3, $4, NULL, now(), now())`,
     [`bad${HOSTILE}`, HOSTILE, `key${HOSTILE}`, `Error: ${HOSTILE}\n${HOSTILE}`],
   );
+  const entry = {
+    at: "2026-11-29T10:00:00.000Z",
+    worker: "w-1",
+    kind: "failed",
+    error: `Error: ${HOSTILE}\n  at x`,
+  };
+  await database.rows("UPDATE jobs SET errors = $1 WHERE status = 'FAILED'", [
+    JSON.stringify([
+      { ...entry, attempt: 1, durationMs: 12 },
+      { ...entry, attempt: 2, durationMs: null, kind: "lost", error: "the lease ended" },
+    ]),
+  ]);
 });
 afterAll(() => database[Symbol.asyncDispose]());
 
@@ -73,6 +85,9 @@ test("show has everything of one job, and its error with its lines", async () =>
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   expect(stdout).toMatch(/ {2}attempts +5 of 5\n/);
   expect(stdout).toMatch(/ {2}payload +15 bytes; --payload shows them\n/);
+  expect(stdout).toMatch(
+    /\n\n {2}attempt 2 +lost +2026-11-29T10.+ w-1 +the lease ended\n {2}attempt 1 +failed .+12 ms +w-1 +Error: /,
+  );
   expect(stdout).toMatch(/\n\n {2}Error: refused\n {6}at send \(mail.ts:3\)\n$/);
 });
 

@@ -23,6 +23,16 @@ export const job = z.strictObject({
   schedule: z.string().nullable(),
   scheduledFor: iso.nullable(),
   lastError: z.string().nullable(),
+  errors: z.array(
+    z.strictObject({
+      attempt: z.int(),
+      at: iso,
+      worker: z.string().nullable(),
+      durationMs: z.number().nullable(),
+      kind: z.string(),
+      error: z.string(),
+    }),
+  ),
   finishedAt: iso.nullable(),
   durationMs: z.number().nullable(),
   createdAt: iso,

@@ -60,7 +60,7 @@ export const STATEMENTS: readonly Statement[] = [
     tests: TURN_TESTS,
   },
   // The columns that schedules have brought, or NULL: nothing in it lets anything through.
-  { name: "schedule columns", file: "src/core/sql/schedule-columns.ts", tests: core("schedules/which-tick") },
+  { name: "schedule columns", file: "src/core/sql/newer-column.ts", tests: core("schedules/which-tick") },
   {
     name: "lanes",
     file: "src/core/turn/lanes-text.ts",

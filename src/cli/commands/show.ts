@@ -61,7 +61,18 @@ function jobText(job: Job, shown: Shown): string {
     ["result", job.resultText === null ? null : content(job.resultText, shown.result, "--result")],
   ];
   const rows = facts.flatMap(([name, value]) => (value === null ? [] : [[name, printable(value)]]));
-  return `${columns(rows, "left")}${lastError === null ? "" : `\n${paragraph(lastError)}`}`;
+  return `${columns(rows, "left")}${attemptsText(job)}${lastError === null ? "" : `\n${paragraph(lastError)}`}`;
+}
+
+/** What became of the attempts that were not done, the newest first: each error's first line. */
+function attemptsText({ errors }: Job): string {
+  const rows = [...errors]
+    .reverse()
+    .map(({ attempt, at, kind, durationMs, worker, error }) => [
+      ...[`attempt ${attempt}`, kind, moment(at) ?? "", durationMs === null ? "" : `${durationMs} ms`],
+      ...[worker ?? "", error.split("\n", 1)[0] ?? ""].map(printable),
+    ]);
+  return rows.length === 0 ? "" : `\n${columns(rows, "left")}`;
 }
 
 function moment(date: Date | null): string | null {
