@@ -28,6 +28,17 @@ export interface ProducerOptions<J extends JobContracts = UntypedJobs> extends T
   readonly logger?: Logger | false | undefined;
 }
 
+/** The names of a store's options: an application may keep those of both in one object. A test of types keeps it complete. */
+export const STORE_OPTIONS = {
+  schema: true,
+  table: true,
+  jobs: true,
+  logger: true,
+  maxPayloadBytes: true,
+  maxPayloadDepth: true,
+  parse: true,
+} as const;
+
 /** One job of {@link JobProducer.enqueueMany}. */
 export type JobToEnqueue<J extends JobContracts> = {
   [N in JobName<J>]: EnqueueOptions & { readonly type: N; readonly payload: InputOf<J[N]> };
@@ -64,6 +75,7 @@ export class JobProducer<J extends JobContracts = UntypedJobs, Tx = never> {
   /** @internal `with` alone knows that a transaction is open. */
   constructor(executor: SqlExecutor<Tx>, options: ProducerOptions<J>, inTransaction: boolean);
   constructor(executor: SqlExecutor<Tx>, options: ProducerOptions<J> = {}, inTransaction = false) {
+    checkOptions(options, STORE_OPTIONS);
     checkExecutor(executor);
     const names = tableNames(options);
     checkLimits(options);

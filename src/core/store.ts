@@ -52,16 +52,6 @@ export interface StoreOptions<J extends JobContracts = UntypedJobs> extends Prod
   readonly parse?: ((text: string) => unknown) | undefined;
 }
 
-const STORE_OPTIONS = {
-  schema: true,
-  table: true,
-  jobs: true,
-  logger: true,
-  maxPayloadBytes: true,
-  maxPayloadDepth: true,
-  parse: true,
-} as const satisfies Record<keyof StoreOptions, true>;
-
 /** How often a settlement is tried whose row somebody else has locked, and a pick-up that finds nothing else. */
 const BUSY_TRIES = 10;
 
@@ -93,7 +83,6 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
   /** @internal `with` alone knows that a transaction is open. */
   constructor(executor: SqlExecutor<Tx>, options: StoreOptions<J>, inTransaction: boolean);
   constructor(executor: SqlExecutor<Tx>, options: StoreOptions<J> = {}, inTransaction = false) {
-    checkOptions(options, STORE_OPTIONS);
     super(executor, options, inTransaction);
     const { names } = this.connection;
     this.parse = options.parse ?? parsePayload;

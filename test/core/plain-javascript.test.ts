@@ -4,6 +4,7 @@ import { pgExecutor } from "../../src/adapters/pg/pg.ts";
 import { postgresExecutor } from "../../src/adapters/postgres/postgres.ts";
 import { backoffPolicy, loopErrorPolicy } from "../../src/core/delay-policies.ts";
 import { executor } from "../../src/core/make-executor.ts";
+import { JobProducer } from "../../src/core/producer.ts";
 import { PgJobStore } from "../../src/core/store.ts";
 import { runUntilSignal } from "../../src/integrations/node.ts";
 import { migrate } from "../../src/migrate/migrate.ts";
@@ -46,6 +47,10 @@ const CALLS: Readonly<Record<string, readonly [() => unknown, string]>> = {
   "runUntilSignal, an option that is none": [
     () => runUntilSignal({ start: fine, stop: () => Promise.resolve() }, { onStop: fine } as never),
     "onStop",
+  ],
+  "a producer, an option that is none": [
+    () => new JobProducer(executor({ query: fine }), { tabel: "mine" } as never),
+    "tabel",
   ],
   "enqueue, an option that is none": [() => store.enqueue("a", {}, { delay: 5 } as never), "delay"],
   "enqueue, no options": [() => store.enqueue("a", {}, null as never), "options"],

@@ -20,6 +20,8 @@ import type { Pool, PoolClient } from "pg";
 import { expectTypeOf } from "vitest";
 import { z } from "zod";
 
+import { STORE_OPTIONS } from "../../src/core/producer.ts";
+import type { StoreOptions } from "../../src/core/store.ts";
 import { RUNNER_OPTIONS } from "../../src/runners/known-options.ts";
 
 declare const pool: Pool;
@@ -280,6 +282,7 @@ export const computed = (any: PgJobStore, type: string): unknown =>
     },
   });
 
+expectTypeOf(STORE_OPTIONS).toEqualTypeOf<Readonly<Record<keyof StoreOptions, true>>>();
 expectTypeOf(RUNNER_OPTIONS).toEqualTypeOf<
   Readonly<Record<keyof DrainOptions | keyof WorkerOptions, true>>
 >();
