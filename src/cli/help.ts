@@ -1,5 +1,6 @@
 import type { Command } from "./command.ts";
 import type { CliOption, CliOptions } from "./options.ts";
+import { wrapped } from "./terminal/wrapped.ts";
 
 /** Longer lines of a help are broken. */
 const WIDTH = 100;
@@ -37,16 +38,4 @@ function optionLines(options: CliOptions): string {
       return `  ${optionSyntax(name, option).padEnd(width)}${lines.join(`\n${" ".repeat(width + 2)}`)}`;
     })
     .join("\n");
-}
-
-function wrapped(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of text.split(" ")) {
-    if (line !== "" && line.length + 1 + word.length > width) {
-      lines.push(line);
-      line = word;
-    } else line = line === "" ? word : `${line} ${word}`;
-  }
-  return [...lines, line];
 }

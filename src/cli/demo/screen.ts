@@ -2,6 +2,7 @@ import { styleText } from "node:util";
 
 import type { CliIo } from "../command.ts";
 import { printable } from "../terminal/printable.ts";
+import { wrapped } from "../terminal/wrapped.ts";
 
 const WIDTH = 92;
 
@@ -56,16 +57,4 @@ export class Screen {
     if (this.#moving) this.#io.stdout.write("\n");
     this.#moving = false;
   }
-}
-
-function wrapped(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of text.split(" ")) {
-    if (line !== "" && line.length + 1 + word.length > width) {
-      lines.push(line);
-      line = word;
-    } else line = line === "" ? word : `${line} ${word}`;
-  }
-  return [...lines, line];
 }
