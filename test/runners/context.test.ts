@@ -39,6 +39,14 @@ test.for(Object.entries(AROUND))(
   },
 );
 
+test("a handler knows which worker runs it, and what it destructures stays", async () => {
+  await store.enqueue("a", {});
+  const seen: unknown[] = [];
+  const handlers = { a: ({ workerId }: { readonly workerId: string }) => void seen.push(workerId) };
+  await drainOnce({ store, handlers, budgetMs: 10_000, workerId: "eu:1" });
+  expect(seen).toEqual(["eu:1"]);
+});
+
 test("a handler may give its signal to twenty things at once, and Node warns of no leak", async () => {
   const warnings: string[] = [];
   const note = ({ name }: Error): void => void warnings.push(name);

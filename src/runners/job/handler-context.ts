@@ -31,6 +31,9 @@ const SIGNAL: PropertyDescriptor = {
   },
 };
 
+/** Behind the worker's id `locked_by` has a colon and the UUID of the pick-up. */
+const NONCE_LENGTH = 37;
+
 /** What a handler is given. Its signal is made when it is first asked for. */
 export class HandlerContext implements JobContext<JobContracts, string> {
   declare readonly signal: AbortSignal;
@@ -38,6 +41,7 @@ export class HandlerContext implements JobContext<JobContracts, string> {
   readonly job: PickedUpJob;
   readonly store: PgJobStore<JobContracts>;
   readonly logger: Logger;
+  readonly workerId: string;
   readonly settleIn: (tx: SqlExecutor, result?: unknown) => Promise<void>;
   readonly settleStatement: (result?: unknown) => SqlStatement;
   declare readonly [RUN]: HandlerRun;
@@ -53,6 +57,7 @@ export class HandlerContext implements JobContext<JobContracts, string> {
     this.job = job;
     this.store = store;
     this.logger = logger;
+    this.workerId = job.lockedBy.slice(0, -NONCE_LENGTH);
     // Of their own, so that a handler may take them out of the context.
     this.settleIn = settlingIn(job, store, run);
     this.settleStatement = settlingStatement(job, store, run);

@@ -24,6 +24,8 @@ export interface JobContext<J extends JobContracts, N extends JobName<J>, Tx = n
   /** To enqueue what follows. */
   readonly store: PgJobStore<J, Tx>;
   readonly logger: Logger;
+  /** The id of the worker or drain that runs it: the `workerId` that it was given, or the one that it has made. */
+  readonly workerId: string;
   /**
    * Settles this job as DONE in a transaction with the handler's own writes, so that they happen once. After its commit
    * the handler may go on: it needs no lease any longer, and is bound by its timeout, the drain's budget and a shutdown alone.
