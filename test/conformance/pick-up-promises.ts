@@ -32,7 +32,7 @@ export function pickUpPromises<Tx>(promise: Promises<Tx>): void {
       createdAt: 0,
       alone: false,
     };
-    const usual = { attempts: 1, alone: false, schedule: null, scheduledFor: null };
+    const usual = { attempts: 1, alone: false, errors: [], schedule: null, scheduledFor: null };
     equal(rest, { id, type: "a", lockedBy: "w:1", ...usual, ...options });
     equal([store.parse(payloadText), runAfter, createdAt], [{ n: 1 }, before.runAfter, before.createdAt]);
     equal([before.status, before.attempts, before.lockedBy], ["RUNNING", 1, "w:1"]);
