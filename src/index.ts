@@ -86,3 +86,5 @@ export type { RunnerOptions } from "./runners/runner-options.ts";
 export type { Environment } from "./runners/worker-environment.ts";
 export type { WorkerOptions } from "./runners/worker/worker-options.ts";
 export { Worker } from "./runners/worker/worker.ts";
+export { WORKER_STATES } from "./runners/worker/worker-health.ts";
+export type { WorkerHealth, WorkerState } from "./runners/worker/worker-health.ts";

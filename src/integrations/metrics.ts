@@ -7,6 +7,8 @@ import { causesText } from "../core/values/error-text.ts";
 import { bearsSecret } from "./bearer.ts";
 import type { Secret } from "./bearer.ts";
 
+export { healthRoute } from "./health.ts";
+export type { HealthRouteOptions } from "./health.ts";
 export { metricsText } from "../core/metrics-text.ts";
 export type { Secret } from "./bearer.ts";
 

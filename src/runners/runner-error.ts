@@ -54,6 +54,11 @@ export class RunnerErrors {
     this.#emit(operation, error);
   }
 
+  /** For how long no turn has been answered although turns were sent, in milliseconds; undefined where the last one was. */
+  get turnsFailForMs(): number | undefined {
+    return this.#trouble.turn.forMs;
+  }
+
   /** Waiting cannot mend it. */
   cannotWork(error: unknown): void {
     this.#logger.error("the worker cannot work: waiting does not mend this", { error: causesText(error) });

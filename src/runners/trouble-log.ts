@@ -29,6 +29,11 @@ export class TroubleLog {
     this.#logger.warn(message, { failures: this.#failures, error: causesText(error) });
   }
 
+  /** For how long it has failed, in milliseconds; undefined where it does not. */
+  get forMs(): number | undefined {
+    return this.#failures === 0 ? undefined : this.#now() - this.#since;
+  }
+
   /** @param message what to say where there was trouble */
   over(message: string): void {
     if (this.#failures === 0) return;

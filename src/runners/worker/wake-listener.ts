@@ -94,6 +94,11 @@ export class WakeListener {
     return Math.min(this.#keeper.nextAt, this.#lookBy);
   }
 
+  /** Whether it hears what is notified, as its last probe has shown. */
+  get hears(): boolean {
+    return this.#keeper.heard;
+  }
+
   /** Begins to LISTEN. */
   async start(): Promise<void> {
     await this.#keeper.open();

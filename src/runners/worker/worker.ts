@@ -10,16 +10,15 @@ import { JobSlots } from "../job/job-slots.ts";
 import { LeaseKeeper, type LeaseGone } from "./lease-keeper.ts";
 import { LookSchedule } from "./poll-schedule.ts";
 import { LostPickUps } from "./lost-pickups.ts";
-import { NextTurns } from "./turn-planner.ts";
-import type { TurnKind } from "./turn-planner.ts";
+import { NextTurns, type TurnKind } from "./turn-planner.ts";
 import { ObservedPromise } from "./observed-promise.ts";
 import { PickUps } from "./pickup-planner.ts";
 import { RunnerErrors } from "../runner-error.ts";
-import { momentOf } from "../moment.ts";
-import type { Moment } from "../moment.ts";
+import { momentOf, type Moment } from "../moment.ts";
 import { logStart } from "./start-line.ts";
 import { startListening } from "./start-listening.ts";
 import { TurnTiming } from "./turn-pacing.ts";
+import { healthOf, type WorkerHealth } from "./worker-health.ts";
 import { TOO_LATE, Timers, Waiter, uponAbort, within } from "../wait.ts";
 import { checkWorker, type CheckedWorker, type WorkerOptions } from "./worker-options.ts";
 
@@ -98,6 +97,11 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never, N extends 
   /** What has happened to jobs so far, by what the database answered. */
   get counts(): OutcomeCounts {
     return this.#events.counts();
+  }
+
+  /** Whether it works, as far as it knows: a look that asks nobody, for a health check. */
+  get health(): WorkerHealth {
+    return healthOf(this.#loop !== undefined, this.#next, this.#slots, this.#errors);
   }
 
   /** Starts; once. A worker that is not enabled (WORKER_ENABLED=false) stays as it is. */
