@@ -36,7 +36,7 @@ export function executor<Tx = never>(members: ExecutorMembers<Tx>): SqlExecutor<
     options?: QueryOptions,
   ): Promise<readonly SqlRow[]> => {
     const rows: unknown = await members.query(text, params, options);
-    // Sent it is by now: whoever enqueued gets UnknownOutcomeError, and not that nothing was written.
+    // Sent it is by now: the caller of an enqueue gets UnknownOutcomeError, and not that nothing was written.
     if (!Array.isArray(rows))
       throw new TypeError("the executor's `query` resolved to something else than a list of rows");
     return rows as readonly SqlRow[];

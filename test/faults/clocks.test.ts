@@ -98,7 +98,7 @@ test.for(CLOCKS)(
   },
 );
 
-test("14: a Date is a moment, whoever's clock it comes from, and is stored as it is", async () => {
+test("14: a Date is a moment, of whichever clock, and is stored as it is", async () => {
   const runAfter = new Date(Date.now() + 3_600_000);
   const { id } = await queue.store.enqueue("a", {}, { runAfter });
   expect((await queue.store.get(id))?.runAfter).toEqual(runAfter);

@@ -77,7 +77,7 @@ test("37: of 40 FAILED jobs with one key, retried by hand at once, one is READY 
   expect(await jobsByStatus(queue)).toEqual({ READY: 1, FAILED: 39 });
 });
 
-test("37: retries by hand and enqueues of one key at once: one job is active, whoever came first", async () => {
+test("37: retries by hand and enqueues of one key at once: one job is active, whichever came first", async () => {
   const [one, other] = await sessions(2);
   for (let round = 0; round < 20; round += 1) {
     const failed = await queue.insert({ dedupe_key: "'k'", status: "'FAILED'", attempts: "5" });

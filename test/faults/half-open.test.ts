@@ -18,7 +18,7 @@ const LEASE_MS = 1_000;
 const LATE_MS = 60_000;
 
 beforeAll(async () => {
-  // Their leases end in the past, so that whoever comes next reaps them: nobody waits for a clock.
+  // Their leases end in the past, so that the next runner reaps them: nobody waits for a clock.
   await queue.rows(`CREATE FUNCTION expire() RETURNS void LANGUAGE sql AS
     'UPDATE jobs SET lease_expires_at = now() - interval ''1 s'' WHERE status = ''RUNNING'''`);
 });

@@ -128,7 +128,7 @@ test("a drain whose machine has slept for longer than its budget starts nothing 
     handlers: {
       a: async ({ signal, payload }) => {
         if (payload["n"] === 2) calendar.aheadMs = ASLEEP_MS;
-        // It goes on: whoever has put the calendar right must not cost it its attempt.
+        // It goes on: a calendar that is put right must not cost it its attempt.
         else await takes(50)({ signal });
       },
     },

@@ -48,7 +48,7 @@ test("each handler of a drain starts in the async context of the drain's caller"
   expect(starts.contexts).toEqual(["caller"]);
 });
 
-test("each handler of a worker starts in the async context in which the worker was started, whoever wakes it", async () => {
+test("each handler of a worker starts in the async context in which the worker was started, whatever wakes it", async () => {
   await insertJobs(queue, 300);
   const [starts, log] = [new Starts(), new EventLog()];
   const toldIn = new Set<string | undefined>();

@@ -20,7 +20,7 @@ function looksInASecond(sure: boolean): readonly number[] {
   return counts;
 }
 
-test("of whoever says that there may be work, and there is none, a worker takes one look a second", () => {
+test("of a sender that says that there may be work, and there is none, a worker takes one look a second", () => {
   expect(
     looksInASecond(false)
       .slice(1)

@@ -38,7 +38,7 @@ export interface PgNotification {
 
 /** What pqrun calls of a `pg` Client. */
 export interface PgClient extends PgTransaction {
-  /** The session's process, as whoever the client is connected to told it. */
+  /** The session's process, as told by what the client is connected to. */
   readonly processID?: number | null;
   on(event: "notification", listener: (message: PgNotification) => void): unknown;
   on(event: "error", listener: (error: Error) => void): unknown;

@@ -81,7 +81,7 @@ export function listenOnClient(client: PgClient, session: PgSession): Listen {
 
 /**
  * A pooler lends the client the session that listens for each of its own statements, with which it hears what
- * it sends itself: whoever probes whether LISTEN works is misled. But a pooler tells a process of its own making.
+ * it sends itself: a probe of whether LISTEN works is misled. But a pooler tells a process of its own making.
  */
 async function refusePooled(client: PgClient, session: PgSession): Promise<void> {
   const told = client.processID;

@@ -157,7 +157,7 @@ function guardingText({ waiting }: TableNames): string {
   SELECT $13::text, now() + $14::text::float8 * interval '1 ms', $27::text::text[] WHERE $13::text IS NOT NULL
       ON CONFLICT (worker) DO UPDATE SET until = excluded.until, types = excluded.types
 ),
--- Each process has a name of its own: whoever raises a guard clears away those that are long gone.
+-- Each process has a name of its own: a turn that raises a guard clears away those that are long gone.
 forgotten AS (
   DELETE FROM ${waiting} w
    WHERE w.worker = ANY (ARRAY(
@@ -194,7 +194,7 @@ function turnRowText({ jobs, waiting, channel }: TableNames, scope: TurnScope, d
   const whole = picksUp && scope !== "pick-up";
   const probe = `CASE WHEN $15::text IS NOT NULL AND pg_notification_queue_usage() < ${FULL_QUEUE}
          THEN pg_notify(${quoteLiteral(channel)}, $15::text)::text END`;
-  // Before this turn: whoever has emptied the table of those who wait has taken the caller's guard too.
+  // Before this turn: what has emptied the table of those who wait has taken the caller's guard too.
   const stood = `CASE WHEN $13::text IS NOT NULL
          THEN EXISTS (SELECT 1 FROM ${waiting} w WHERE w.worker = $13::text AND w.until > now()) END::text`;
   return `SELECT 'turn' AS kind,
@@ -216,7 +216,7 @@ const MORE_OR_DEEPER = `CASE WHEN ${LANES_LEFT} THEN 'deeper' ELSE ${MORE} END`;
 /** A share of the queue of NOTIFYs: one that is full refuses commits, and the rest is for others. */
 const FULL_QUEUE = 0.9;
 
-/** Whoever only settles has others in hand, and does not ask how long to sleep. */
+/** A worker that only settles has others in hand, and does not ask how long to sleep. */
 const NOT_ASKED = "NULL AS b, NULL AS c, NULL AS d";
 
 /** Whether something is due that somebody else has locked, and the ms until the next is due, and until the next lease ends. */
@@ -301,7 +301,7 @@ function nextTickText({ schedules: table, jobs }: TableNames, schedules: boolean
   return `SELECT 'tick', ${ms}, ${keeps}, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL`;
 }
 
-/** Where something is due and was passed over: whoever goes on elsewhere must not pass it over for long. */
+/** Where something is due and was passed over: a worker that goes on elsewhere must not pass it over for long. */
 const PASSED_OVER = `(SELECT DISTINCT ON (r.job_type, r.priority) 'lane', (r.id - 1)::text, r.job_type, CASE WHEN r.alone THEN 'alone' END, NULL, NULL,
         nullif(r.priority, ${USUAL.priority})::text,
         ${momentText("r.run_after")}, NULL, NULL, NULL

@@ -129,7 +129,7 @@ export class Outbox {
       settlements.map(({ job }) => job),
       busy,
     );
-    // Last, since whoever is told may stop the worker, which adds what it gives back.
+    // Last, since a listener may stop the worker, which adds what it gives back.
     for (const [ended, answer] of settled) {
       this.#stripped.delete(ended.job);
       const { job, settlement, error } = ended;

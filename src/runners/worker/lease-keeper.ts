@@ -29,7 +29,7 @@ export type OnLeaseGone = (job: PickedUpJob, how: LeaseGone) => void;
  *
  * That clock may have stood still while the machine slept. So what the calendar says counts, too, where caution costs
  * little: nothing starts on a lease that may be over by either, and it is extended at once. A handler at work goes on
- * until the database says that its lease is gone, lest whoever puts a calendar right cost attempts.
+ * until the database says that its lease is gone, so that a calendar that is put right costs no attempts.
  */
 export class LeaseKeeper {
   readonly #options: LeaseKeeperOptions;

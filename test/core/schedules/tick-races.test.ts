@@ -144,7 +144,7 @@ test("a process that is killed while it ticks leaves the tick to the next; one t
   await queue.rows("SELECT pg_terminate_backend($1)", [pid]);
   await expect(store.tick()).rejects.toThrow();
   await expect.poll(() => queue.store.tick()).toMatchObject([{ schedule: "s" }]);
-  // Whoever ticked is gone by now: the job is the table's.
+  // The session that ticked is gone by now: the job is the table's.
   const { store: other } = await queue.session();
   expect(await other.pickup({ types: ["a"] })).toMatchObject([{ type: "a" }]);
 });

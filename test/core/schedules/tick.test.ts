@@ -106,7 +106,7 @@ test("what the schedule says of its jobs stands in them, and tickAs puts the tic
   });
 });
 
-test("jitter puts a job off by up to so many seconds, the same for a tick whoever makes it", async () => {
+test("jitter puts a job off by up to so many seconds, the same for a tick from every runner", async () => {
   for (let n = 0; n < 40; n += 1) await overdue(`s${n}`, "1 minute", { jitter_seconds: "30" });
   await queue.store.tick();
   const [spread] = await queue.rows(
@@ -179,7 +179,7 @@ test.for([
   await expect(update).rejects.toMatchObject({ code: "22023", message });
 });
 
-test("a trigger of the application's on the jobs runs with the search_path of whoever ticks", async () => {
+test("a trigger of the application's on the jobs runs with the search_path of the session that ticks", async () => {
   await queue.rows(`CREATE TABLE seen (n int);
     CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO seen VALUES (1); RETURN NEW; END';
     CREATE TRIGGER note AFTER INSERT ON jobs FOR EACH ROW EXECUTE FUNCTION note()`);

@@ -43,7 +43,7 @@ describe.each(FAULT_DRIVERS)("over %s", (driver) => {
     const worker = startIdleWorker(driver, server.url, sent);
     await listens(server.url);
     await server.kill();
-    // postgres.js knocks without a pause at a port that opens and closes, whoever uses it: there it finds none.
+    // postgres.js knocks without a pause at a port that opens and closes, whatever uses it: there it finds none.
     const port = driver === "pg" ? await countingPort(server.port) : undefined;
     const before = sent.length;
     worker.wake();
