@@ -1,7 +1,7 @@
 -- pqrun 004: the schedules.
 --
 -- A row of jobs_schedules makes a job at each tick of its cron expression, in its time zone.
--- The database computes the next tick, whoever writes the row: a trigger plans it, and refuses
+-- The database computes the next tick, whatever writes the row: a trigger plans it, and refuses
 -- a wrong expression or zone. jobs_tick() makes the jobs of all ticks that are due, each once,
 -- however many call it at once. Every worker and drain of pqrun calls it when a tick is due;
 -- where none runs, pg_cron or anything else may: SELECT * FROM jobs_tick().

@@ -25,6 +25,7 @@ if (canMount()) {
     fill,
   );
 } else {
+  // A disk that can be filled is a mount of its own, which an unprivileged user, or a container without the right, can't make.
   const reason = "it takes root and mount -t tmpfs";
   console.log(`27: a full disk: not tested here: ${reason}`);
   test.skip(`27: a full disk: ${reason}`);

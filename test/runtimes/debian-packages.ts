@@ -28,6 +28,7 @@ export function postgresWithCron(): PostgresBinaries | undefined {
 export function testWithout(packages: string, title: string): void {
   const advice = `apt-get install ${packages} (bash scripts/debian-packages.sh does)`;
   if (process.env["CI"] === undefined) {
+    // PgBouncer and pg_cron come from Debian alone: another system can't have them, and its user is told.
     console.log(`${title}: not tested here: ${advice}`);
     test.skip(`${title}: ${advice}`);
   } else {

@@ -14,7 +14,7 @@ export type ReadRows = (query: PostgresQuery) => Promise<SqlRow[]>;
  * How rows are read of which each column is text, whatever the client's owner has values and rows made into
  * (`transform`, a parser of text): as the bytes that came. Where he has nothing of that kind, as values, which costs less.
  *
- * @throws InvalidInputError for a client that makes of text, or of a row as an array, what can't be undone.
+ * @throws InvalidInputError for a client that turns text, or a row as an array, into what can't be read back.
  */
 export function textReader({ options }: PostgresClient): ReadRows {
   checkText(options);
