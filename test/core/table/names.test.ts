@@ -51,7 +51,7 @@ test.for(ODD)("schema $schema, table $table: works as any other", async (name) =
   await database.rows(renderMigrations(name));
   expect(await database.migrate({ ...name, pythonPickIndex: true })).toMatchObject({ table: "unchanged" });
   const { jobs, waiting, schedules, tick } = tableNames(name);
-  expect(await indexDefinitions(database, jobs)).toHaveLength(9);
+  expect(await indexDefinitions(database, jobs)).toHaveLength(12);
   await database.rows(`INSERT INTO ${waiting} VALUES ('worker', now() + interval '1 minute')`);
   expect(await notifiedOn(database, name, `INSERT INTO ${jobs} (job_type) VALUES ('embed')`)).toBe(1);
   const plan = `INSERT INTO ${schedules} (name, job_type, cron) VALUES ('nightly', 'embed', '0 3 * * *')`;
@@ -89,7 +89,7 @@ test("two tables in one schema, however long and alike, each get their indexes, 
   const stem = "x".repeat(62);
   const tables = ["jobs", "mails", `${stem}a`, `${stem}b`];
   for (const table of tables) await database.migrate({ table });
-  for (const table of tables) expect(await indexDefinitions(database, `public.${table}`)).toHaveLength(8);
+  for (const table of tables) expect(await indexDefinitions(database, `public.${table}`)).toHaveLength(11);
 
   const guard = ({ waiting }: { waiting: string }): string =>
     `INSERT INTO ${waiting} VALUES ('w', now() + interval '1 minute')`;
