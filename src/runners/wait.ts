@@ -1,11 +1,11 @@
 import { clearTimeout, setTimeout } from "./timers.ts";
 
-/** The longest that setTimeout can wait; what is longer wakes up early and looks again. */
+/** The longest that setTimeout can wait; what is longer ends early, and is waited for again. */
 const MAX_TIMER_MS = 2_147_483_647;
 
 /**
  * A wait that can be cut short. A wake-up that comes while nobody waits is
- * kept for the next wait, so that none is lost between a look and a sleep.
+ * kept for the next wait, so that none is lost between a poll and a sleep.
  */
 export class Waiter {
   #woken = false;

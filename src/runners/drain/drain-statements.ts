@@ -97,7 +97,7 @@ export class DrainStatements {
       if (affordsLook && this.#refused.refused(pickUp, error, settlements.length === 0, DRAIN_TIME)) {
         // A part that is refused was told of with the whole.
         if (pickUp.only === undefined) this.#warn(error);
-        this.#slots.outbox.refused(settlements, error, false);
+        this.#slots.settlementQueue.refused(settlements, error, false);
         return true;
       }
       if (first) {
@@ -106,7 +106,7 @@ export class DrainStatements {
         throw error;
       }
       this.#warn(error);
-      if (this.#slots.outbox.refused(settlements, error, !picksUp)) return true;
+      if (this.#slots.settlementQueue.refused(settlements, error, !picksUp)) return true;
       this.error ??= error;
       return false;
     }
@@ -116,12 +116,12 @@ export class DrainStatements {
   async declare(): Promise<void> {
     const { declare } = this.#options;
     if (declare === undefined) return;
-    await this.#budget.spend("declare", this.#budget.beforeLastMs, (signal) => declare({ signal }));
+    await this.#budget.spend("declare", this.#budget.untilLastSettlementMs, (signal) => declare({ signal }));
   }
 
   /** Ticks the schedules, where one is due. @returns whether that may have made jobs */
   async tick(): Promise<boolean> {
-    const ms = this.#budget.beforeLastMs;
+    const ms = this.#budget.untilLastSettlementMs;
     const due = this.#tickAtMs <= this.#budget.elapsedMs && !this.#tickedInVain;
     if (!due || ms <= 0 || !this.#budget.affords(3)) return false;
     this.asks = true;
@@ -158,12 +158,12 @@ export class DrainStatements {
 
   /** Settles all that has ended; what is `busy` is tried again while there is time. */
   async settleRest(): Promise<void> {
-    const { outbox } = this.#slots;
-    while (outbox.size > 0 && this.#budget.affords(1) && this.#budget.remainingMs > 0) {
+    const { settlementQueue } = this.#slots;
+    while (settlementQueue.size > 0 && this.#budget.affords(1) && this.#budget.remainingMs > 0) {
       // The last settlement has all that is left.
       if (!(await this.turn(this.settleOnly(), this.#budget.remainingMs))) return;
-      if (outbox.ready > 0) continue;
-      const ms = Math.min(outbox.busyMs, this.#budget.remainingMs);
+      if (settlementQueue.ready > 0) continue;
+      const ms = Math.min(settlementQueue.busyMs, this.#budget.remainingMs);
       await new Promise<void>((resolve) => {
         this.#budget.after(this.#timers, ms, resolve);
       });
@@ -174,7 +174,7 @@ export class DrainStatements {
   settleOnly(): DrainTurn {
     const { types, workerId } = this.#options;
     return {
-      settlements: this.#slots.outbox.next(),
+      settlements: this.#slots.settlementQueue.next(),
       pickUp: { types, slots: 0, lockedBy: workerId, leaseMs: 0 },
     };
   }
@@ -184,7 +184,7 @@ export class DrainStatements {
     if (this.#lostPickUps.length === 0 || !this.#budget.affords(2)) return;
     try {
       const { store } = this.#options;
-      const ms = this.#budget.beforeLastMs;
+      const ms = this.#budget.untilLastSettlementMs;
       const found = await this.#budget.spend("findPickUp", ms, (signal) =>
         store.findPickUp(this.#lostPickUps, { signal }),
       );
@@ -197,7 +197,7 @@ export class DrainStatements {
   /** Prunes, if that was asked for and there is time. @returns what cut that short, if anything did */
   async prune(): Promise<DrainEnd | undefined> {
     const { prune, store, signal } = this.#options;
-    const ms = this.#budget.beforeLastMs;
+    const ms = this.#budget.untilLastSettlementMs;
     const stopped = (): boolean => signal?.aborted === true;
     if (prune === undefined || this.error !== undefined || stopped()) return undefined;
     if (!this.#budget.affords(1) || ms <= 0) return undefined;
@@ -209,7 +209,7 @@ export class DrainStatements {
     } catch (error) {
       if (stopped()) return "signal";
       // All jobs are settled, and what was not deleted now is for the next drain.
-      if (isPqrunError(error, "unknown-outcome") && this.#budget.beforeLastMs <= 0) return "budget";
+      if (isPqrunError(error, "unknown-outcome") && this.#budget.untilLastSettlementMs <= 0) return "budget";
       this.error = error;
     }
     return undefined;
@@ -228,7 +228,7 @@ export class DrainStatements {
     );
     const report = {
       ...this.#events.counts(),
-      unsettled: this.#slots.outbox.size + this.#slots.outbox.leftToExpire,
+      unsettled: this.#slots.settlementQueue.size + this.#slots.settlementQueue.leftToExpire,
       pruned,
       stoppedBy: error === undefined ? stoppedBy : "error",
       more,
@@ -257,8 +257,8 @@ export class DrainStatements {
       this.asks = false;
       this.#tickAtMs = nextTickInMs === null ? Infinity : this.#budget.elapsedMs + nextTickInMs;
     }
-    this.#slots.outbox.answered(request.settlements ?? [], answer.settlements);
-    this.#events.tellReaped(answer);
+    this.#slots.settlementQueue.answered(request.settlements ?? [], answer.settlements);
+    this.#events.emitReaped(answer);
     this.picked += answer.jobs.length;
     const agoMs = this.#budget.mostMsSince(sentAt);
     for (const job of answer.jobs) {

@@ -1,8 +1,8 @@
 import type { Fence } from "../../core/job.ts";
 import type { Settlement, SettlementAnswer } from "../../core/turn/settlement.ts";
-import type { JobEventName, TellsOfJobs } from "./job-event.ts";
+import type { JobEventName, EmitJobEvent } from "./job-event.ts";
 import { jobEvent } from "./job-event.ts";
-import type { JobEnd } from "./finished-run.ts";
+import type { FinishedRun } from "./finished-run.ts";
 import { refusalState } from "../../core/sql/refusal.ts";
 
 /** Most characters of settlements in one statement: results may be a MiB each. */
@@ -11,11 +11,11 @@ const MAX_SETTLEMENTS = 2_000;
 /** How soon to settle again what somebody else has locked, in milliseconds; then each second. */
 const BUSY_AGAIN_MS = [5, 25, 100, 250] as const;
 
-type Settling = JobEnd<Settlement>;
+type Settling = FinishedRun<Settlement>;
 
 /** Ended jobs on their way to the database. What is taken comes back until it is answered. */
-export class Outbox {
-  readonly #tell: TellsOfJobs;
+export class SettlementQueue {
+  readonly #emit: EmitJobEvent;
   /** In the order in which they ended; but what was busy is behind what was not, or has not been tried for longer. */
   #waiting: Settling[] = [];
   /** Those whose rows somebody else had locked. */
@@ -28,8 +28,8 @@ export class Outbox {
   readonly #stripped = new Set<Fence>();
   #leftToExpire = 0;
 
-  constructor(tell: TellsOfJobs) {
-    this.#tell = tell;
+  constructor(emit: EmitJobEvent) {
+    this.#emit = emit;
   }
 
   get size(): number {
@@ -57,10 +57,10 @@ export class Outbox {
   }
 
   /** Takes over an ended job. */
-  add(end: JobEnd): void {
+  add(end: FinishedRun): void {
     if (!isSettling(end)) {
       const { job, reason, error } = end;
-      if (reason === "lost" || reason === "cancelled") this.#tell(jobEvent(reason, job, null, error));
+      if (reason === "lost" || reason === "cancelled") this.#emit(jobEvent(reason, job, null, error));
       else this.#leaveToExpire(job, error);
       return;
     }
@@ -134,7 +134,7 @@ export class Outbox {
       this.#stripped.delete(ended.job);
       const { job, settlement, error } = ended;
       const lastError = "error" in settlement ? settlement.error : undefined;
-      this.#tell(jobEvent(happened(answer, ended), job, settlement.durationMs, error, lastError));
+      this.#emit(jobEvent(happened(answer, ended), job, settlement.durationMs, error, lastError));
     }
   }
 
@@ -181,9 +181,9 @@ export class Outbox {
       .filter((group) => group.length > 0);
   }
 
-  #leaveToExpire(job: JobEnd["job"], error: unknown, lastError?: string): void {
+  #leaveToExpire(job: FinishedRun["job"], error: unknown, lastError?: string): void {
     this.#leftToExpire += 1;
-    this.#tell(jobEvent("unsettled", job, null, error, lastError));
+    this.#emit(jobEvent("unsettled", job, null, error, lastError));
   }
 
   #strip(job: Fence, state: string): void {
@@ -202,12 +202,13 @@ export class Outbox {
     const note = `the database refused what the attempt would have written (${state})`;
     const { settlement } = ended;
     if (settlement.outcome === "done")
-      this.#waiting[index] = ended.as({ ...settlement, resultText: null, note });
-    else if ("error" in settlement) this.#waiting[index] = ended.as({ ...settlement, error: note });
+      this.#waiting[index] = ended.withSettlement({ ...settlement, resultText: null, note });
+    else if ("error" in settlement)
+      this.#waiting[index] = ended.withSettlement({ ...settlement, error: note });
   }
 }
 
-function isSettling(end: JobEnd): end is Settling {
+function isSettling(end: FinishedRun): end is Settling {
   return end.settlement !== null;
 }
 

@@ -7,8 +7,8 @@ import { momentOf, mostMsSince } from "../moment.ts";
 import type { Moment } from "../moment.ts";
 import { TOO_LATE, within } from "../wait.ts";
 
-/** What {@link LostPickUps} has to know. */
-export interface LostPickUpsOptions extends Pick<CheckedWorker, "store" | "leaseMs" | "now" | "calendar"> {
+/** What {@link LostPickups} has to know. */
+export interface LostPickupsOptions extends Pick<CheckedWorker, "store" | "leaseMs" | "now" | "calendar"> {
   readonly errors: Pick<RunnerErrors, "failed" | "answered">;
 }
 
@@ -28,14 +28,14 @@ export const FIND_EVERY_MS = 1_000;
  * Pick-ups whose answers were lost. They may not have been carried out, or not
  * yet; where they were, their jobs are this worker's, found again by the nonce.
  */
-export class LostPickUps {
-  readonly #options: LostPickUpsOptions;
+export class LostPickups {
+  readonly #options: LostPickupsOptions;
   /** Each nonce, when it was sent, and until when it is looked for: then its leases have run out. */
   readonly #lost = new Map<string, { readonly sentAt: Moment; readonly until: number }>();
   #nextAt = Infinity;
   #searching = false;
 
-  constructor(options: LostPickUpsOptions) {
+  constructor(options: LostPickupsOptions) {
     this.#options = options;
   }
 

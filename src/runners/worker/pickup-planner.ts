@@ -15,7 +15,7 @@ const HELD_UP_SHARE = 4;
 const NO_ROOM = { slots: 0, buffer: 0 } as const;
 
 /** What a worker picks up next: how much, and where. */
-export class PickUps {
+export class PickupPlanner {
   readonly #options: Pick<CheckedWorker, "types" | "leaseMs" | "fastPickup">;
   readonly #slots: JobSlots;
   readonly #turnSize: TurnSize;

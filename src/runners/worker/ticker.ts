@@ -8,7 +8,7 @@ import type { CheckedWorker } from "./worker-options.ts";
 
 /** How often a worker asks when the next tick is due, where nobody has told it of a new schedule. */
 const ASK_MS = 60_000;
-/** The longest wait: by then the database's clock and the worker's may have drifted apart. A worker that lets its database sleep looks about as often. */
+/** The longest wait: by then the database's clock and the worker's may have drifted apart. A worker that lets its database sleep polls about as often. */
 const LONGEST_MS = 82_800_000;
 /** How soon a tick is sent again that somebody else had locked, in milliseconds, the last repeating. */
 const LOCKED_MS = [5, 25, 100, 250, 1_000, 10_000] as const;
@@ -28,7 +28,7 @@ export interface TickerOptions extends Pick<
 }
 
 /**
- * Declares the worker's schedules, and ticks all that there are: a look asks
+ * Declares the worker's schedules, and ticks all that there are: a poll asks
  * once a minute when the next tick is due, and then the tick is sent beside the
  * turns, which do not wait for it.
  */
@@ -54,7 +54,7 @@ export class Ticker {
     return this.#underWay ? Infinity : this.#nextAt;
   }
 
-  /** Whether the next look is to ask when the next tick is due. */
+  /** Whether the next poll is to ask when the next tick is due. */
   asks(now: number): boolean {
     return now >= this.#askAt;
   }

@@ -2,13 +2,13 @@ import type { Settlement } from "../../core/turn/settlement.ts";
 import type { TurnRequest } from "../../core/turn/turn-request.ts";
 import type { JobSlots } from "../job/job-slots.ts";
 import type { LeaseKeeper } from "./lease-keeper.ts";
-import type { LookSchedule } from "./poll-schedule.ts";
-import type { PickUps } from "./pickup-planner.ts";
+import type { PollSchedule } from "./poll-schedule.ts";
+import type { PickupPlanner } from "./pickup-planner.ts";
 import type { RunnerErrors } from "../runner-error.ts";
 import type { Waiter } from "../wait.ts";
 import type { FirstTurn } from "./first-turn.ts";
 import { Ticker } from "./ticker.ts";
-import type { TurnTiming } from "./turn-pacing.ts";
+import type { TurnPacing } from "./turn-pacing.ts";
 import type { WakeListener } from "./wake-listener.ts";
 import type { CheckedWorker } from "./worker-options.ts";
 
@@ -22,9 +22,9 @@ const APART = 200;
 export interface NextTurnsParts {
   readonly options: CheckedWorker;
   readonly slots: JobSlots;
-  readonly schedule: LookSchedule;
-  readonly timing: TurnTiming;
-  readonly pickUps: PickUps;
+  readonly schedule: PollSchedule;
+  readonly pacing: TurnPacing;
+  readonly pickups: PickupPlanner;
   readonly leases: LeaseKeeper;
   readonly errors: RunnerErrors;
   readonly first: FirstTurn;
@@ -60,7 +60,7 @@ export class NextTurns {
     this.ticker = new Ticker({
       ...{ ...options, errors },
       onTicked: () => {
-        schedule.lookNow();
+        schedule.pollNow();
         waiter.wake();
       },
       onRefused: (error) => {
@@ -85,17 +85,17 @@ export class NextTurns {
       this.listener?.tick(now);
       this.ticker.tick(now);
     }
-    const { slots, timing } = this.#parts;
-    if (now < timing.notBefore && !this.timeOver) return {};
-    if (this.timeOver && timing.failures > 0) return {};
-    const { outbox } = slots;
+    const { slots, pacing } = this.#parts;
+    if (now < pacing.notBefore && !this.timeOver) return {};
+    if (this.timeOver && pacing.failures > 0) return {};
+    const { settlementQueue } = slots;
     const idle = this.underWay.whole === undefined;
     // A turn is never sent twice: after an unknown outcome, or a refusal, what was to be settled goes alone.
-    const alone = outbox.size > 0 && (timing.failures > 0 || outbox.suspects);
-    const looks = idle && !alone && !this.stopping && this.#looks(now);
-    const beside = (looks || !idle) && !alone && !this.#settling && outbox.ready >= APART;
+    const alone = settlementQueue.size > 0 && (pacing.failures > 0 || settlementQueue.suspects);
+    const polls = idle && !alone && !this.stopping && this.#polls(now);
+    const beside = (polls || !idle) && !alone && !this.#settling && settlementQueue.ready >= APART;
     const apart = beside ? { settlements: this.#settlements(now) } : undefined;
-    const whole = idle ? this.#whole(now, alone, looks, this.#settling || beside) : undefined;
+    const whole = idle ? this.#whole(now, alone, polls, this.#settling || beside) : undefined;
     return { ...(apart && { apart }), ...(whole && { whole }) };
   }
 
@@ -105,23 +105,23 @@ export class NextTurns {
   }
 
   #turnInMs(now: number): number {
-    const { slots, schedule, timing, pickUps } = this.#parts;
-    const { notBefore, gatheredAt, busySince } = timing;
+    const { slots, schedule, pacing, pickups } = this.#parts;
+    const { notBefore, gatheredAt, busySince } = pacing;
     // After a failure all waits for the loop's policy, and then something is to be done.
     if (now < notBefore) return notBefore - now;
     if (this.underWay.whole !== undefined) return Infinity;
     const listens = this.listener?.nextAt ?? Infinity;
-    const { lookAt, reapAt } = schedule;
+    const { pollAt, reapAt } = schedule;
     // A worker without a free slot is woken by the end of a job.
-    const noRoom = pickUps.pausedUntil > now ? pickUps.pausedUntil : Infinity;
-    const look = pickUps.room === 0 ? noRoom : lookAt <= now ? Infinity : lookAt;
-    const { busyMs } = slots.outbox;
+    const noRoom = pickups.pausedUntil > now ? pickups.pausedUntil : Infinity;
+    const poll = pickups.room === 0 ? noRoom : pollAt <= now ? Infinity : pollAt;
+    const { busyMs } = slots.settlementQueue;
     // What has gathered already, and could not leave, waits for an answer.
     const gathered = this.#settling && gatheredAt <= now ? Infinity : gatheredAt;
     const again = this.#settling || busyMs === 0 ? Infinity : busySince + busyMs;
     const settle = Math.min(gathered, again);
     // Never without letting the event loop run.
-    return Math.max((this.stopping ? settle : Math.min(look, reapAt, settle, listens)) - now, 1);
+    return Math.max((this.stopping ? settle : Math.min(poll, reapAt, settle, listens)) - now, 1);
   }
 
   /** Whether what has ended meanwhile must wait to be settled. */
@@ -130,51 +130,52 @@ export class NextTurns {
     return apart !== undefined || (whole?.settlements ?? []).length > 0;
   }
 
-  #whole(now: number, alone: boolean, looks: boolean, settling: boolean): TurnRequest | undefined {
-    const { options, slots, schedule, timing, pickUps, leases } = this.#parts;
-    const { outbox } = slots;
+  #whole(now: number, alone: boolean, polls: boolean, settling: boolean): TurnRequest | undefined {
+    const { options, slots, schedule, pacing, pickups, leases } = this.#parts;
+    const { settlementQueue } = slots;
     // Other parts of its turn may be what was refused, and they must not be refused for its sake.
-    const suspects = pickUps.suspects(now);
-    if (suspects && looks) return { pickUp: pickUps.next(this.workerId, now) };
-    const settle = !settling && ((outbox.ready > 0 && this.#hasGathered(now)) || this.#busyIsDue(now));
-    const reap = !this.stopping && !alone && schedule.reapIsDue(now, looks);
-    const lower = this.stopping && timing.failures === 0 && this.listener?.lower().guard !== undefined;
-    if (!looks && !settle && !reap && !lower) return undefined;
+    const suspects = pickups.suspects(now);
+    if (suspects && polls) return { pickUp: pickups.next(this.workerId, now) };
+    const settle =
+      !settling && ((settlementQueue.ready > 0 && this.#hasGathered(now)) || this.#busyIsDue(now));
+    const reap = !this.stopping && !alone && schedule.reapIsDue(now, polls);
+    const lower = this.stopping && pacing.failures === 0 && this.listener?.lower().guard !== undefined;
+    if (!polls && !settle && !reap && !lower) return undefined;
     return {
       // What is buffered will soon have ended, and has a turn of its own then: it must not wait for this one's answer.
-      settlements: settling || (looks && slots.buffered >= APART) ? [] : this.#settlements(now),
+      settlements: settling || (polls && slots.buffered >= APART) ? [] : this.#settlements(now),
       // A turn that settles also picks up.
-      pickUp: alone || suspects || this.stopping ? undefined : pickUps.next(this.workerId, now),
+      pickUp: alone || suspects || this.stopping ? undefined : pickups.next(this.workerId, now),
       ...(reap ? { reap: { defaultTimeoutSeconds: options.defaultTimeoutSeconds } } : {}),
       running: reap ? leases.ids() : [],
-      schedules: looks && this.ticker.asks(now),
+      schedules: polls && this.ticker.asks(now),
       ...(lower ? this.listener?.lower() : this.listener?.parts()),
     };
   }
 
-  /** Whether it is time to look and enough room, or nothing to do. */
-  #looks(now: number): boolean {
-    const { slots, schedule, timing, pickUps } = this.#parts;
-    if (now < schedule.lookAt) return false;
-    const { room } = pickUps;
+  /** Whether it is time to poll and enough room, or nothing to do. */
+  #polls(now: number): boolean {
+    const { slots, schedule, pacing, pickups } = this.#parts;
+    if (now < schedule.pollAt) return false;
+    const { room } = pickups;
     if (room === 0) return false;
-    timing.gather();
+    pacing.gather();
     return room >= slots.held || this.#hasGathered(now);
   }
 
   /** What is locked by others is not sent again with each turn: it may be megabytes. */
   #settlements(now: number): readonly Settlement[] {
-    const { slots, timing } = this.#parts;
-    return slots.outbox.next(timing.size.most, this.timeOver || this.#busyIsDue(now));
+    const { slots, pacing } = this.#parts;
+    return slots.settlementQueue.next(pacing.size.most, this.timeOver || this.#busyIsDue(now));
   }
 
   #busyIsDue(now: number): boolean {
-    const { busyMs } = this.#parts.slots.outbox;
-    return busyMs > 0 && now >= this.#parts.timing.busySince + busyMs;
+    const { busyMs } = this.#parts.slots.settlementQueue;
+    return busyMs > 0 && now >= this.#parts.pacing.busySince + busyMs;
   }
 
   #hasGathered(now: number): boolean {
-    const { slots, timing } = this.#parts;
-    return slots.held === 0 || this.timeOver || now >= timing.gatheredAt;
+    const { slots, pacing } = this.#parts;
+    return slots.held === 0 || this.timeOver || now >= pacing.gatheredAt;
   }
 }

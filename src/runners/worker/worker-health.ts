@@ -45,6 +45,6 @@ export function healthOf(
     failingForMs,
     listening: listener?.hears ?? false,
     running: slots.running,
-    unsettled: slots.outbox.size,
+    unsettled: slots.settlementQueue.size,
   };
 }

@@ -3,21 +3,21 @@ import { UnknownOutcomeError } from "../../core/errors.ts";
 import type { PickedUpJob } from "../../core/job.ts";
 import type { TurnAnswer } from "../../core/turn/turn-answer.ts";
 import type { TurnRequest } from "../../core/turn/turn-request.ts";
-import { EventCounts, jobEvent, teller, type OutcomeCounts } from "../job/job-event.ts";
+import { EventCounts, jobEvent, eventEmitter, type OutcomeCounts } from "../job/job-event.ts";
 import { poolHasEnded } from "./ended-pool.ts";
 import { FirstTurn } from "./first-turn.ts";
 import { JobSlots } from "../job/job-slots.ts";
 import { LeaseKeeper, type LeaseGone } from "./lease-keeper.ts";
-import { LookSchedule } from "./poll-schedule.ts";
-import { LostPickUps } from "./lost-pickups.ts";
+import { PollSchedule } from "./poll-schedule.ts";
+import { LostPickups } from "./lost-pickups.ts";
 import { NextTurns, type TurnKind } from "./turn-planner.ts";
 import { ObservedPromise } from "./observed-promise.ts";
-import { PickUps } from "./pickup-planner.ts";
+import { PickupPlanner } from "./pickup-planner.ts";
 import { RunnerErrors } from "../runner-error.ts";
 import { momentOf, type Moment } from "../moment.ts";
 import { logStart } from "./start-line.ts";
 import { startListening } from "./start-listening.ts";
-import { TurnTiming } from "./turn-pacing.ts";
+import { TurnPacing } from "./turn-pacing.ts";
 import { healthOf, type WorkerHealth } from "./worker-health.ts";
 import { TOO_LATE, Timers, Waiter, uponAbort, within } from "../wait.ts";
 import { checkWorker, type CheckedWorker, type WorkerOptions } from "./worker-options.ts";
@@ -43,12 +43,12 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never, N extends 
   readonly #errors: RunnerErrors;
   readonly #slots: JobSlots;
   readonly #waiter = new Waiter();
-  readonly #schedule: LookSchedule;
-  readonly #pickUps: PickUps;
+  readonly #schedule: PollSchedule;
+  readonly #pickups: PickupPlanner;
   readonly #leases: LeaseKeeper;
-  readonly #lost: LostPickUps;
+  readonly #lost: LostPickups;
   readonly #timers = new Timers();
-  readonly #timing: TurnTiming;
+  readonly #pacing: TurnPacing;
   readonly #next: NextTurns;
   readonly #first = new FirstTurn(() => {
     // Without a stop: nothing was ever picked up.
@@ -64,32 +64,32 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never, N extends 
   /** Checks its options and starts nothing: it may stand at a module's top level. @throws InvalidInputError */
   constructor(options: WorkerOptions<J, Tx, N>) {
     this.#options = checkWorker(options);
-    this.#events = new EventCounts(teller(this.#options.onEvent, this.#options.logger));
+    this.#events = new EventCounts(eventEmitter(this.#options.onEvent, this.#options.logger));
     this.#errors = new RunnerErrors(this.#options);
     this.#slots = new JobSlots({
       slots: this.#options.concurrency,
       burst: BURST,
       runJob: this.#options.runJob,
-      tell: this.#events.tell,
+      emit: this.#events.emit,
       // A process that was stopped for a while finds its buffer first, and only then its timers.
       mayStart: (job) => this.#leases.isLive(job),
       onEnd: (job, ranMs) => {
         this.#jobEnded(job, ranMs);
       },
     });
-    this.#schedule = new LookSchedule(this.#options);
-    this.#timing = new TurnTiming(this.#options);
-    this.#pickUps = new PickUps(this.#options, this.#slots, this.#timing.size);
+    this.#schedule = new PollSchedule(this.#options);
+    this.#pacing = new TurnPacing(this.#options);
+    this.#pickups = new PickupPlanner(this.#options, this.#slots, this.#pacing.size);
     const onRevived = (): void => {
       this.#waiter.wake();
     };
     this.#leases = new LeaseKeeper({ ...this.#options, errors: this.#errors, onRevived }, (job, how) => {
       this.#leaseGone(job, how);
     });
-    this.#lost = new LostPickUps({ ...this.#options, errors: this.#errors });
+    this.#lost = new LostPickups({ ...this.#options, errors: this.#errors });
     this.#next = new NextTurns({
-      ...{ options: this.#options, slots: this.#slots, schedule: this.#schedule, timing: this.#timing },
-      ...{ pickUps: this.#pickUps, leases: this.#leases, errors: this.#errors, first: this.#first },
+      ...{ options: this.#options, slots: this.#slots, schedule: this.#schedule, pacing: this.#pacing },
+      ...{ pickups: this.#pickups, leases: this.#leases, errors: this.#errors, first: this.#first },
       waiter: this.#waiter,
     });
   }
@@ -99,7 +99,7 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never, N extends 
     return this.#events.counts();
   }
 
-  /** Whether it works, as far as it knows: a look that asks nobody, for a health check. */
+  /** Whether it works, as far as it knows: without a statement, for a health check. */
   get health(): WorkerHealth {
     return healthOf(this.#loop !== undefined, this.#next, this.#slots, this.#errors);
   }
@@ -146,9 +146,9 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never, N extends 
     this.#first.throwIfFailed();
   }
 
-  /** Looks for work now. Enqueues through the worker's own store do this by themselves. */
+  /** Polls now. Enqueues through the worker's own store do this by themselves. */
   wake(): void {
-    this.#schedule.lookNow();
+    this.#schedule.pollNow();
     this.#waiter.wake();
   }
 
@@ -163,7 +163,7 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never, N extends 
       this.#next.stopping = true;
       this.#stopBy = this.#options.now() + this.#options.shutdownMs;
       for (const job of this.#slots.releaseBuffered()) this.#leases.drop(job);
-      this.#timing.gather();
+      this.#pacing.gather();
       const hardMs = Math.max(0, this.#options.shutdownMs - STOP_MARGIN_MS);
       this.#after(hardMs, () => {
         this.#slots.giveUp();
@@ -209,7 +209,7 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never, N extends 
   #isOver(): boolean {
     if (!this.#next.stopping || !this.#next.none) return false;
     // What a search finds is to be given back.
-    const idle = this.#slots.running === 0 && this.#slots.outbox.size === 0 && !this.#lost.searching;
+    const idle = this.#slots.running === 0 && this.#slots.settlementQueue.size === 0 && !this.#lost.searching;
     return this.#next.timeOver || idle;
   }
 
@@ -228,7 +228,7 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never, N extends 
 
   #start(kind: TurnKind, request: TurnRequest, now: number): void {
     this.#next.underWay[kind] = request;
-    this.#timing.sent();
+    this.#pacing.sent();
     if (request.pickUp !== undefined) this.#schedule.sent(now);
     void this.#turn(request).finally(() => {
       this.#next.underWay[kind] = undefined;
@@ -251,36 +251,37 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never, N extends 
   #take(request: TurnRequest, answer: TurnAnswer, sentAt: Moment): void {
     this.#first.answered();
     this.#errors.answered("turn");
-    this.#slots.outbox.answered(request.settlements ?? [], answer.settlements);
-    this.#timing.answered(this.#slots.outbox.busyTries);
-    this.#events.tellReaped(answer);
+    this.#slots.settlementQueue.answered(request.settlements ?? [], answer.settlements);
+    this.#pacing.answered(this.#slots.settlementQueue.busyTries);
+    this.#events.emitReaped(answer);
     for (const job of answer.jobs) this.#hold(job, sentAt);
-    if (this.#slots.outbox.ready > 0) this.#timing.gather();
+    if (this.#slots.settlementQueue.ready > 0) this.#pacing.gather();
     const now = this.#options.now();
     this.#next.ticker.answered(answer, now);
     const { pickUp, reap } = request;
-    const seen = pickUp === undefined ? answer : this.#pickUps.answered(pickUp, answer, now);
+    const seen = pickUp === undefined ? answer : this.#pickups.answered(pickUp, answer, now);
     this.#next.listener?.answered(request, seen, this.#next.sent);
     const idleMs = pickUp !== undefined && !seen.more ? this.#next.listener?.idleMs() : undefined;
     this.#schedule.mayReap(seen, now, reap !== undefined, idleMs);
-    if (pickUp !== undefined) this.#schedule.looked(seen, now, idleMs);
-    // A look under way is too early to see what is due again.
-    else if (answer.settlements.some(({ status }) => status === "READY")) this.#schedule.lookNow();
+    if (pickUp !== undefined) this.#schedule.polled(seen, now, idleMs);
+    // A poll under way is too early to see what is due again.
+    else if (answer.settlements.some(({ status }) => status === "READY")) this.#schedule.pollNow();
   }
 
   #failed(request: TurnRequest, error: unknown, sentAt: Moment): void {
     const { settlements = [], pickUp, reap } = request;
     this.#next.listener?.failed(request, error);
-    const narrows = this.#pickUps.failed(request, error, this.#options.now());
+    const narrows = this.#pickups.failed(request, error, this.#options.now());
     const alone = pickUp === undefined && reap === undefined;
-    this.#timing.size.failed(error, request);
+    this.#pacing.size.failed(error, request);
     const futile = this.#first.failed(error);
     // A refusal says that the database is well: only a failure waits.
-    if (!this.#slots.outbox.refused(settlements, error, alone) && !narrows) this.#timing.failed(futile);
+    if (!this.#slots.settlementQueue.refused(settlements, error, alone) && !narrows)
+      this.#pacing.failed(futile);
     if (futile) this.#errors.cannotWork(error);
     // A part that is refused was told of with the whole.
     else if (!narrows || pickUp?.only === undefined) this.#errors.failed("turn", error);
-    if (this.#slots.outbox.size > 0) this.#timing.gather();
+    if (this.#slots.settlementQueue.size > 0) this.#pacing.gather();
     if (this.#next.stopping) this.#next.timeOver ||= poolHasEnded(error, this.#slots, this.#options.logger);
     this.#lost.failed(pickUp, error, sentAt);
     this.#schedule.failed(request, error, this.#options.now(), narrows);
@@ -294,7 +295,7 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never, N extends 
       if (isOld) this.#slots.release(job);
       else this.#hold(job, sentAt);
     }
-    if (this.#slots.outbox.ready > 0) this.#timing.gather();
+    if (this.#slots.settlementQueue.ready > 0) this.#pacing.gather();
     this.#waiter.wake();
   }
 
@@ -309,8 +310,8 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never, N extends 
 
   #jobEnded(job: PickedUpJob, ranMs: number): void {
     this.#leases.drop(job);
-    this.#pickUps.observe(ranMs);
-    this.#timing.gather();
+    this.#pickups.observe(ranMs);
+    this.#pacing.gather();
     this.#slots.start();
     this.#waiter.wake();
   }
@@ -319,7 +320,7 @@ export class Worker<J extends JobContracts = UntypedJobs, Tx = never, N extends 
     const run = this.#slots.take(job);
     // What a handler does after it has settled its job is its own affair, and ends as DONE.
     if (run !== undefined && how === "already") return;
-    if (run === undefined) this.#events.tell(jobEvent(how === "cancelled" ? how : "lost", job));
+    if (run === undefined) this.#events.emit(jobEvent(how === "cancelled" ? how : "lost", job));
     else if (how === "lost" || how === "cancelled") run.abandon(how);
     else run.abortSoon("lost");
   }
