@@ -112,6 +112,7 @@ test("each function says what it is", async () => {
     "jobs_cron_wall",
     "jobs_plan",
     "jobs_tick",
+    "jobs_wake_limits",
     "jobs_wake_tick",
   ]);
   for (const { comment } of functions) expect(comment).toMatch(/^pqrun: /);
