@@ -20,6 +20,8 @@ export interface TableNames {
   readonly schedules: string;
   /** `"schema"."table_tick"`, the function that makes the jobs of due ticks. */
   readonly tick: string;
+  /** `"schema"."table_steps"`, one row for each step that a job has remembered. */
+  readonly steps: string;
   /** The channel for LISTEN and `pg_notify`, unquoted. */
   readonly channel: string;
 }
@@ -57,6 +59,7 @@ export function tableNames({ schema = "public", table = "jobs" }: TableOptions =
     waiting: inSchema(derivedName(table, "waiting")),
     schedules: inSchema(derivedName(table, "schedules")),
     tick: inSchema(derivedName(table, "tick")),
+    steps: inSchema(derivedName(table, "steps")),
     channel: channelName(schema, table),
   });
 }

@@ -107,6 +107,14 @@ const TAKEN = [
     setUp: "CREATE TABLE jobs_schedules_due (id int)",
     says: /the name of the index public\.jobs_schedules_due is taken/,
   },
+  {
+    setUp: "CREATE TABLE jobs_steps (id int, name text)",
+    says: /the name of the table public\.jobs_steps is taken/,
+  },
+  {
+    setUp: "CREATE FUNCTION jobs_forget_steps() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
+    says: /the name of the function public\.jobs_forget_steps\(\) is taken/,
+  },
 ];
 
 test.for(TAKEN)(
