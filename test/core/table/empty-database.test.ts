@@ -63,6 +63,7 @@ const COLUMNS = [
   "debounce_key text",
   "concurrency_key text",
   "due_at timestamp with time zone",
+  "steps integer",
 ];
 
 test("an empty database gets Python's table, name for name and type for type, and pqrun's columns after them", async () => {
@@ -162,7 +163,9 @@ test("the files run as they stand, whatever the search_path, and leave the sessi
     "003_wake_up",
     "004_schedules",
     "005_history",
+    "006_keys",
     "007_limits",
+    "008_steps",
   ]) {
     await user.rows("BEGIN");
     await user.rows(readFileSync(join(packageRoot(), "sql", `${file}.sql`), "utf8"));

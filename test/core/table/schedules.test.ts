@@ -110,6 +110,7 @@ test("each function says what it is", async () => {
     "jobs_cron_field",
     "jobs_cron_ticks",
     "jobs_cron_wall",
+    "jobs_forget_steps",
     "jobs_plan",
     "jobs_tick",
     "jobs_wake_limits",
