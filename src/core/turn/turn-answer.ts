@@ -1,5 +1,5 @@
 import type { SqlRow } from "../executor.ts";
-import { HandedOutJob, priorityOf } from "./picked-up-job-row.ts";
+import { PickedUpJobRow, priorityOf } from "./picked-up-job-row.ts";
 import { CANDIDATE, JOB, LANE, REAPED, SETTLEMENT, TICK, TURN, kindOf } from "./answer-rows.ts";
 import type { RowShape } from "./answer-rows.ts";
 import { USUAL, cells, isJobStatus, numberOrNull } from "../job.ts";
@@ -82,7 +82,7 @@ export function readTurn(rows: readonly SqlRow[], { settlements = [], pickUp }: 
   return {
     jobs: handedOut
       .filter((row) => kindOf(row) !== "exhausted")
-      .map((row) => new HandedOutJob(row, lockedBy)),
+      .map((row) => new PickedUpJobRow(row, lockedBy)),
     candidates: ofKind("candidate").map((row) => row[CANDIDATE.id] ?? ""),
     lanes: readLanes(handedOut, passedOver),
     suspects: passedOver.some((row) => row[LANE.alone] === "alone"),
