@@ -21,7 +21,7 @@ import type { TurnKind, WorkerView } from "./turn-planner.ts";
 import type { Upkeep } from "./upkeep.ts";
 import { healthOf, type WorkerHealth } from "./worker-health.ts";
 import type { CheckedWorker } from "./worker-options.ts";
-import { viewOf, type LoopState, type ViewedParts } from "./worker-view.ts";
+import { notStarted, viewOf, type LoopState, type ViewedParts } from "./worker-view.ts";
 
 /**
  * Jobs of no length end in the moment that they start, and the next ones start: a thousand of them would keep the turn
@@ -35,13 +35,7 @@ const BURST = 100;
  */
 export class WorkerLoop {
   readonly #options: CheckedWorker;
-  readonly #state: LoopState = {
-    underWay: {},
-    stopping: false,
-    timeOver: false,
-    workerId: "",
-    listener: undefined,
-  };
+  readonly #state: LoopState = notStarted();
   readonly #viewed: ViewedParts;
   readonly #sources: TurnSources;
   readonly #waiter = new Waiter();

@@ -20,6 +20,11 @@ export interface LoopState {
   listener: WakeListener | undefined;
 }
 
+/** What it remembers before it is started. */
+export function notStarted(): LoopState {
+  return { underWay: {}, stopping: false, timeOver: false, workerId: "", listener: undefined };
+}
+
 /** What {@link viewOf} reads. */
 export interface ViewedParts {
   readonly state: Readonly<LoopState>;
