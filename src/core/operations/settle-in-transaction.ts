@@ -1,4 +1,4 @@
-import { LeaseLostError } from "../errors.ts";
+import { LeaseLostError, isPqrunError } from "../errors.ts";
 import type { SqlStatement } from "../executor.ts";
 import type { TableNames } from "../sql/table-names.ts";
 import type { Fence } from "../job.ts";
@@ -42,10 +42,19 @@ export function settleOrFailStatement(
   return { text, params: [job.id, String(job.attempts), job.lockedBy, resultText, duration] };
 }
 
+/**
+ * Whether `error` says that an attempt no longer holds its job, and that nothing of its transaction was written: a
+ * LeaseLostError, or what a driver or an ORM makes of a list with `settleStatement` in it, such as Neon's `transaction`
+ * and Drizzle's `batch`.
+ */
+export function isLeaseLost(error: unknown): boolean {
+  for (const layer of layers(error)) {
+    if (isPqrunError(layer, "lease-lost") || LOST_JOB.test(String(layer["message"]))) return true;
+  }
+  return false;
+}
+
 /** `error` as LeaseLostError, if it is the failure of {@link settleOrFailText}. */
 export function asLeaseLost(error: unknown, jobId: string): unknown {
-  for (const { message } of layers(error)) {
-    if (LOST_JOB.test(String(message))) return new LeaseLostError(jobId, { cause: error });
-  }
-  return error;
+  return isLeaseLost(error) ? new LeaseLostError(jobId, { cause: error }) : error;
 }
