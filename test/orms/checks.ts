@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 
 import { defineJob } from "../../src/core/contract.ts";
-import { isLeaseLost } from "../../src/core/operations/settle-in-transaction.ts";
+import { isLeaseLost } from "../../src/core/sql/lease-lost.ts";
 import { PgJobStore } from "../../src/core/store.ts";
 import { sqlState, type SqlExecutor } from "../../src/executor.ts";
 import { drainOnce } from "../../src/runners/drain/drain-once.ts";
