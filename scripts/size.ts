@@ -9,6 +9,7 @@ import { squeezeSql } from "./squeeze-sql.ts";
 
 /** 1 kB is 1024 bytes. */
 const KB = 1024;
+const ORMS = ["drizzle", "kysely", "knex", "typeorm", "prisma"] as const;
 const ADAPTERS = ["pg", "postgres", "neon", "pglite", "bun"] as const;
 
 interface Bundle {
@@ -62,6 +63,13 @@ const bundles: readonly Bundle[] = [
     limitKb: 10,
     without: /\/core\//,
   },
+  ...ORMS.map((orm) => ({
+    name: `an ORM's transactions (pqrun/${orm}, without the core)`,
+    source: all(orm),
+    goalKb: 0.4,
+    limitKb: 0.4,
+    without: /\/core\//,
+  })),
 ];
 
 function all(...entries: readonly (keyof typeof ENTRIES)[]): string {
