@@ -88,6 +88,11 @@ export default defineConfig(
     },
   },
   {
+    // As node:test is used everywhere: it waits for its tests by itself.
+    files: ["test/testing/pages/with-node-test.ts"],
+    rules: { "@typescript-eslint/no-floating-promises": "off" },
+  },
+  {
     files: ["test/types/**/*.ts"],
     rules: { "@typescript-eslint/no-unused-vars": "off" },
   },
