@@ -173,7 +173,7 @@ const STATEMENTS: Readonly<Record<string, SqlStatement>> = {
 /** What counts, or looks at a sample, says how many rows that may be. */
 const MOST_ROWS_OF: Readonly<Record<string, number>> = {
   overview: 10_001,
-  history: 20_000,
+  history: 10_000,
   "history of a type": 10_000,
 };
 

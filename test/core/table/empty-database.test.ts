@@ -21,6 +21,9 @@ const INDEXES = [
   "CREATE UNIQUE INDEX jobs_pkey ON public.jobs USING btree (id)",
   "CREATE UNIQUE INDEX uq_jobs_active_dedupe ON public.jobs USING btree (dedupe_key) WHERE ((dedupe_key IS NOT NULL)" +
     " AND (status = ANY (ARRAY['READY'::job_status, 'RUNNING'::job_status])))",
+  "CREATE UNIQUE INDEX uq_jobs_debounce ON public.jobs USING btree (debounce_key) WHERE ((debounce_key IS NOT NULL)" +
+    " AND (status = 'READY'::job_status) AND (attempts = 0) AND (locked_by IS NULL))",
+  "CREATE UNIQUE INDEX uq_jobs_idempotency ON public.jobs USING btree (idempotency_key) WHERE (idempotency_key IS NOT NULL)",
   "CREATE UNIQUE INDEX uq_jobs_tick ON public.jobs USING btree (schedule, scheduled_for) WHERE (schedule IS NOT NULL)",
 ];
 
@@ -50,6 +53,8 @@ const COLUMNS = [
   "schedule text",
   "scheduled_for timestamp with time zone",
   "errors jsonb",
+  "idempotency_key text",
+  "debounce_key text",
 ];
 
 test("an empty database gets Python's table, name for name and type for type, and pqrun's columns after them", async () => {
@@ -65,6 +70,8 @@ test("an empty database gets Python's table, name for name and type for type, an
       "jobs_failed",
       "jobs_cancelled",
       "uq_jobs_tick",
+      "uq_jobs_idempotency",
+      "uq_jobs_debounce",
     ],
     dropped: [],
   });
