@@ -6,7 +6,7 @@ import type { PickedUpJob } from "../core/job.ts";
 import { loggerOf } from "../core/logger.ts";
 import type { Logger } from "../core/logger.ts";
 import type { PgJobStore } from "../core/store.ts";
-import type { JobEnd } from "../runners/job/finished-run.ts";
+import type { FinishedRun } from "../runners/job/finished-run.ts";
 import { JobRun } from "../runners/job/run-job.ts";
 import type { AnyHandler } from "../runners/job/run-job.ts";
 import { checkTimers, monotonicMs } from "../runners/timers.ts";
@@ -119,7 +119,7 @@ function ended(
   handler: AnyHandler,
   logger: Logger,
   signal: AbortSignal | undefined,
-): Promise<JobEnd> {
+): Promise<FinishedRun> {
   return new Promise((resolve) => {
     const stop = (): void => {
       run.abort("shutdown");
@@ -150,7 +150,7 @@ function ended(
 }
 
 /** @throws what a test should see. */
-function resultOf({ settlement, error }: JobEnd, { settled }: NoDatabaseStore<JobContracts>): unknown {
+function resultOf({ settlement, error }: FinishedRun, { settled }: NoDatabaseStore<JobContracts>): unknown {
   if (error instanceof Error) throw error;
   if (error !== undefined)
     throw new Error("the handler threw something else than an Error", { cause: error });
