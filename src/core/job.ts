@@ -1,6 +1,7 @@
 import type { InputOf, JobContracts, JobName, Jsonified, ResultOf } from "./contract.ts";
 import type { SqlRow } from "./executor.ts";
 import type { AttemptError } from "./values/attempt-error.ts";
+import type { JobHeaders } from "./values/headers.ts";
 
 /** The states of a job: waiting, held by a worker, and the three that are final. */
 export const JOB_STATUSES = ["READY", "RUNNING", "DONE", "FAILED", "CANCELLED"] as const;
@@ -74,6 +75,8 @@ export interface Job {
   readonly lastError: string | null;
   /** How its attempts ended that were not DONE, the oldest first: the newest 10. */
   readonly errors: readonly AttemptError[];
+  /** What its enqueue gave as `headers`; empty where nothing. */
+  readonly headers: JobHeaders;
   readonly finishedAt: Date | null;
   readonly durationMs: number | null;
   /** Read as the payload is. */

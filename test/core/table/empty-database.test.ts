@@ -50,6 +50,7 @@ const COLUMNS = [
   "schedule text",
   "scheduled_for timestamp with time zone",
   "errors jsonb",
+  "headers jsonb",
 ];
 
 test("an empty database gets Python's table, name for name and type for type, and pqrun's columns after them", async () => {
@@ -138,7 +139,14 @@ test("the files run as they stand, whatever the search_path, and leave the sessi
   await using database = await tableDatabase();
   await using user = await session(database.url);
   await user.rows("SET search_path = pg_temp; SET lock_timeout = '7s'");
-  for (const file of ["001_jobs", "002_indexes", "003_wake_up", "004_schedules", "005_history"]) {
+  for (const file of [
+    "001_jobs",
+    "002_indexes",
+    "003_wake_up",
+    "004_schedules",
+    "005_history",
+    "009_headers",
+  ]) {
     await user.rows("BEGIN");
     await user.rows(readFileSync(join(packageRoot(), "sql", `${file}.sql`), "utf8"));
     expect(

@@ -8,7 +8,15 @@ import { tableDatabase, type TableDatabase } from "../../support/table-database.
 import { PYTHON_COLUMNS, PYTHON_COUNTS, PYTHON_DDL, PYTHON_ROWS } from "../../support/table-python.ts";
 import { session } from "../../support/table-sessions.ts";
 
-const NEW_COLUMNS = ["lease_expires_at", "lease_holder", "released", "schedule", "scheduled_for", "errors"];
+const NEW_COLUMNS = [
+  "lease_expires_at",
+  "lease_holder",
+  "released",
+  "schedule",
+  "scheduled_for",
+  "errors",
+  "headers",
+];
 
 async function pythonDatabase(setUp = ""): Promise<TableDatabase> {
   const database = await tableDatabase();

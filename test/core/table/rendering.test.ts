@@ -96,8 +96,8 @@ test("from leaves out the migrations before it, and refuses a number that there 
   expect(renderMigrations({ from: 3, concurrently: true }).match(/INDEX CONCURRENTLY .* "\w+" /g)).toEqual([
     'INDEX CONCURRENTLY IF NOT EXISTS "uq_jobs_tick" ',
   ]);
-  for (const from of [0, 6, 1.5, Number.NaN]) {
-    expect(() => renderMigrations({ from })).toThrow(/from: expected a whole number from 1 to 5/);
+  for (const from of [0, 10, 1.5, Number.NaN]) {
+    expect(() => renderMigrations({ from })).toThrow(/from: expected a migration's number, from 1 to 9/);
   }
 });
 
