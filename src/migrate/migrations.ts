@@ -77,6 +77,7 @@ export interface QueueIndex {
 
 const INDEX_MIGRATION = 2;
 const SCHEDULE_MIGRATION = 4;
+const KEY_MIGRATION = 6;
 /** A constant of a block's DECLARE section whose value is a literal. */
 const CONSTANT = /^( +(\w+) +CONSTANT +\w+ *:= *)('(?:[^']|'')*'|true|false);/gm;
 
@@ -90,7 +91,7 @@ export function renderMigrations(options: RenderOptions = {}): string {
   const { from = 1, concurrently = false, ...table } = options;
   const migrations = tableMigrations(table, concurrently ? "never" : "always");
   if (!migrations.some(({ number }) => number === from)) {
-    throw new InvalidInputError("from", `a migration's number, from 1 to ${migrations.at(-1)?.number}`, from);
+    throw new InvalidInputError("from", `a whole number from 1 to ${migrations.at(-1)?.number}`, from);
   }
   const blocks = migrations.filter(({ number }) => number >= from).map(({ text }) => text);
   return [...blocks, ...(concurrently ? indexStatements(table, from) : [])].join("\n");
@@ -119,7 +120,7 @@ export function indexMigration(
   return tableMigrations(options, "empty").find(({ number }) => number === migration)?.text ?? "";
 }
 
-/** The indexes that the table is to have, as 002 and 004 define them. */
+/** The indexes that the table is to have, as 002, 004 and 006 define them. */
 export function queueIndexes(options: TableOptions & IndexOptions): readonly QueueIndex[] {
   const names = indexNames(options);
   const files = migrationFiles();
@@ -142,6 +143,8 @@ export function queueIndexes(options: TableOptions & IndexOptions): readonly Que
     index(names.failed, false, "failed_keys"),
     index(names.cancelled, false, "cancelled_keys"),
     index(names.tick, true, "tick_keys", SCHEDULE_MIGRATION),
+    index(names.idempotency, true, "idempotency_keys", KEY_MIGRATION),
+    index(names.debounce, true, "debounce_keys", KEY_MIGRATION),
     ...(options.pythonPickIndex ? [index(names.pythonPick, false, "python_pick_keys")] : []),
   ];
 }
@@ -205,6 +208,8 @@ function constants(
     schedules_name: derivedName(table, "schedules"),
     due_name: derivedName(table, "schedules_due"),
     tick_index_name: index.tick,
+    idempotency_name: index.idempotency,
+    debounce_name: index.debounce,
     field_name: derivedName(table, "cron_field"),
     wall_name: derivedName(table, "cron_wall"),
     ticks_name: derivedName(table, "cron_ticks"),
@@ -230,6 +235,8 @@ function indexNames(
   | "failed"
   | "cancelled"
   | "tick"
+  | "idempotency"
+  | "debounce"
   | "pick"
   | "type"
   | "pythonPick",
@@ -244,6 +251,8 @@ function indexNames(
     failed: derivedName(table, "failed"),
     cancelled: derivedName(table, "cancelled"),
     tick: derivedName(`uq_${table}`, "tick"),
+    idempotency: derivedName(`uq_${table}`, "idempotency"),
+    debounce: derivedName(`uq_${table}`, "debounce"),
     pick: derivedName(`idx_${table}`, "pick"),
     type: derivedName(`idx_${table}`, "type"),
     pythonPick: derivedName(table, "python_pick"),

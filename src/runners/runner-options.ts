@@ -14,7 +14,7 @@ import type { Handlers } from "./job/handler.ts";
 import type { OnJobEvent } from "./job/job-event.ts";
 import type { AnyHandler, RunJobOptions } from "./job/run-job.ts";
 import type { OnRunnerError } from "./runner-error.ts";
-import { soundPolicy } from "./safe-callbacks.ts";
+import { safePolicy } from "./safe-callbacks.ts";
 import { calendarMs, checkTimers } from "./timers.ts";
 
 /** Options that the worker and the drain share. */
@@ -119,7 +119,7 @@ export function checkRunner<J extends JobContracts, Tx, N extends JobName<J>>(
   const { workerId, redact, onEvent, onError, reaper = true, calendar = calendarMs } = options;
   const { schedules, owner } = options;
   if (workerId !== undefined) checkWorkerId(workerId);
-  const backoff = soundPolicy("backoff", options.backoff, backoffPolicy(), logger);
+  const backoff = safePolicy("backoff", options.backoff, backoffPolicy(), logger);
   const runJob = { store, handlers, backoff, timeoutSeconds: defaultTimeoutSeconds, logger, redact, now };
   return {
     store,

@@ -11,7 +11,7 @@ import type { Cells, PickedUpJob } from "../job.ts";
  * do at first, while the young generation is still small; and what was made old goes, with all that it refers to, only
  * when the whole heap is collected (measured: 250 MB instead of 160 for a worker that drains a backlog).
  */
-export class HandedOutJob implements PickedUpJob {
+export class PickedUpJobRow implements PickedUpJob {
   readonly id: string;
   readonly type: string;
   readonly payloadText: string;

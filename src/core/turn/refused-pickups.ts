@@ -1,5 +1,7 @@
+import { stepOf } from "../delay-policies.ts";
 import type { Logger } from "../logger.ts";
-import { refusalState } from "../sql/refusal.ts";
+import { halves } from "../halves.ts";
+import { dataErrorState } from "../sql/sql-state.ts";
 import { causesText } from "../values/error-text.ts";
 import type { TurnAnswer } from "./turn-answer.ts";
 import type { PickUp } from "./turn-request.ts";
@@ -94,7 +96,7 @@ export class RefusedPickUps {
     const { only, looks = false } = pickUp;
     // Whatever has become of it: a look takes nothing, and what it is for begins anew.
     if (looks) this.#next = "whole";
-    if (looks || refusalState(error) === undefined) return false;
+    if (looks || dataErrorState(error) === undefined) return false;
     if (only === undefined) {
       this.#next = alone ? "look" : "alone";
       return this.#goesOn;
@@ -128,7 +130,7 @@ export class RefusedPickUps {
     const times = this.#leftOut.get(id)?.times ?? 0;
     this.#inARow += 1;
     this.#testAt = now + TEST_EVERY_MS;
-    this.#leftOut.set(id, { times: times + 1, until: now + (LEFT_OUT_MS[times] ?? 300_000) });
+    this.#leftOut.set(id, { times: times + 1, until: now + stepOf(LEFT_OUT_MS, times + 1) });
     for (const oldest of this.#leftOut.keys()) {
       if (this.#leftOut.size <= MAX_LEFT_OUT) break;
       this.#leftOut.delete(oldest);
@@ -143,9 +145,4 @@ export class RefusedPickUps {
   #forget(group: readonly string[]): void {
     this.#groups = this.#groups.filter((one) => one !== group);
   }
-}
-
-function halves(ids: readonly string[]): readonly (readonly string[])[] {
-  const half = Math.ceil(ids.length / 2);
-  return [ids.slice(0, half), ids.slice(half)].filter((group) => group.length > 0);
 }

@@ -1,5 +1,5 @@
 import type { SqlRow } from "../executor.ts";
-import { HandedOutJob, priorityOf } from "./picked-up-job-row.ts";
+import { PickedUpJobRow, priorityOf } from "./picked-up-job-row.ts";
 import { cells, isJobStatus, numberOrNull } from "../job.ts";
 import type { Cells, JobStatus, PickedUpJob } from "../job.ts";
 import { settlementKey } from "./settlement.ts";
@@ -75,7 +75,7 @@ export function readTurn(rows: readonly SqlRow[], { settlements = [], pickUp }: 
   const handedOut = table.filter(isHandedOut).sort(byUrgency);
   const { lockedBy = "", slots = 0 } = pickUp ?? {};
   return {
-    jobs: handedOut.filter((row) => row[0] !== "exhausted").map((row) => new HandedOutJob(row, lockedBy)),
+    jobs: handedOut.filter((row) => row[0] !== "exhausted").map((row) => new PickedUpJobRow(row, lockedBy)),
     candidates: ofKind("candidate").map(([, id]) => id ?? ""),
     lanes: readLanes(handedOut, ofKind("lane")),
     suspects: ofKind("lane").some(([, , , alone]) => alone === "alone"),

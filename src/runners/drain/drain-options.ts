@@ -4,7 +4,7 @@ import { loggerOf } from "../../core/logger.ts";
 import type { PruneOptions } from "../../core/operations/prune.ts";
 import { checkNumber, checkRunner, checkStore } from "../runner-options.ts";
 import type { CheckedRunner, RunnerOptions } from "../runner-options.ts";
-import { soundBudget } from "../safe-callbacks.ts";
+import { safeBudget } from "../safe-callbacks.ts";
 import { monotonicMs } from "../timers.ts";
 import { environmentStaleTimeout, processEnvironment } from "../worker-environment.ts";
 import type { Environment } from "../worker-environment.ts";
@@ -68,7 +68,7 @@ export interface DrainReport {
   readonly unsettled: number;
   readonly pruned: number;
   readonly stoppedBy: DrainEnd;
-  /** Whether jobs are due now, those included that somebody else had locked when the drain last looked. */
+  /** Whether jobs are due now, those included that somebody else had locked when the drain last polled. */
   readonly more: boolean;
   /** Milliseconds until the next job is due; null where none is planned, or more are due now. */
   readonly nextDueInMs: number | null;
@@ -124,7 +124,7 @@ export function checkDrain<J extends JobContracts, Tx, N extends JobName<J>>(
     ...runner,
     clock,
     budgetMs,
-    remaining: typeof budget === "function" ? soundBudget(budget, runner.logger) : () => end - clock(),
+    remaining: typeof budget === "function" ? safeBudget(budget, runner.logger) : () => end - clock(),
     batchSize,
     maxJobs,
     maxStatements,

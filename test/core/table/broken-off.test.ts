@@ -31,6 +31,8 @@ async function expectComplete(database: TableDatabase): Promise<void> {
     "jobs_cancelled ",
     "uq_jobs_active_dedupe ",
     "uq_jobs_tick ",
+    "uq_jobs_idempotency ",
+    "uq_jobs_debounce ",
   ]) {
     expect(indexes.filter((definition) => definition.includes(name))).toHaveLength(1);
   }
@@ -48,6 +50,8 @@ test("an invalid index that an earlier build left is replaced, beside the table'
     "jobs_ready",
     "jobs_ready_due",
     "jobs_running",
+    "uq_jobs_debounce",
+    "uq_jobs_idempotency",
     "uq_jobs_tick",
   ]);
   await expectComplete(database);
@@ -139,6 +143,8 @@ test("while somebody else builds, migrate waits between statements and holds no 
     "building index jobs_failed",
     "building index jobs_cancelled",
     "building index uq_jobs_tick",
+    "building index uq_jobs_idempotency",
+    "building index uq_jobs_debounce",
   ]);
   expect(report.built.toSorted()).toEqual([
     "jobs_cancelled",
@@ -146,6 +152,8 @@ test("while somebody else builds, migrate waits between statements and holds no 
     "jobs_ready",
     "jobs_ready_due",
     "jobs_running",
+    "uq_jobs_debounce",
+    "uq_jobs_idempotency",
     "uq_jobs_tick",
   ]);
   await expectComplete(database);

@@ -1,10 +1,7 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-
 import { expect, test } from "vitest";
 
+import { migrationFiles } from "../../../src/migrate/migration-files.ts";
 import { renderMigrations } from "../../../src/migrate/migrations.ts";
-import { packageRoot } from "../../../src/migrate/package-root.ts";
 import { serverMajor } from "../../support/postgres.ts";
 import { catalog, indexDefinitions } from "../../support/table-catalog.ts";
 import { tableDatabase } from "../../support/table-database.ts";
@@ -21,6 +18,9 @@ const INDEXES = [
   "CREATE UNIQUE INDEX jobs_pkey ON public.jobs USING btree (id)",
   "CREATE UNIQUE INDEX uq_jobs_active_dedupe ON public.jobs USING btree (dedupe_key) WHERE ((dedupe_key IS NOT NULL)" +
     " AND (status = ANY (ARRAY['READY'::job_status, 'RUNNING'::job_status])))",
+  "CREATE UNIQUE INDEX uq_jobs_debounce ON public.jobs USING btree (debounce_key) WHERE ((debounce_key IS NOT NULL)" +
+    " AND (status = 'READY'::job_status) AND (attempts = 0) AND (locked_by IS NULL))",
+  "CREATE UNIQUE INDEX uq_jobs_idempotency ON public.jobs USING btree (idempotency_key) WHERE (idempotency_key IS NOT NULL)",
   "CREATE UNIQUE INDEX uq_jobs_tick ON public.jobs USING btree (schedule, scheduled_for) WHERE (schedule IS NOT NULL)",
 ];
 
@@ -50,6 +50,8 @@ const COLUMNS = [
   "schedule text",
   "scheduled_for timestamp with time zone",
   "errors jsonb",
+  "idempotency_key text",
+  "debounce_key text",
   "headers jsonb",
 ];
 
@@ -66,6 +68,8 @@ test("an empty database gets Python's table, name for name and type for type, an
       "jobs_failed",
       "jobs_cancelled",
       "uq_jobs_tick",
+      "uq_jobs_idempotency",
+      "uq_jobs_debounce",
     ],
     dropped: [],
   });
@@ -139,16 +143,9 @@ test("the files run as they stand, whatever the search_path, and leave the sessi
   await using database = await tableDatabase();
   await using user = await session(database.url);
   await user.rows("SET search_path = pg_temp; SET lock_timeout = '7s'");
-  for (const file of [
-    "001_jobs",
-    "002_indexes",
-    "003_wake_up",
-    "004_schedules",
-    "005_history",
-    "009_headers",
-  ]) {
+  for (const { text } of migrationFiles()) {
     await user.rows("BEGIN");
-    await user.rows(readFileSync(join(packageRoot(), "sql", `${file}.sql`), "utf8"));
+    await user.rows(text);
     expect(
       await user.rows(
         "SELECT current_setting('search_path') AS path, current_setting('lock_timeout') AS wait",
@@ -164,7 +161,7 @@ test("standard_conforming_strings = off makes no difference", async () => {
   await using user = await session(database.url);
   await user.rows("SET standard_conforming_strings = off");
   await user.rows(renderMigrations({ table: "odd'name\\" }));
-  expect(await indexDefinitions(database, `public."odd'name\\"`)).toHaveLength(8);
+  expect(await indexDefinitions(database, `public."odd'name\\"`)).toHaveLength(INDEXES.length);
 });
 
 test("a role without superuser's rights can apply, where it may create in the schema", async () => {
@@ -181,7 +178,7 @@ test("a role without superuser's rights can apply, where it may create in the sc
     await user.rows(renderMigrations({ schema: "queue" }));
     await user.rows(renderMigrations({ schema: "queue" }));
     await user.rows("INSERT INTO queue.jobs (job_type) VALUES ('embed')");
-    expect(await indexDefinitions(database, "queue.jobs")).toHaveLength(8);
+    expect(await indexDefinitions(database, "queue.jobs")).toHaveLength(INDEXES.length);
   } finally {
     await user.rows(`RESET ROLE; DROP OWNED BY ${role}; DROP ROLE ${role}`);
   }

@@ -104,6 +104,10 @@ const TAKEN = [
     says: /the name of the index public\.uq_jobs_tick is taken/,
   },
   {
+    setUp: "CREATE TABLE uq_jobs_debounce (id int)",
+    says: /the name of the index public\.uq_jobs_debounce is taken/,
+  },
+  {
     setUp: "CREATE TABLE jobs_schedules_due (id int)",
     says: /the name of the index public\.jobs_schedules_due is taken/,
   },

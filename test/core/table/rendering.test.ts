@@ -5,12 +5,15 @@ import { pathToFileURL } from "node:url";
 
 import { expect, test } from "vitest";
 
+import { migrationFiles } from "../../../src/migrate/migration-files.ts";
 import { renderMigrations } from "../../../src/migrate/migrations.ts";
 import { packageRoot } from "../../../src/migrate/package-root.ts";
 import { indexDefinitions } from "../../support/table-catalog.ts";
 import { tableDatabase } from "../../support/table-database.ts";
 import { PYTHON_PICK_UP } from "../../support/python-statements.ts";
 import { PYTHON_DDL } from "../../support/table-python.ts";
+
+const LAST = Math.max(...migrationFiles().map(({ number }) => number));
 
 /** As psql sends it: the blocks, then each statement of its own on its own. */
 function statements(text: string): string[] {
@@ -48,6 +51,8 @@ test("--drop-python-indexes drops Python's two, inline and concurrently", async 
     expect(names.sort()).toEqual([
       ...["jobs_cancelled", "jobs_failed", "jobs_pkey", "jobs_ready", "jobs_ready_due", "jobs_running"],
       "uq_jobs_active_dedupe",
+      "uq_jobs_debounce",
+      "uq_jobs_idempotency",
       "uq_jobs_tick",
     ]);
   }
@@ -57,8 +62,8 @@ test("pythonPickIndex builds an index in the order of Python's pick-up, beside P
   const own = "CREATE INDEX jobs_python_pick ON public.jobs USING btree (priority DESC, id) WHERE";
   for (const concurrently of [false, true]) {
     for (const [dropPythonIndexes, indexes] of [
-      [false, 11],
-      [true, 9],
+      [false, 13],
+      [true, 11],
     ] as const) {
       await using database = await tableDatabase();
       await database.rows(PYTHON_DDL);
@@ -95,9 +100,11 @@ test("from leaves out the migrations before it, and refuses a number that there 
   expect(renderMigrations({ from: 3 })).toMatch(/^-- pqrun 003/);
   expect(renderMigrations({ from: 3, concurrently: true }).match(/INDEX CONCURRENTLY .* "\w+" /g)).toEqual([
     'INDEX CONCURRENTLY IF NOT EXISTS "uq_jobs_tick" ',
+    'INDEX CONCURRENTLY IF NOT EXISTS "uq_jobs_idempotency" ',
+    'INDEX CONCURRENTLY IF NOT EXISTS "uq_jobs_debounce" ',
   ]);
-  for (const from of [0, 10, 1.5, Number.NaN]) {
-    expect(() => renderMigrations({ from })).toThrow(/from: expected a migration's number, from 1 to 9/);
+  for (const from of [0, LAST + 1, 1.5, Number.NaN]) {
+    expect(() => renderMigrations({ from })).toThrow(`from: expected a whole number from 1 to ${LAST}`);
   }
 });
 

@@ -21,7 +21,7 @@ test("a table with rows gets the columns beside its writers, and the index of ti
   const lines: string[] = [];
   expect(await database.migrate({}, { log: (line) => lines.push(line) })).toEqual({
     table: "upgraded",
-    built: ["uq_jobs_tick"],
+    built: expect.arrayContaining(["uq_jobs_tick"]) as unknown,
     dropped: [],
   });
   expect(lines).toContain("building index uq_jobs_tick");
