@@ -89,6 +89,18 @@ export const STATEMENTS: readonly Statement[] = [
     tests: core("settle-or-fail", "zombies"),
   },
   {
+    name: "or fail",
+    file: "src/core/sql/lease-lost.ts",
+    whole: "src/core/operations/settle-in-transaction.ts",
+    tests: core("settle-or-fail", "zombies"),
+  },
+  {
+    name: "remember step",
+    file: "src/core/operations/remember-step.ts",
+    tests: core("remember-step"),
+  },
+  { name: "read steps", file: "src/core/operations/read-steps.ts", tests: core("remember-step") },
+  {
     name: "cancel",
     file: "src/core/operations/cancel.ts",
     tests: core("turn-settle", "zombies", "references"),
