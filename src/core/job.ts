@@ -46,6 +46,8 @@ export interface PickedUpJob extends Fence {
   readonly createdAt: Date;
   /** How its attempts before this one ended, the oldest first: 10 at most, those before a retry by hand among them. */
   readonly errors: readonly AttemptError[];
+  /** What its enqueue gave as `headers`; empty where nothing. */
+  readonly headers: JobHeaders;
   /** Whether nothing may run beside it: its attempts so far were lost with their workers, and it may be why. */
   readonly alone: boolean;
 }

@@ -1,6 +1,9 @@
 import { expect, test } from "vitest";
 
+import { RetryAfterError } from "../../src/core/errors.ts";
 import type { SqlStatement } from "../../src/core/executor.ts";
+import { runnerStore } from "../../src/core/runner-store.ts";
+import { drainOnce } from "../../src/runners/drain/drain-once.ts";
 import { noting } from "../support/between.ts";
 import { testQueue } from "../support/queue.ts";
 
@@ -100,6 +103,55 @@ test.each([
     expect(Object.entries(job?.headers ?? {})).toEqual(Object.entries(expected));
   },
 );
+
+test("who picks a job up has its headers, and its timeout or none, beside jobs without any", async () => {
+  await store.enqueueMany([
+    { type: "a", payload: {}, headers: HEADERS, timeoutSeconds: 30 },
+    { type: "a", payload: {}, headers: HEADERS },
+    { type: "a", payload: {}, timeoutSeconds: 30 },
+    { type: "a", payload: {} },
+  ]);
+  const picked = await store.pickup({ types: ["a"], limit: 4 });
+  const expected = [
+    [HEADERS, 30],
+    [HEADERS, null],
+    [{}, 30],
+    [{}, null],
+  ];
+  expect(picked.map(({ headers, timeoutSeconds }) => [headers, timeoutSeconds])).toEqual(expected);
+  // As after an answer that was lost.
+  const found = await runnerStore(store).findPickUp(picked.map(({ lockedBy }) => lockedBy));
+  expect(found.map(({ headers, timeoutSeconds }) => [headers, timeoutSeconds])).toEqual(expected);
+});
+
+test("a handler has its job's headers, in each attempt", async () => {
+  await store.enqueue("a", {}, { headers: HEADERS });
+  const seen: unknown[] = [];
+  await drainOnce({
+    store,
+    budgetMs: 5_000,
+    handlers: {
+      a: ({ job }) => {
+        seen.push(job.headers);
+        if (job.attempts === 1) throw new RetryAfterError(0);
+      },
+    },
+  });
+  expect(seen).toEqual([HEADERS, HEADERS]);
+});
+
+test("a table of a version without headers runs jobs, with headers from the moment that it has them", async () => {
+  await queue.rows("ALTER TABLE jobs DROP COLUMN headers");
+  const older = await queue.session();
+  try {
+    await older.store.enqueue("a", {});
+    expect(await older.store.pickup({ types: ["a"] })).toMatchObject([{ headers: {} }]);
+  } finally {
+    await queue.rows("ALTER TABLE jobs ADD COLUMN headers jsonb");
+  }
+  await store.enqueue("a", {}, { headers: HEADERS });
+  expect(await older.store.pickup({ types: ["a"] })).toMatchObject([{ headers: HEADERS }]);
+});
 
 test("a table of a version without headers takes jobs without them, shows them, and refuses the others by what is to be done", async () => {
   await queue.rows("ALTER TABLE jobs DROP COLUMN headers");
