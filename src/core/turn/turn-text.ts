@@ -40,6 +40,7 @@ export interface TurnText extends NumberedText {
  *
  * @param schedules whether the table is known to have schedules
  * @param errors whether the table is known to keep the history of attempts
+ * @param headers whether it is known to have headers
  */
 export function turnText(
   names: TableNames,
@@ -47,8 +48,9 @@ export function turnText(
   depth: LaneDepth = "shallow",
   schedules = true,
   errors = true,
+  headers = true,
 ): TurnText {
-  const variant: TurnVariant = { names, scope, depth, schedules, errors, admitted: "candidates" };
+  const variant: TurnVariant = { names, scope, depth, schedules, errors, headers, admitted: "candidates" };
   const does = SCOPES[scope];
   const relations = ALL.map((one) => (does.includes(one) ? one.text(variant) : one.absent));
   const types: Record<string, string> = Object.fromEntries(

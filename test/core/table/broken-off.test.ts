@@ -55,9 +55,9 @@ test("an invalid index that an earlier build left is replaced, beside the table'
     "jobs_ready",
     "jobs_ready_due",
     "jobs_running",
+    "jobs_running_keys",
     "uq_jobs_debounce",
     "uq_jobs_idempotency",
-    "jobs_running_keys",
     "uq_jobs_tick",
   ]);
   await expectComplete(database);
@@ -163,9 +163,9 @@ test("while somebody else builds, migrate waits between statements and holds no 
     "jobs_ready",
     "jobs_ready_due",
     "jobs_running",
+    "jobs_running_keys",
     "uq_jobs_debounce",
     "uq_jobs_idempotency",
-    "jobs_running_keys",
     "uq_jobs_tick",
   ]);
   await expectComplete(database);

@@ -120,6 +120,7 @@ const TAKEN = [
     says: /the name of the function public\.jobs_wake_limits\(\) is taken/,
   },
   { setUp: "CREATE TABLE jobs_parked (id int)", says: /the name of the index public\.jobs_parked is taken/ },
+  {
     setUp: "CREATE TABLE jobs_steps (id int, name text)",
     says: /the name of the table public\.jobs_steps is taken/,
   },
