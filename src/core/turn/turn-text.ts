@@ -1,5 +1,5 @@
 import { numbered } from "../sql/parameters.ts";
-import type { NumberedText, ParameterValues } from "../sql/parameters.ts";
+import type { NumberedText } from "../sql/parameters.ts";
 import type { TableNames } from "../sql/table-names.ts";
 import { asyncCommit } from "./clauses/async-commit.ts";
 import type { Clause, TurnScope, TurnVariant } from "./clauses/clause.ts";
@@ -29,6 +29,11 @@ const SCOPES: Readonly<Record<TurnScope, readonly Clause[]>> = {
   settling: [settle, madeReady],
 };
 
+/** A turn's text, with the clause, among those of its scope, that has the value of each parameter. */
+export interface TurnText extends NumberedText {
+  readonly owners: readonly number[];
+}
+
 /**
  * The turn's text: settle what ended, reap what is lost, pick up what is due, and report how long the caller may sleep, in
  * one statement and one snapshot.
@@ -44,23 +49,29 @@ export function turnText(
   schedules = true,
   errors = true,
   headers = true,
-): NumberedText {
+): TurnText {
   const variant: TurnVariant = { names, scope, depth, schedules, errors, headers, admitted: "candidates" };
   const does = SCOPES[scope];
   const relations = ALL.map((one) => (does.includes(one) ? one.text(variant) : one.absent));
-  const types: Record<string, string> = {};
-  for (const { parameters } of does) Object.assign(types, parameters);
-  return numbered(
+  const types: Record<string, string> = Object.fromEntries(
+    does.flatMap(({ parameters }) => Object.entries(parameters)),
+  );
+  const sent = numbered(
     `WITH RECURSIVE ${relations.filter(Boolean).join(",\n")}\n${answerText(variant, does)}`,
     types,
   );
+  const owners = sent.parameters.map((name) => does.findIndex(({ parameters }) => name in parameters));
+  return { ...sent, owners };
 }
 
-/** The values of a scope's parameters. */
-export function turnValues(scope: TurnScope, request: TurnRequest): ParameterValues {
-  const values: Record<string, string | null> = {};
-  for (const { encode } of SCOPES[scope]) Object.assign(values, encode(request));
-  return values;
+/** The values of the parameters of such a text. */
+export function turnParams(
+  scope: TurnScope,
+  { parameters, owners }: TurnText,
+  request: TurnRequest,
+): readonly (string | null)[] {
+  const values = SCOPES[scope].map(({ encode }) => encode(request));
+  return parameters.map((name, place) => values[owners[place] ?? 0]?.[name] ?? null);
 }
 
 function answerText(variant: TurnVariant, does: readonly Clause[]): string {
