@@ -102,6 +102,7 @@ const ROW = {
   schedule: null,
   scheduledFor: null,
   errors: [],
+  headers: {},
   alone: false,
 } as const satisfies Omit<PickedUpJob, "type" | "payloadText" | "createdAt" | "runAfter">;
 
