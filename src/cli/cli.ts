@@ -25,6 +25,7 @@ import { showCommand } from "./commands/show.ts";
 import { migrateCommand } from "./commands/migrate.ts";
 import { packageRoot } from "../migrate/package-root.ts";
 import { schedulesCommand } from "./commands/schedules.ts";
+import { skillCommand } from "./commands/skill.ts";
 import { sqlCommand } from "./commands/sql.ts";
 import { statsCommand } from "./commands/stats.ts";
 
@@ -48,6 +49,7 @@ export const COMMANDS: readonly Command[] = [
   schedulesCommand,
   dashboardCommand,
   demoCommand,
+  skillCommand,
   completionCommand(() => COMMANDS),
 ];
 
