@@ -25,6 +25,7 @@ export const ENTRIES = {
   prisma: "src/adapters/orm/prisma.ts",
   conformance: "test/conformance/index.ts",
   migrate: "src/migrate/migrate.ts",
+  testing: "src/testing/testing.ts",
   dashboard: "src/dashboard/dashboard.ts",
   hono: "src/integrations/hono.ts",
   cloudflare: "src/integrations/cloudflare.ts",

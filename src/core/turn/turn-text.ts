@@ -35,6 +35,7 @@ const SCOPES: Readonly<Record<TurnScope, readonly Clause[]>> = {
  *
  * @param schedules whether the table is known to have schedules
  * @param errors whether the table is known to keep the history of attempts
+ * @param headers whether it is known to have headers
  */
 export function turnText(
   names: TableNames,
@@ -42,8 +43,9 @@ export function turnText(
   depth: LaneDepth = "shallow",
   schedules = true,
   errors = true,
+  headers = true,
 ): NumberedText {
-  const variant: TurnVariant = { names, scope, depth, schedules, errors, admitted: "candidates" };
+  const variant: TurnVariant = { names, scope, depth, schedules, errors, headers, admitted: "candidates" };
   const does = SCOPES[scope];
   const relations = ALL.map((one) => (does.includes(one) ? one.text(variant) : one.absent));
   const types: Record<string, string> = {};
