@@ -4,6 +4,7 @@ import { ABSENT, USUAL } from "../job.ts";
 
 /** The texts of enqueue: which of them is sent depends on how many jobs there are, and whether one has a dedupe key. */
 export interface EnqueueTexts {
+  readonly names: TableNames;
   /** One job without a dedupe key. */
   readonly plain: string;
   /** Several without. */
@@ -21,19 +22,22 @@ export interface EnqueueTexts {
  * row, or changed what it is known by. SQL has no RAISE outside a function, but
  * this text is no boolean.
  */
-const SKIPPED = "pqrun: a trigger skipped or changed some jobs; written, and undone: ";
+export const SKIPPED = "pqrun: a trigger skipped or changed some jobs; written, and undone: ";
 
-const WRITTEN = "job_type, payload, dedupe_key, priority, run_after, max_attempts, timeout_seconds";
+/** The columns that an enqueue writes. */
+export const WRITTEN = "job_type, payload, dedupe_key, priority, run_after, max_attempts, timeout_seconds";
 
 /** `$1` – `$8` are the jobs, each a column as an array, which may be shorter where the rest has what is usual. */
-const COLUMNS = `unnest($1::text::text[], $2::text::jsonb[], $3::text::text[], $4::text::int4[], $5::text::timestamptz[],
-                $6::text::int4[], $7::text::int4[], $8::text::int8[])`;
-const INPUT = `x.job_type, x.payload, nullif(x.dedupe_key, '${ABSENT.text}') AS dedupe_key, coalesce(x.priority, ${USUAL.priority}) AS priority,
+export const COLUMNS = `unnest($1::text::text[], $2::text::jsonb[], $3::text::text[], $4::text::int4[], $5::text::timestamptz[],
+                $6::text::int4[], $7::text::int4[], $8::text::int8[]`;
+/** Their values, of a row `x`. */
+export const INPUT = `x.job_type, x.payload, nullif(x.dedupe_key, '${ABSENT.text}') AS dedupe_key, coalesce(x.priority, ${USUAL.priority}) AS priority,
          coalesce(nullif(x.run_after, '${ABSENT.moment}'), now() + x.delay * interval '1 ms', now()) AS run_after, coalesce(x.max_attempts, ${USUAL.maxAttempts}) AS max_attempts,
          nullif(x.timeout_seconds, ${ABSENT.number}) AS timeout_seconds`;
 
 const FIRST_KEY = "($3::text::text[])[1]";
-const ACTIVE = "status IN ('READY', 'RUNNING')";
+/** While a dedupe key is taken. */
+export const ACTIVE = "status IN ('READY', 'RUNNING')";
 /** DO NOTHING leaves no dead tuple and takes no lock on the row that is there. */
 const UNLESS_ACTIVE = `ON CONFLICT (dedupe_key) WHERE dedupe_key IS NOT NULL AND ${ACTIVE} DO NOTHING`;
 
@@ -42,7 +46,7 @@ const insertingText = ({ jobs }: TableNames, unless = ""): string => `
 WITH inserted AS (
   INSERT INTO ${jobs} (${WRITTEN})
   SELECT ${INPUT}
-    FROM ${COLUMNS} AS x(${WRITTEN}, delay)
+    FROM ${COLUMNS}) AS x(${WRITTEN}, delay)
   ${unless}
   RETURNING id
 )`;
@@ -100,7 +104,7 @@ export function keyedManyText(names: TableNames, byDefault = false): string {
   return `
 WITH input AS MATERIALIZED (
   SELECT x.place, ${INPUT}, ${mark} AS mark
-    FROM ${COLUMNS} WITH ORDINALITY AS x(${WRITTEN}, delay, place)
+    FROM ${COLUMNS}) WITH ORDINALITY AS x(${WRITTEN}, delay, place)
 ),
 clash AS MATERIALIZED (
   SELECT FROM input i JOIN ${names.jobs} j ON j.dedupe_key = i.dedupe_key AND j.${ACTIVE} AND j.job_type <> i.job_type LIMIT 1
@@ -138,7 +142,7 @@ const activeText = ({ jobs }: TableNames, key: string, column = "id"): string =>
  * The sequence of the ids, whatever column owns it: an identity's, or the one of which
  * the column's default is the next value and nothing else. Otherwise NULL.
  */
-function sequenceText({ jobs }: TableNames): string {
+export function sequenceText({ jobs }: TableNames): string {
   return `
     SELECT CASE WHEN a.attidentity <> '' THEN pg_get_serial_sequence(a.attrelid::regclass::text, 'id')
                 ELSE substring(pg_get_expr(f.adbin, f.adrelid) FROM '^"?nextval"?[(]''([^'']+)''::"?regclass"?[)]$') END::regclass
@@ -149,6 +153,7 @@ function sequenceText({ jobs }: TableNames): string {
 /** The texts for one table. */
 export function enqueueTexts(names: TableNames): EnqueueTexts {
   return {
+    names,
     plain: plainText(names),
     plainMany: plainManyText(names),
     keyed: keyedText(names),
