@@ -14,7 +14,7 @@ interface DelayPolicy {
  * The user's policy, whose mistakes end no loop: where it throws, or returns
  * what is no delay up to `longestMs`, that is logged and the default's delay counts.
  */
-export function soundPolicy(
+export function safePolicy(
   name: string,
   own: DelayPolicy | undefined,
   fallback: DelayPolicy,
@@ -38,7 +38,7 @@ export function soundPolicy(
 }
 
 /** The user's own account of what is left: where it fails, nothing is, and the drain ends in order. */
-export function soundBudget(own: () => number, logger: Logger): () => number {
+export function safeBudget(own: () => number, logger: Logger): () => number {
   return () => {
     let leftMs: unknown;
     void safely(

@@ -25,7 +25,7 @@ import { settleOrFailStatement, settleOrFailText } from "../../src/core/operatio
 import { statsStatement, statsText } from "../../src/core/operations/stats.ts";
 import type { Settlement } from "../../src/core/turn/settlement.ts";
 import { turnText } from "../../src/core/turn/turn-text.ts";
-import { turnStatement } from "../../src/core/turn/turn-request.ts";
+import { turnStatement } from "../../src/core/turn/turn-statement.ts";
 import { pagesOf, planOf } from "../support/plan.ts";
 import { pickUpOf, testQueue } from "../support/queue.ts";
 
@@ -173,7 +173,7 @@ const STATEMENTS: Readonly<Record<string, SqlStatement>> = {
 /** What counts, or looks at a sample, says how many rows that may be. */
 const MOST_ROWS_OF: Readonly<Record<string, number>> = {
   overview: 10_001,
-  history: 20_000,
+  history: 10_000,
   "history of a type": 10_000,
 };
 

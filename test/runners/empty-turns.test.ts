@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
 import type { TurnAnswer } from "../../src/core/turn/turn-answer.ts";
-import { LookSchedule } from "../../src/runners/worker/poll-schedule.ts";
+import { PollSchedule } from "../../src/runners/worker/poll-schedule.ts";
 import { Gate, takes } from "../support/handlers.ts";
 import { insertJobs, jobsByStatus } from "../support/job-rows.ts";
 import { testQueue } from "../support/queue.ts";
@@ -57,7 +57,7 @@ const answerOf = (values: Partial<TurnAnswer>): TurnAnswer => ({
 
 /** How often an idle worker reaps within a minute, where each of its turns finds a lease that has ended. */
 function reapsInAMinute(nextLeaseEndInMs: number): number {
-  const schedule = new LookSchedule({
+  const schedule = new PollSchedule({
     idlePoll: { delayMs: () => 1_000 },
     reaper: true,
     reapIntervalMs: 60_000,
@@ -65,13 +65,13 @@ function reapsInAMinute(nextLeaseEndInMs: number): number {
   });
   let reaps = 0;
   for (let now = 0; now < 60_000; now += 1) {
-    const looks = now >= schedule.lookAt;
-    const reap = schedule.reapIsDue(now, looks);
+    const looks = now >= schedule.pollAt;
+    const reap = now >= schedule.reapAt - (looks ? schedule.reapSlackMs : 0);
     if (!looks && !reap) continue;
     if (reap) reaps += 1;
     schedule.sent(now);
     schedule.mayReap(answerOf({ nextLeaseEndInMs }), now, reap, undefined);
-    schedule.looked(answerOf({ nextLeaseEndInMs }), now, undefined);
+    schedule.polled(answerOf({ nextLeaseEndInMs }), now, undefined);
   }
   return reaps;
 }

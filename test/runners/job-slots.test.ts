@@ -2,7 +2,7 @@ import { setImmediate as eventsPass } from "node:timers/promises";
 
 import { expect, test } from "vitest";
 
-import { HandedOutJob } from "../../src/core/turn/picked-up-job-row.ts";
+import { PickedUpJobRow } from "../../src/core/turn/picked-up-job-row.ts";
 import { silentLogger } from "../../src/core/logger.ts";
 import { backoffPolicy } from "../../src/core/delay-policies.ts";
 import { PgJobStore } from "../../src/core/store.ts";
@@ -10,8 +10,8 @@ import type { JobEventName } from "../../src/runners/job/job-event.ts";
 import { JobSlots, type JobSlotsOptions } from "../../src/runners/job/job-slots.ts";
 import { executor } from "../../src/core/make-executor.ts";
 
-const job = (id: number): HandedOutJob =>
-  new HandedOutJob(["job", String(id), "none", "{}", null, null, null, "0", null, null, null], "worker:1");
+const job = (id: number): PickedUpJobRow =>
+  new PickedUpJobRow(["job", String(id), "none", "{}", null, null, null, "0", null, null, null], "worker:1");
 
 function slotsFor(options: Partial<JobSlotsOptions>): JobSlots {
   const slots: JobSlots = new JobSlots({
@@ -25,7 +25,7 @@ function slotsFor(options: Partial<JobSlotsOptions>): JobSlots {
       redact: undefined,
       now: () => 0,
     },
-    tell: () => undefined,
+    emit: () => undefined,
     mayStart: () => true,
     onEnd: () => {
       slots.start();
@@ -43,8 +43,8 @@ function watched(options: Partial<JobSlotsOptions> = {}): {
   readonly outcomes: () => readonly string[];
 } {
   const events: JobEventName[] = [];
-  const slots = slotsFor({ tell: ({ event }) => events.push(event), onEnd: () => undefined, ...options });
-  return { slots, events, outcomes: () => slots.outbox.next().map(({ outcome }) => outcome) };
+  const slots = slotsFor({ emit: ({ event }) => events.push(event), onEnd: () => undefined, ...options });
+  return { slots, events, outcomes: () => slots.settlementQueue.next().map(({ outcome }) => outcome) };
 }
 
 test("of a buffer of jobs that end at once, no more start than a burst before the event loop has its turn", async () => {
@@ -52,10 +52,10 @@ test("of a buffer of jobs that end at once, no more start than a burst before th
   for (let id = 0; id < 250; id += 1) slots.add(job(id));
   slots.start();
   await eventsPass();
-  expect(slots.outbox.size).toBe(100);
+  expect(slots.settlementQueue.size).toBe(100);
   expect(slots.buffered).toBe(150);
   while (slots.held > 0) await eventsPass();
-  expect(slots.outbox.size).toBe(250);
+  expect(slots.settlementQueue.size).toBe(250);
 });
 
 test("without one, all that can start do", async () => {
@@ -63,7 +63,7 @@ test("without one, all that can start do", async () => {
   for (let id = 0; id < 250; id += 1) slots.add(job(id));
   slots.start();
   await eventsPass();
-  expect(slots.outbox.size).toBe(250);
+  expect(slots.settlementQueue.size).toBe(250);
 });
 
 test.for([
@@ -76,7 +76,7 @@ test.for([
   slots.start();
   end(slots);
   await eventsPass();
-  expect([slots.held, slots.outbox.leftToExpire, events]).toEqual([0, 0, []]);
+  expect([slots.held, slots.settlementQueue.leftToExpire, events]).toEqual([0, 0, []]);
   expect(outcomes()).toEqual(["release", "release", "release"]);
 });
 
@@ -85,7 +85,7 @@ test("a job whose lease is lost before its handler has started is nobody's to gi
   const lost = job(1);
   slots.add(lost);
   slots.start();
-  slots.take(lost)?.abandon("lost");
+  slots.withdraw(lost)?.abandon("lost");
   await eventsPass();
   expect([events, outcomes()]).toEqual([["lost"], []]);
 });
@@ -94,7 +94,7 @@ test("a handler that blocks the event loop keeps those behind it from starting t
   let blocked = false;
   const { slots, events, outcomes } = watched({
     mayStart: () => !blocked,
-    tell: ({ event }) => {
+    emit: ({ event }) => {
       events.push(event);
       blocked = true;
     },

@@ -5,7 +5,7 @@ import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
 
 import type { JobContracts } from "../../src/core/contract.ts";
-import { HandedOutJob } from "../../src/core/turn/picked-up-job-row.ts";
+import { PickedUpJobRow } from "../../src/core/turn/picked-up-job-row.ts";
 import { silentLogger } from "../../src/core/logger.ts";
 import { backoffPolicy } from "../../src/core/delay-policies.ts";
 import { PgJobStore } from "../../src/core/store.ts";
@@ -57,7 +57,7 @@ test("what a worker has settled is gone with the next small collection, and wait
       redact: undefined,
       now,
     },
-    tell: () => undefined,
+    emit: () => undefined,
     mayStart: (job) => leases.isLive(job),
     onEnd: (job) => {
       leases.drop(job);
@@ -70,7 +70,7 @@ test("what a worker has settled is gone with the next small collection, and wait
     for (let id = 1; id <= count; id += 1) {
       const payload = `${PAYLOAD.slice(0, -2)}${id}"}`;
       const row = ["job", String(id), type, payload, null, null, null, "1700000000000", null, null, null];
-      const job = new HandedOutJob(row, lockedBy);
+      const job = new PickedUpJobRow(row, lockedBy);
       leases.hold(job, granted);
       slots.add(job);
     }
@@ -79,9 +79,9 @@ test("what a worker has settled is gone with the next small collection, and wait
   async function round(nth: number): Promise<void> {
     pickUp("none", JOBS, `worker:${nth}`);
     while (slots.held > LONG) await eventsPass();
-    const settlements = slots.outbox.next();
+    const settlements = slots.settlementQueue.next();
     const answers = settlements.map(({ job }) => ({ ...job, verdict: "settled", status: "DONE" }) as const);
-    slots.outbox.answered(settlements, answers);
+    slots.settlementQueue.answered(settlements, answers);
     collect({ type: "minor" });
   }
 

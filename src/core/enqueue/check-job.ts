@@ -3,7 +3,9 @@ import type { CheckedJob, EnqueueKeys, OtherKey } from "./enqueue.ts";
 import type { KeyOptions } from "./keys/key-options.ts";
 import { InvalidInputError } from "../errors.ts";
 import { USUAL } from "../job.ts";
+import type { JobHeaders } from "../values/headers.ts";
 import { PAYLOAD_LIMITS, encodePayload } from "../values/json.ts";
+import { checkWhole } from "../values/check-number.ts";
 import { CALL_OPTIONS, checkOptions } from "../values/known-options.ts";
 import { issuesText } from "../values/standard-schema.ts";
 import type { StandardSchema } from "../values/standard-schema.ts";
@@ -25,6 +27,13 @@ export interface EnqueueOptions extends JobDefaults, KeyOptions {
    * @default 0
    */
   readonly delayMs?: number | undefined;
+  /**
+   * Texts by name beside the payload, which `ctx.job.headers` and `get` give back: what continues a trace, a tenant. At most
+   * 8,192 bytes of JSON. A retry has them still; a job that a schedule makes has none.
+   *
+   * @default none
+   */
+  readonly headers?: JobHeaders | undefined;
 }
 
 /** Bounds that an application may set on what it enqueues. */
@@ -45,6 +54,7 @@ const ENQUEUE_OPTIONS = {
   debounce: true,
   runAfter: true,
   delayMs: true,
+  headers: true,
 } as const satisfies Record<keyof EnqueueOptions, true>;
 /** Of a call for one job, which has its call's options too. */
 const ONE_JOB_OPTIONS = { ...ENQUEUE_OPTIONS, ...CALL_OPTIONS };
@@ -54,6 +64,8 @@ const MAX_TYPE_LENGTH = 256;
 /** Most characters of a key: an index row of PostgreSQL holds 2,704 bytes. */
 export const MAX_KEY_LENGTH = 512;
 
+/** A value that is no text is stored as it is, and read as its JSON. */
+const HEADER_LIMITS = { ...PAYLOAD_LIMITS, maxBytes: 8_192, maxDepth: 1 };
 const MAX_PAYLOAD_BYTES = 8_388_608;
 const MAX_PAYLOAD_DEPTH = 1_000;
 const MAX_DELAY_MS = 1e12;
@@ -75,8 +87,7 @@ export function checkJob(
 ): CheckedJob {
   checkOptions(options, field === "" ? ONE_JOB_OPTIONS : ENQUEUE_OPTIONS, field);
   checkText(`${field}type`, type, MAX_TYPE_LENGTH);
-  const { dedupeKey, runAfter, delayMs } = options;
-  const { idempotencyKey, throttle, debounce } = options;
+  const { dedupeKey, runAfter, delayMs, headers, idempotencyKey, throttle, debounce } = options;
   let key: OtherKey | undefined;
   if (idempotencyKey !== undefined || throttle !== undefined || debounce !== undefined) {
     if (limits.keys === undefined)
@@ -85,13 +96,13 @@ export function checkJob(
   }
   if (dedupeKey !== undefined) checkText(`${field}dedupeKey`, dedupeKey, MAX_KEY_LENGTH);
   const priority = options.priority ?? contract?.priority ?? USUAL.priority;
-  checkInteger(`${field}priority`, priority, INT4.min);
+  checkWhole(`${field}priority`, priority, INT4.min, INT4.max);
   const maxAttempts = options.maxAttempts ?? contract?.maxAttempts ?? USUAL.maxAttempts;
-  checkInteger(`${field}maxAttempts`, maxAttempts, 1);
+  checkWhole(`${field}maxAttempts`, maxAttempts, 1, INT4.max);
   const timeoutSeconds = options.timeoutSeconds ?? contract?.timeoutSeconds ?? null;
-  if (timeoutSeconds !== null) checkInteger(`${field}timeoutSeconds`, timeoutSeconds, 1);
+  if (timeoutSeconds !== null) checkWhole(`${field}timeoutSeconds`, timeoutSeconds, 1, INT4.max);
   if (delayMs !== undefined) {
-    checkInteger(`${field}delayMs`, delayMs, 0, MAX_DELAY_MS);
+    checkWhole(`${field}delayMs`, delayMs, 0, MAX_DELAY_MS);
     if (runAfter !== undefined) throw new InvalidInputError(`${field}delayMs`, "no runAfter", delayMs);
   }
   let changed = false;
@@ -112,6 +123,7 @@ export function checkJob(
     priority,
     runAfter: runAfter === undefined ? null : isoOf(`${field}runAfter`, runAfter),
     delayMs: key?.delayMs ?? delayMs,
+    headersText: headers && encodePayload(headers, `${field}headers`, HEADER_LIMITS),
     maxAttempts,
     timeoutSeconds,
   };
@@ -150,17 +162,10 @@ export function checkText(field: string, text: unknown, maxLength: number): asse
   }
 }
 
-/** @throws InvalidInputError where it is none of that range. */
-export function checkInteger(field: string, value: unknown, min: number, max: number = INT4.max): void {
-  if (!Number.isInteger(value) || Number(value) < min || Number(value) > max) {
-    throw new InvalidInputError(field, `a whole number from ${min} to ${max}`, value);
-  }
-}
-
 /** @throws InvalidInputError naming the bound that an application set wrongly. */
 export function checkLimits({ maxPayloadBytes = 1, maxPayloadDepth = 1 }: PayloadLimits): void {
-  checkInteger("maxPayloadBytes", maxPayloadBytes, 1, MAX_PAYLOAD_BYTES);
-  checkInteger("maxPayloadDepth", maxPayloadDepth, 1, MAX_PAYLOAD_DEPTH);
+  checkWhole("maxPayloadBytes", maxPayloadBytes, 1, MAX_PAYLOAD_BYTES);
+  checkWhole("maxPayloadDepth", maxPayloadDepth, 1, MAX_PAYLOAD_DEPTH);
 }
 
 /** Not Date.UTC, which takes the years 0 to 99 for those of the twentieth century. */

@@ -2,9 +2,8 @@ import { columnLiteral } from "../sql/array-literal.ts";
 import type { Element } from "../sql/array-literal.ts";
 import { DedupeConflictError } from "../errors.ts";
 import type { SqlRow, SqlStatement } from "../executor.ts";
-import type { EnqueueTexts } from "./enqueue-text.ts";
+import type { EnqueueNames, EnqueueTexts } from "./enqueue-text.ts";
 import { ABSENT, USUAL, cells } from "../job.ts";
-import type { TableNames } from "../sql/table-names.ts";
 
 /** What a listener of `onEnqueue` learns of a job. */
 export interface NewJob {
@@ -34,7 +33,7 @@ export interface EnqueueKeys {
   check(options: object, field: string): OtherKey | undefined;
   /** @internal The statement for jobs of which some have such a key, from the parameters of all jobs. */
   statement(
-    names: TableNames,
+    names: EnqueueNames,
     jobs: readonly CheckedJob[],
     params: readonly string[],
     byDefault: boolean,
@@ -45,6 +44,8 @@ export interface EnqueueKeys {
 export interface CheckedJob extends NewJob {
   /** JSON text of an object. */
   readonly payloadText: string;
+  /** JSON text of an object. @default none */
+  readonly headersText?: string | undefined;
   /** Whether JSON gives back something else than the payload was. @default false */
   readonly changed?: boolean | undefined;
   readonly dedupeKey: string | null;
@@ -70,12 +71,14 @@ export function enqueueStatement(
   byDefault: boolean,
 ): SqlStatement {
   const params = COLUMNS.map(([column, none]) => columnLiteral(jobs.map(column), none));
+  const own = params.at(-1) === "{}" ? texts : texts.headed();
+  if (own === texts) params.pop();
   const other = jobs.find(({ key }) => key)?.key;
-  if (other) return other.keys.statement(texts.names, jobs, params, byDefault);
+  if (other) return other.keys.statement(own.names, jobs, params, byDefault);
   const keyed = jobs.some(({ dedupeKey }) => dedupeKey !== null);
-  if (jobs.length === 1) return { text: keyed ? texts.keyed : texts.plain, params };
-  if (!keyed) return { text: texts.plainMany, params: [...params, String(jobs.length)] };
-  return { text: byDefault ? texts.keyedManyByDefault : texts.keyedMany, params };
+  if (jobs.length === 1) return { text: keyed ? own.keyed : own.plain, params };
+  if (!keyed) return { text: own.plainMany, params: [...params, String(jobs.length)] };
+  return { text: byDefault ? own.keyedManyByDefault : own.keyedMany, params };
 }
 
 /**
@@ -114,7 +117,7 @@ export function keyOf(job?: CheckedJob): { readonly option: string; readonly tex
   return job?.key ?? { option: "dedupeKey", text: job?.dedupeKey ?? "" };
 }
 
-/** Each with what stands for null, where some jobs have a value and others have none. */
+/** Each with what stands for null, where some jobs have a value and others have none; without headers the last one is not sent. */
 const COLUMNS: readonly (readonly [(job: CheckedJob) => Element, none: string | number])[] = [
   [({ type }) => type, ABSENT.text],
   [({ payloadText }) => payloadText, ABSENT.json],
@@ -124,4 +127,5 @@ const COLUMNS: readonly (readonly [(job: CheckedJob) => Element, none: string | 
   [({ maxAttempts }) => (maxAttempts === USUAL.maxAttempts ? null : maxAttempts), USUAL.maxAttempts],
   [({ timeoutSeconds }) => timeoutSeconds, ABSENT.number],
   [({ delayMs }) => delayMs, 0],
+  [({ headersText }) => headersText, ABSENT.json],
 ];

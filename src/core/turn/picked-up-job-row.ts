@@ -1,5 +1,8 @@
+import { JOB, kindOf } from "./answer-rows.ts";
 import { NO_ERRORS, readAttemptErrors } from "../values/attempt-error.ts";
 import type { AttemptError } from "../values/attempt-error.ts";
+import { NO_HEADERS, readHeaders } from "../values/headers.ts";
+import type { JobHeaders } from "../values/headers.ts";
 import { USUAL, dateOf, numberOrNull } from "../job.ts";
 import type { Cells, PickedUpJob } from "../job.ts";
 
@@ -11,7 +14,7 @@ import type { Cells, PickedUpJob } from "../job.ts";
  * do at first, while the young generation is still small; and what was made old goes, with all that it refers to, only
  * when the whole heap is collected (measured: 250 MB instead of 160 for a worker that drains a backlog).
  */
-export class HandedOutJob implements PickedUpJob {
+export class PickedUpJobRow implements PickedUpJob {
   readonly id: string;
   readonly type: string;
   readonly payloadText: string;
@@ -26,30 +29,37 @@ export class HandedOutJob implements PickedUpJob {
   readonly scheduledFor: Date | null;
   readonly createdAt: Date;
   readonly errors: readonly AttemptError[];
+  readonly headers: JobHeaders;
   readonly alone: boolean;
 
-  /** @param row of kind `job` or `alone`, in the order of the turn's last SELECT */
+  /** @param row of kind `job` or `alone`, of {@link JOB}'s columns */
   constructor(row: Cells, lockedBy: string) {
-    const [kind, id, type, payloadText, attempts, maxAttempts, , runAfter, timeout, dedupeKey, created] = row;
-    this.id = id ?? "";
-    this.type = type ?? "";
-    this.payloadText = payloadText ?? "null";
+    const attempts = row[JOB.attempts];
+    const runAfter = row[JOB.runAfter];
+    const created = row[JOB.created];
+    this.id = row[JOB.id] ?? "";
+    this.type = row[JOB.type] ?? "";
+    this.payloadText = row[JOB.payload] ?? "null";
     // Only what comes again has a history, which stands behind that number.
     this.attempts = Number.parseInt(attempts ?? String(USUAL.attempts), 10);
     this.errors =
       attempts?.includes(" ") === true ? readAttemptErrors(attempts.slice(attempts.indexOf(" "))) : NO_ERRORS;
-    this.maxAttempts = Number(maxAttempts ?? USUAL.maxAttempts);
+    this.maxAttempts = Number(row[JOB.maxAttempts] ?? USUAL.maxAttempts);
     this.lockedBy = lockedBy;
     this.priority = priorityOf(row);
     this.runAfter = dateOf(runAfter);
-    this.timeoutSeconds = numberOrNull(timeout);
-    this.dedupeKey = dedupeKey ?? null;
+    const timeout = row[JOB.timeoutSeconds];
+    // Few have headers, which stand behind that number, if there is one.
+    const headersAt = timeout?.indexOf(" ") ?? -1;
+    this.timeoutSeconds = numberOrNull(headersAt < 0 ? timeout : timeout?.slice(0, headersAt) || null);
+    this.headers = headersAt < 0 ? NO_HEADERS : readHeaders(timeout?.slice(headersAt + 1));
+    this.dedupeKey = row[JOB.dedupeKey] ?? null;
     // Most are due from the beginning, which is told once, and no schedule has made them.
     const tick = created?.includes(" ") === true ? readTick(created) : undefined;
     this.schedule = tick?.schedule ?? null;
     this.scheduledFor = tick?.scheduledFor ?? null;
     this.createdAt = dateOf(tick?.created ?? created ?? runAfter);
-    this.alone = kind === "alone";
+    this.alone = kindOf(row) === "alone";
   }
 }
 
@@ -64,7 +74,7 @@ function readTick(text: string): {
   return { created, scheduledFor: tick === "" ? null : dateOf(tick), schedule: schedule.join(" ") };
 }
 
-/** The priority of a job's row, or a lane's. */
+/** The priority of a job's row. */
 export function priorityOf(row: Cells): number {
-  return Number(row[6] ?? USUAL.priority);
+  return Number(row[JOB.priority] ?? USUAL.priority);
 }

@@ -2,13 +2,15 @@ import type { SqlRow, SqlStatement } from "../executor.ts";
 import { cells } from "../job.ts";
 import { sqlState } from "../sql/sql-state.ts";
 import type { TableNames } from "../sql/table-names.ts";
-import type { LaneDepth } from "./lanes-text.ts";
+import type { NumberedText } from "../sql/parameters.ts";
+import type { TurnScope } from "./clauses/clause.ts";
+import type { LaneDepth } from "./clauses/lanes.ts";
+import { keepsErrorsQuestionText } from "./clauses/ticks.ts";
 import { sizedText } from "./text-for-table-size.ts";
 import type { TurnAnswer } from "./turn-answer.ts";
-import { turnStatement } from "./turn-request.ts";
 import type { TurnRequest } from "./turn-request.ts";
-import { keepsErrorsText, turnText } from "./turn-text.ts";
-import type { TurnScope } from "./turn-text.ts";
+import { turnStatement } from "./turn-statement.ts";
+import { turnText } from "./turn-text.ts";
 
 /** How many pick-ups in a backlog of very many priorities find them by what is due, before one walks through them again. */
 const DEEP_TURNS = 16;
@@ -16,12 +18,13 @@ const DEEP_TURNS = 16;
 /** The texts of a store's turns, and what decides between them: how large the table is, and how priorities are found. */
 export class TurnTexts {
   readonly #names: TableNames;
-  readonly #texts = new Map<string, string>();
+  readonly #texts = new Map<string, NumberedText>();
   #tableBytes = 0;
   /** How many more pick-ups that leave something look for priorities by what is due; undefined where none has had to. */
   #deepTurns: number | undefined;
   #asksTick: boolean;
   #keepsErrors: boolean;
+  #hasHeaders: boolean;
   /** Whether that is yet to be asked, before a turn that writes errors: in a caller's transaction it can't be found out by failing. */
   #mustAsk: boolean;
 
@@ -30,6 +33,7 @@ export class TurnTexts {
     this.#names = names;
     this.#asksTick = mayFail;
     this.#keepsErrors = mayFail;
+    this.#hasHeaders = mayFail;
     this.#mustAsk = !mayFail;
   }
 
@@ -40,28 +44,32 @@ export class TurnTexts {
   }
 
   statement(request: TurnRequest, depth: LaneDepth): SqlStatement {
-    return turnStatement((scope) => sizedText(this.#text(scope, depth), this.#tableBytes), request);
+    const textOf = (scope: TurnScope): NumberedText => {
+      const { text, parameters } = this.#text(scope, depth);
+      return { text: sizedText(text, this.#tableBytes), parameters };
+    };
+    return turnStatement(textOf, request);
   }
 
   /** What must be asked before a turn, for {@link keeps}; undefined where nothing must. */
   question({ settlements = [], reap }: TurnRequest): SqlStatement | undefined {
     const writes = reap !== undefined || settlements.some(({ outcome }) => outcome !== "done");
-    return this.#mustAsk && writes
-      ? { text: `SELECT ${keepsErrorsText(this.#names.jobs)} AS a`, params: [] }
-      : undefined;
+    return this.#mustAsk && writes ? { text: keepsErrorsQuestionText(this.#names), params: [] } : undefined;
   }
 
   /** Learns the answer. */
   keeps([row = {}]: readonly SqlRow[]): void {
     this.#mustAsk = false;
-    this.#know(this.#asksTick, cells(row)[0] === "errors");
+    const [errors] = cells(row);
+    this.#know(this.#asksTick, errors === "errors");
   }
 
   /** Learns from a turn of that depth. */
   answered(answer: TurnAnswer, depth: LaneDepth): void {
     this.#tableBytes = answer.tableBytes;
     if (typeof answer.nextTickInMs === "number") this.#know(true, this.#keepsErrors);
-    if (answer.keepsErrors === true) this.#know(this.#asksTick, true);
+    // What has brought one column may have brought the newer one, too.
+    if (answer.keepsErrors === true) this.#know(this.#asksTick, true, true);
     if (answer.deeper) this.#deepTurns = DEEP_TURNS;
     // A backlog that is walked in order costs less, if it can be.
     else if (depth === "deep" && answer.more) this.#deepTurns = Math.max(0, (this.#deepTurns ?? 0) - 1);
@@ -69,28 +77,36 @@ export class TurnTexts {
 
   /**
    * Whether the turn that failed may do better with a text that knows less: a table of an older version has no schedules, nor
-   * their columns, and no history of attempts, or its roles no right to them, and jobs are run all the same. A column is
-   * missing of the history first, as it is the newest.
+   * their columns, no history of attempts and no headers, or its roles no right to them, and jobs are run all the same. The
+   * column that is missing is taken for the newest first.
    */
   canDoWithLess(error: unknown): boolean {
     const state = sqlState(error) ?? "";
     if (!/^42(?:P01|501|703)$/.test(state)) return false;
+    if (state === "42703" && this.#hasHeaders) {
+      this.#know(this.#asksTick, this.#keepsErrors, false);
+      return true;
+    }
     const [asksTick, keepsErrors] = [this.#asksTick, this.#keepsErrors];
     if (keepsErrors && (state === "42703" || (state === "42501" && !asksTick))) this.#know(asksTick, false);
     else this.#know(false, keepsErrors);
     return asksTick !== this.#asksTick || keepsErrors !== this.#keepsErrors;
   }
 
-  #know(asksTick: boolean, keepsErrors: boolean): void {
-    if (this.#asksTick !== asksTick || this.#keepsErrors !== keepsErrors) this.#texts.clear();
+  #know(asksTick: boolean, keepsErrors: boolean, hasHeaders = this.#hasHeaders): void {
+    const same =
+      this.#asksTick === asksTick && this.#keepsErrors === keepsErrors && this.#hasHeaders === hasHeaders;
+    if (!same) this.#texts.clear();
+    this.#hasHeaders = hasHeaders;
     this.#asksTick = asksTick;
     this.#keepsErrors = keepsErrors;
   }
 
-  #text(scope: TurnScope, depth: LaneDepth): string {
+  #text(scope: TurnScope, depth: LaneDepth): NumberedText {
     const key = `${depth} ${scope}`;
     const text =
-      this.#texts.get(key) ?? turnText(this.#names, scope, depth, this.#asksTick, this.#keepsErrors);
+      this.#texts.get(key) ??
+      turnText(this.#names, scope, depth, this.#asksTick, this.#keepsErrors, this.#hasHeaders);
     this.#texts.set(key, text);
     return text;
   }

@@ -59,21 +59,21 @@ export class Budget {
   }
 
   /** What is left for handlers. */
-  get leftMs(): number {
+  get handlersMs(): number {
     return this.remainingMs - this.reserveMs;
   }
 
   /**
    * What is left for what has not started. After a sleep of the machine its leases are over: by the calendar, which may
-   * have been set forward, though, so that handlers at work keep {@link Budget.leftMs}.
+   * have been set forward, though, so that handlers at work keep {@link Budget.handlersMs}.
    */
-  get leftToStartMs(): number {
+  get unstartedMs(): number {
     const { budgetMs } = this.#options;
-    return Math.min(this.leftMs, budgetMs - this.mostMsSince(this.#startedAt) - this.reserveMs);
+    return Math.min(this.handlersMs, budgetMs - this.mostMsSince(this.#startedAt) - this.reserveMs);
   }
 
   /** What is left before the last settlement should leave: half of the reserve is its own. */
-  get beforeLastMs(): number {
+  get untilLastSettlementMs(): number {
     return this.remainingMs - this.reserveMs / 2;
   }
 
@@ -83,7 +83,7 @@ export class Budget {
   }
 
   /** One more statement goes along with one that was sent, if it may. */
-  take(): boolean {
+  spendOne(): boolean {
     if (!this.affords(1)) return false;
     this.#statements += 1;
     return true;

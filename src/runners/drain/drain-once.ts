@@ -1,20 +1,21 @@
 import type { JobContracts, JobName, UntypedJobs } from "../../core/contract.ts";
+import { stepOf } from "../../core/delay-policies.ts";
 import type { PickUp, TurnRequest } from "../../core/turn/turn-request.ts";
 import { Budget } from "./budget.ts";
 import { checkDrain } from "./drain-options.ts";
 import type { CheckedDrain, DrainEnd, DrainOptions, DrainReport } from "./drain-options.ts";
 import { DrainStatements } from "./drain-statements.ts";
 import type { DrainTurn } from "./drain-statements.ts";
-import { EventCounts, teller } from "../job/job-event.ts";
+import { EventCounts, eventEmitter } from "../job/job-event.ts";
 import { JobSlots } from "../job/job-slots.ts";
-import { LateStart } from "./runtime-estimates.ts";
+import { RuntimeEstimates } from "./runtime-estimates.ts";
 import { TypeShares } from "../type-shares.ts";
-import { Timers, Waiter, nextTick } from "../wait.ts";
+import { SOON_MS, Timers, Waiter, nextTick } from "../wait.ts";
 
 /** How long an ended job waits for others to share its statement, in milliseconds. */
 const SETTLE_WITHIN_MS = 100;
-/** How soon to look again at what somebody else had locked, in milliseconds: each once, until a look finds something. */
-const CONTENDED_MS = [5, 25, 100, 250] as const;
+/** How often in a row to poll again at what somebody else had locked, until a poll finds something. */
+const MAX_CONTENDED_POLLS = 4;
 /** A lease outlives its drain by this: an evicted isolate's jobs are soon due again. */
 const LEASE_MARGIN_MS = 10_000;
 
@@ -46,30 +47,30 @@ class Drain {
   readonly #slots: JobSlots;
   readonly #statements: DrainStatements;
   readonly #waiter = new Waiter();
-  readonly #lateStart = new LateStart();
+  readonly #estimates = new RuntimeEstimates();
   readonly #timers = new Timers();
   readonly #shares = new TypeShares();
   #stoppedBy: DrainEnd | undefined;
   /** Whether a turn may find something: more was due or lost, or a job has ended since. */
-  #look = true;
+  #poll = true;
   /** Whether an ended job has waited long enough to be settled. */
   #flush = false;
   /** How many statements had been sent when the last such wait began. */
   #flushAfter = 0;
   #timeUp = false;
-  /** How many looks in a row have found nothing but what somebody else had locked. */
-  #contendedLooks = 0;
-  /** Whether it will look again at that. */
-  #looksSoon = false;
+  /** How many polls in a row have found nothing but what somebody else had locked. */
+  #contendedPolls = 0;
+  /** Whether it will poll again at that. */
+  #pollsSoon = false;
 
   constructor(options: CheckedDrain) {
     this.#options = options;
     this.#budget = new Budget(options);
-    this.#events = new EventCounts(teller(options.onEvent, options.logger));
+    this.#events = new EventCounts(eventEmitter(options.onEvent, options.logger));
     this.#slots = new JobSlots({
       slots: options.concurrency,
       runJob: options.runJob,
-      tell: this.#events.tell,
+      emit: this.#events.emit,
       mayStart: ({ type }) => this.#fits(type),
       onEnd: ({ type }, ranMs) => {
         this.#ended(type, ranMs);
@@ -85,7 +86,7 @@ class Drain {
       this.#waiter.wake();
     };
     signal?.addEventListener("abort", onAbort);
-    this.#after(this.#budget.leftMs, () => {
+    this.#after(this.#budget.handlersMs, () => {
       this.#timeUp = true;
     });
     try {
@@ -118,25 +119,26 @@ class Drain {
 
   /** Whether there is something to wait for: the end of a job, or of what somebody else has locked. */
   get #waits(): boolean {
-    return this.#slots.running > 0 || (this.#looksSoon && this.#stoppedBy === undefined);
+    return this.#slots.running > 0 || (this.#pollsSoon && this.#stoppedBy === undefined);
   }
 
   /** The next turn, or undefined where there is reason to wait. */
   #request(): DrainTurn | undefined {
     const pickUp = this.#pickUp();
-    if (this.#slots.outbox.suspects && this.#budget.affords(2) && !this.#mustWindDown())
+    if (this.#slots.settlementQueue.suspects && this.#budget.affords(2) && !this.#mustWindDown())
       return this.#statements.settleOnly();
     if (pickUp !== undefined && this.#turnIsDue() && this.#statements.suspectsPickUp) return { pickUp };
     if (pickUp !== undefined && this.#turnIsDue())
       return {
         pickUp,
-        settlements: this.#slots.outbox.next(),
+        settlements: this.#slots.settlementQueue.next(),
         ...this.#reap(),
         schedules: this.#statements.asks,
       };
     // What has ended must not run again, should this process die: where statements
     // are not counted, it waits neither for a buffer to end nor for the last handler.
-    const settles = this.#flush && this.#slots.outbox.size > 0 && this.#options.maxStatements === Infinity;
+    const settles =
+      this.#flush && this.#slots.settlementQueue.size > 0 && this.#options.maxStatements === Infinity;
     return settles && !this.#mustWindDown() ? this.#statements.settleOnly() : undefined;
   }
 
@@ -157,7 +159,7 @@ class Drain {
   #turnIsDue(): boolean {
     const enough =
       this.#slots.free >= this.#options.concurrency / 2 || this.#slots.running === 0 || this.#flush;
-    return this.#look && this.#slots.buffered === 0 && enough;
+    return this.#poll && this.#slots.buffered === 0 && enough;
   }
 
   #pickUp(): PickUp | undefined {
@@ -192,7 +194,7 @@ class Drain {
   }
 
   #fits(type: string): boolean {
-    return this.#lateStart.fits(type, this.#budget.leftToStartMs);
+    return this.#estimates.fits(type, this.#budget.unstartedMs);
   }
 
   #start(): void {
@@ -202,8 +204,8 @@ class Drain {
   }
 
   #ended(type: string, ranMs: number): void {
-    this.#lateStart.observe(type, ranMs);
-    this.#look = true;
+    this.#estimates.observe(type, ranMs);
+    this.#poll = true;
     // A turn may be under way, and slots must not wait for its answer.
     this.#start();
     this.#flushSoon();
@@ -222,29 +224,29 @@ class Drain {
 
   async #turn(request: DrainTurn): Promise<void> {
     this.#flush = false;
-    this.#look = false;
-    if (!(await this.#statements.turn(request, this.#budget.beforeLastMs))) this.#stoppedBy = "error";
+    this.#poll = false;
+    if (!(await this.#statements.turn(request, this.#budget.untilLastSettlementMs)))
+      this.#stoppedBy = "error";
     else {
       if (this.#statements.answer !== undefined)
         this.#shares.answered(request.pickUp, this.#statements.answer);
       // A job that ended meanwhile may have enqueued what this turn's snapshot did not show.
       const ticked = await this.#statements.tick();
-      this.#look ||= ticked || this.#statements.more;
+      this.#poll ||= ticked || this.#statements.more;
     }
-    if (request.pickUp.slots > 0) this.#lookSoonIfContended();
-    if (this.#budget.leftMs <= 0) this.#timeUp = true;
+    if (request.pickUp.slots > 0) this.#pollSoonIfContended();
+    if (this.#budget.handlersMs <= 0) this.#timeUp = true;
   }
 
   /** An overlapping pick-up locks more than it takes, and has then let go what it left. */
-  #lookSoonIfContended(): void {
+  #pollSoonIfContended(): void {
     const contended = this.#statements.answer?.contended === true;
-    const ms = contended ? CONTENDED_MS[this.#contendedLooks] : undefined;
-    this.#contendedLooks = contended ? this.#contendedLooks + 1 : 0;
-    if (ms === undefined) return;
-    this.#looksSoon = true;
-    this.#after(ms, () => {
-      this.#looksSoon = false;
-      this.#look = true;
+    this.#contendedPolls = contended ? this.#contendedPolls + 1 : 0;
+    if (!contended || this.#contendedPolls > MAX_CONTENDED_POLLS) return;
+    this.#pollsSoon = true;
+    this.#after(stepOf(SOON_MS, this.#contendedPolls), () => {
+      this.#pollsSoon = false;
+      this.#poll = true;
     });
   }
 
@@ -255,7 +257,9 @@ class Drain {
     this.#slots.abort(shutdown ? "shutdown" : "deadline");
     let patient = true;
     this.#after(
-      shutdown ? Math.min(this.#budget.reserveMs, this.#budget.beforeLastMs) : this.#budget.beforeLastMs,
+      shutdown
+        ? Math.min(this.#budget.reserveMs, this.#budget.untilLastSettlementMs)
+        : this.#budget.untilLastSettlementMs,
       () => {
         patient = false;
       },

@@ -10,9 +10,9 @@ import type { CheckedDrain, DrainEnd, DrainReport } from "./drain-options.ts";
 import type { EventCounts } from "../job/job-event.ts";
 import type { JobSlots } from "../job/job-slots.ts";
 import { logStopped } from "../tick-log.ts";
-import { refusalState } from "../../core/sql/refusal.ts";
+import { dataErrorState, exceedsResources } from "../../core/sql/sql-state.ts";
 import type { Moment } from "../moment.ts";
-import { wasTooMuch } from "../turn-size.ts";
+import { fitted, sizeOf } from "../turn-size.ts";
 import type { Timers } from "../wait.ts";
 
 /** A drain is short: what is left out once is left out to its end. */
@@ -77,13 +77,17 @@ export class DrainStatements {
       const sent = { ...request, pickUp };
       const answer = await this.#budget.spend("turn", ms, (signal) => store.turn(sent, { signal }));
       if (request.reap !== undefined) this.reaps = answer.reaped.length >= REAP_LIMIT;
-      this.#take(request, picksUp ? this.#refused.answered(pickUp, answer, DRAIN_TIME) : answer, sentAt);
+      this.#applyAnswer(
+        request,
+        picksUp ? this.#refused.answered(pickUp, answer, DRAIN_TIME) : answer,
+        sentAt,
+      );
       return true;
     } catch (error) {
       // The next drain may have better luck; this one has jobs to run.
       if (request.reap !== undefined) this.reaps = false;
-      const unreapable = request.reap !== undefined && refusalState(error) !== undefined;
-      const less = unreapable ? unreaping(request) : wasTooMuch(error) ? halved(request) : undefined;
+      const unreapable = request.reap !== undefined && dataErrorState(error) !== undefined;
+      const less = unreapable ? unreaping(request) : exceedsResources(error) ? halved(request) : undefined;
       // What is sent again has what is left of the time: the whole of it would be more than the budget.
       const leftMs = endMs - this.#budget.elapsedMs;
       if (less !== undefined && this.#budget.affords(2) && leftMs > 0) {
@@ -95,9 +99,9 @@ export class DrainStatements {
       const { settlements = [] } = request;
       const affordsLook = picksUp && this.#budget.affords(2);
       if (affordsLook && this.#refused.refused(pickUp, error, settlements.length === 0, DRAIN_TIME)) {
-        // A part that is refused was told of with the whole.
+        // A part that is refused was reported with the whole.
         if (pickUp.only === undefined) this.#warn(error);
-        this.#slots.outbox.refused(settlements, error, false);
+        this.#slots.settlementQueue.refused(settlements, error, false);
         return true;
       }
       if (first) {
@@ -106,7 +110,7 @@ export class DrainStatements {
         throw error;
       }
       this.#warn(error);
-      if (this.#slots.outbox.refused(settlements, error, !picksUp)) return true;
+      if (this.#slots.settlementQueue.refused(settlements, error, !picksUp)) return true;
       this.error ??= error;
       return false;
     }
@@ -116,12 +120,12 @@ export class DrainStatements {
   async declare(): Promise<void> {
     const { declare } = this.#options;
     if (declare === undefined) return;
-    await this.#budget.spend("declare", this.#budget.beforeLastMs, (signal) => declare({ signal }));
+    await this.#budget.spend("declare", this.#budget.untilLastSettlementMs, (signal) => declare({ signal }));
   }
 
   /** Ticks the schedules, where one is due. @returns whether that may have made jobs */
   async tick(): Promise<boolean> {
-    const ms = this.#budget.beforeLastMs;
+    const ms = this.#budget.untilLastSettlementMs;
     const due = this.#tickAtMs <= this.#budget.elapsedMs && !this.#tickedInVain;
     if (!due || ms <= 0 || !this.#budget.affords(3)) return false;
     this.asks = true;
@@ -158,12 +162,12 @@ export class DrainStatements {
 
   /** Settles all that has ended; what is `busy` is tried again while there is time. */
   async settleRest(): Promise<void> {
-    const { outbox } = this.#slots;
-    while (outbox.size > 0 && this.#budget.affords(1) && this.#budget.remainingMs > 0) {
+    const { settlementQueue } = this.#slots;
+    while (settlementQueue.size > 0 && this.#budget.affords(1) && this.#budget.remainingMs > 0) {
       // The last settlement has all that is left.
       if (!(await this.turn(this.settleOnly(), this.#budget.remainingMs))) return;
-      if (outbox.ready > 0) continue;
-      const ms = Math.min(outbox.busyMs, this.#budget.remainingMs);
+      if (settlementQueue.ready > 0) continue;
+      const ms = Math.min(settlementQueue.busyMs, this.#budget.remainingMs);
       await new Promise<void>((resolve) => {
         this.#budget.after(this.#timers, ms, resolve);
       });
@@ -174,7 +178,7 @@ export class DrainStatements {
   settleOnly(): DrainTurn {
     const { types, workerId } = this.#options;
     return {
-      settlements: this.#slots.outbox.next(),
+      settlements: this.#slots.settlementQueue.next(),
       pickUp: { types, slots: 0, lockedBy: workerId, leaseMs: 0 },
     };
   }
@@ -184,7 +188,7 @@ export class DrainStatements {
     if (this.#lostPickUps.length === 0 || !this.#budget.affords(2)) return;
     try {
       const { store } = this.#options;
-      const ms = this.#budget.beforeLastMs;
+      const ms = this.#budget.untilLastSettlementMs;
       const found = await this.#budget.spend("findPickUp", ms, (signal) =>
         store.findPickUp(this.#lostPickUps, { signal }),
       );
@@ -197,11 +201,11 @@ export class DrainStatements {
   /** Prunes, if that was asked for and there is time. @returns what cut that short, if anything did */
   async prune(): Promise<DrainEnd | undefined> {
     const { prune, store, signal } = this.#options;
-    const ms = this.#budget.beforeLastMs;
+    const ms = this.#budget.untilLastSettlementMs;
     const stopped = (): boolean => signal?.aborted === true;
     if (prune === undefined || this.error !== undefined || stopped()) return undefined;
     if (!this.#budget.affords(1) || ms <= 0) return undefined;
-    const another = (): boolean => this.#budget.take();
+    const another = (): boolean => this.#budget.spendOne();
     try {
       const send = (late: AbortSignal): ReturnType<typeof store.prune> =>
         store.prune(prune, { signal: late, another });
@@ -209,7 +213,7 @@ export class DrainStatements {
     } catch (error) {
       if (stopped()) return "signal";
       // All jobs are settled, and what was not deleted now is for the next drain.
-      if (isPqrunError(error, "unknown-outcome") && this.#budget.beforeLastMs <= 0) return "budget";
+      if (isPqrunError(error, "unknown-outcome") && this.#budget.untilLastSettlementMs <= 0) return "budget";
       this.error = error;
     }
     return undefined;
@@ -228,7 +232,7 @@ export class DrainStatements {
     );
     const report = {
       ...this.#events.counts(),
-      unsettled: this.#slots.outbox.size + this.#slots.outbox.leftToExpire,
+      unsettled: this.#slots.settlementQueue.size + this.#slots.settlementQueue.leftToExpire,
       pruned,
       stoppedBy: error === undefined ? stoppedBy : "error",
       more,
@@ -250,15 +254,15 @@ export class DrainStatements {
     else this.#options.logger.error("reap refused by the database", { error: causesText(error) });
   }
 
-  #take(request: DrainTurn, answer: TurnAnswer, sentAt: Moment): void {
+  #applyAnswer(request: DrainTurn, answer: TurnAnswer, sentAt: Moment): void {
     this.answer = answer;
     const { nextTickInMs } = answer;
     if (nextTickInMs !== undefined) {
       this.asks = false;
       this.#tickAtMs = nextTickInMs === null ? Infinity : this.#budget.elapsedMs + nextTickInMs;
     }
-    this.#slots.outbox.answered(request.settlements ?? [], answer.settlements);
-    this.#events.tellReaped(answer);
+    this.#slots.settlementQueue.answered(request.settlements ?? [], answer.settlements);
+    this.#events.emitReaped(answer);
     this.picked += answer.jobs.length;
     const agoMs = this.#budget.mostMsSince(sentAt);
     for (const job of answer.jobs) {
@@ -284,14 +288,12 @@ function unreaping({ reap: _, ...rest }: DrainTurn): DrainTurn {
 
 /** Half of what a turn carries, without its reap; undefined where there is nothing to halve. */
 function halved({ reap, settlements = [], pickUp, ...rest }: DrainTurn): DrainTurn | undefined {
-  const { slots, buffer = 0 } = pickUp;
-  const most = Math.floor(Math.max(settlements.length, slots + buffer) / 2);
+  const most = Math.floor(sizeOf({ settlements, pickUp }) / 2);
   if (most === 0 && reap === undefined) return undefined;
   const half = Math.max(1, most);
-  const fewer = Math.min(slots, half);
   return {
     ...rest,
     settlements: settlements.slice(0, half),
-    pickUp: { ...pickUp, slots: fewer, buffer: Math.min(buffer, half - fewer) },
+    pickUp: { ...pickUp, ...fitted(pickUp, half) },
   };
 }

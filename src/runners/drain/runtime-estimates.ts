@@ -1,5 +1,5 @@
 /** Which types of jobs a drain still starts: late in its budget not those that have so far taken longer than what is left. */
-export class LateStart {
+export class RuntimeEstimates {
   /** The longest run of each type so far, in milliseconds. */
   readonly #longest = new Map<string, number>();
 

@@ -2,8 +2,8 @@ import type { PickedUpJob } from "../../core/job.ts";
 import type { Settlement } from "../../core/turn/settlement.ts";
 import type { AbortReason } from "./handler.ts";
 
-/** The end of a run. A class for the reason that `HandedOutJob` is one. */
-export class JobEnd<S extends Settlement | null = Settlement | null> {
+/** The end of a run. A class for the reason that `PickedUpJobRow` is one. */
+export class FinishedRun<S extends Settlement | null = Settlement | null> {
   readonly job: PickedUpJob;
   /** What to write; null where the lease is gone or is to run out. */
   readonly settlement: S;
@@ -19,7 +19,7 @@ export class JobEnd<S extends Settlement | null = Settlement | null> {
   }
 
   /** The same end, to be settled otherwise. */
-  as<T extends Settlement>(settlement: T): JobEnd<T> {
-    return new JobEnd(this.job, settlement, this.reason, this.error);
+  withSettlement<T extends Settlement>(settlement: T): FinishedRun<T> {
+    return new FinishedRun(this.job, settlement, this.reason, this.error);
   }
 }

@@ -42,7 +42,7 @@ export interface JobEvent {
 export type OnJobEvent = (event: JobEvent) => unknown;
 
 /** Tells of an event. */
-export type TellsOfJobs = (event: JobEvent) => void;
+export type EmitJobEvent = (event: JobEvent) => void;
 
 /** An event of a job that the runner held. */
 export function jobEvent(
@@ -53,13 +53,13 @@ export function jobEvent(
   lastError?: string,
 ): JobEvent {
   const { id, type, attempts } = job;
-  const told = { event, id, type, attempts, durationMs };
-  if (lastError !== undefined) return { ...told, error, lastError };
-  return error === undefined ? told : { ...told, error };
+  const fields = { event, id, type, attempts, durationMs };
+  if (lastError !== undefined) return { ...fields, error, lastError };
+  return error === undefined ? fields : { ...fields, error };
 }
 
 /** Logs each event, of its error only the first line as it is stored, and calls the user's hook. */
-export function teller(onEvent: OnJobEvent | undefined, logger: Logger): TellsOfJobs {
+export function eventEmitter(onEvent: OnJobEvent | undefined, logger: Logger): EmitJobEvent {
   const debugs = logsDebug(logger);
   const failed = (error: string): void => {
     logger.error("onEvent threw", { error });
@@ -96,22 +96,22 @@ export type OutcomeCounts = Readonly<Record<Exclude<JobEventName, "started" | "u
 /** Counts events on their way to a hook. */
 export class EventCounts {
   /** Counts an event and passes it on. */
-  readonly tell: TellsOfJobs;
+  readonly emit: EmitJobEvent;
   readonly #counts = new Map<JobEventName, number>();
 
-  constructor(next: TellsOfJobs) {
-    this.tell = (event) => {
+  constructor(next: EmitJobEvent) {
+    this.emit = (event) => {
       this.#counts.set(event.event, this.#of(event.event) + 1);
       next(event);
     };
   }
 
   /** Tells of the jobs that a turn reaped, or found without an attempt left. */
-  tellReaped({ reaped, exhausted }: Pick<TurnAnswer, "reaped" | "exhausted">): void {
+  emitReaped({ reaped, exhausted }: Pick<TurnAnswer, "reaped" | "exhausted">): void {
     for (const { id, type } of reaped)
-      this.tell({ event: "reaped", id, type, attempts: null, durationMs: null });
+      this.emit({ event: "reaped", id, type, attempts: null, durationMs: null });
     for (const { id, type } of exhausted)
-      this.tell({ event: "failed", id, type, attempts: null, durationMs: null });
+      this.emit({ event: "failed", id, type, attempts: null, durationMs: null });
   }
 
   counts(): OutcomeCounts {

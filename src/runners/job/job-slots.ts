@@ -1,9 +1,9 @@
 import type { PickedUpJob } from "../../core/job.ts";
 import type { AbortReason } from "./handler.ts";
-import { JobEnd } from "./finished-run.ts";
+import { FinishedRun } from "./finished-run.ts";
 import { jobEvent } from "./job-event.ts";
-import type { TellsOfJobs } from "./job-event.ts";
-import { Outbox } from "./settlement-queue.ts";
+import type { EmitJobEvent } from "./job-event.ts";
+import { SettlementQueue } from "./settlement-queue.ts";
 import { JobRun } from "./run-job.ts";
 import type { RunJobOptions, RunOwner } from "./run-job.ts";
 import { RunSet } from "./run-set.ts";
@@ -14,19 +14,19 @@ import { afterEvents } from "../timers.ts";
 export interface JobSlotsOptions {
   readonly slots: number;
   readonly runJob: RunJobOptions;
-  readonly tell: TellsOfJobs;
+  readonly emit: EmitJobEvent;
   /** Whether a buffered job may start now. */
   readonly mayStart: (job: PickedUpJob) => boolean;
   /** How many may start before the event loop has its turn, lest a turn that is to leave waits for a whole buffer. @default Infinity */
   readonly burst?: number;
-  /** Called with each run's end, after the outbox has it. */
+  /** Called with each run's end, after the settlement queue has it. */
   readonly onEnd: (job: PickedUpJob, ranMs: number) => void;
 }
 
-/** The jobs that a runner holds: in a buffer, then in a slot, then in the outbox. */
+/** The jobs that a runner holds: in a buffer, then in a slot, then in the settlement queue. */
 export class JobSlots implements RunOwner {
   /** What has ended and is to be settled. */
-  readonly outbox: Outbox;
+  readonly settlementQueue: SettlementQueue;
   readonly #options: JobSlotsOptions;
   readonly #running = new RunSet();
   readonly #context = new StartContext();
@@ -39,7 +39,7 @@ export class JobSlots implements RunOwner {
   constructor(options: JobSlotsOptions) {
     this.#options = options;
     this.#burst = options.burst ?? Infinity;
-    this.outbox = new Outbox(options.tell);
+    this.settlementQueue = new SettlementQueue(options.emit);
   }
 
   /** Lets jobs start, each in the async context of this call. */
@@ -101,7 +101,7 @@ export class JobSlots implements RunOwner {
   /** Gives back a job that has not started. */
   release(job: PickedUpJob): void {
     this.#alone.delete(job);
-    this.outbox.add(new JobEnd(job, { job, durationMs: null, outcome: "release" }));
+    this.settlementQueue.add(new FinishedRun(job, { job, durationMs: null, outcome: "release" }));
   }
 
   /** Aborts every handler. */
@@ -115,7 +115,7 @@ export class JobSlots implements RunOwner {
   }
 
   /** Forgets a job that is somebody else's. @returns the run that it is in, if there is one */
-  take(job: PickedUpJob): JobRun | undefined {
+  withdraw(job: PickedUpJob): JobRun | undefined {
     if (this.#buffer.includes(job)) this.#alone.delete(job);
     this.#buffer = this.#buffer.filter((buffered) => buffered !== job);
     return this.#running.runs.find((run) => run.job === job);
@@ -148,18 +148,18 @@ export class JobSlots implements RunOwner {
 
   /** A handler is about to start. Those before it may have blocked the event loop, so it is asked again if it may. */
   begins({ job }: JobRun): boolean {
-    const { mayStart, tell } = this.#options;
+    const { mayStart, emit } = this.#options;
     const starts = mayStart(job);
-    if (starts) tell(jobEvent("started", job));
+    if (starts) emit(jobEvent("started", job));
     return starts;
   }
 
   /** A run has ended. */
-  ended(run: JobRun, end: JobEnd): void {
+  ended(run: JobRun, end: FinishedRun): void {
     const { runJob, onEnd } = this.#options;
     this.#running.delete(run);
     this.#alone.delete(end.job);
-    this.outbox.add(end);
+    this.settlementQueue.add(end);
     onEnd(end.job, runJob.now() - run.startedAt);
   }
 

@@ -9,15 +9,15 @@ import { isThenable } from "../../core/safely.ts";
 import type { Settlement } from "../../core/turn/settlement.ts";
 import { issuesText } from "../../core/values/standard-schema.ts";
 import type { PgJobStore } from "../../core/store.ts";
-import { conclude } from "./settlement-of.ts";
-import type { Ending } from "./settlement-of.ts";
+import { settlementOf } from "./settlement-of.ts";
+import type { HandlerResult } from "./settlement-of.ts";
 import { HandlerContext } from "./handler-context.ts";
 import type { HandlerRun } from "./handler-context.ts";
 import type { AbortReason, JobContext } from "./handler.ts";
 import { JobAbortedError } from "./job-aborted.ts";
-import { JobEnd } from "./finished-run.ts";
+import { FinishedRun } from "./finished-run.ts";
 import { withoutLeakWarning } from "./quiet-signal.ts";
-import { clearTimeout, setTimeout } from "../timers.ts";
+import { MAX_TIMER_MS, clearTimeout, setTimeout } from "../timers.ts";
 
 /** A handler as a runner calls it, its types gone. */
 export type AnyHandler = (ctx: JobContext<JobContracts, string>) => unknown;
@@ -39,13 +39,11 @@ export interface RunJobOptions {
 export interface RunOwner {
   /** The handler is about to start. @returns whether it may */
   begins(run: JobRun): boolean;
-  ended(run: JobRun, end: JobEnd): void;
+  ended(run: JobRun, end: FinishedRun): void;
 }
 
 /** How long after its timeout, or without its lease, a handler may still end by itself, in milliseconds. */
 const GRACE_MS = 1_000;
-/** The longest that setTimeout can wait. */
-const MAX_TIMER_MS = 2_147_483_647;
 
 /** One handler, at work once it has begun. Its end is reported once, whether the handler ends or is given up on. */
 export class JobRun {
@@ -67,7 +65,7 @@ export class JobRun {
   /** Whether it is soon given up on. */
   #soon = false;
   #settledItself = false;
-  #told = false;
+  #ended = false;
 
   constructor(options: RunJobOptions, job: PickedUpJob, owner: RunOwner) {
     this.job = job;
@@ -79,7 +77,7 @@ export class JobRun {
 
   /** Starts the handler, unless its owner refuses, or the run has ended before. */
   begin(): void {
-    if (this.#told) return;
+    if (this.#ended) return;
     if (!this.#owner.begins(this)) {
       this.#giveBack();
       return;
@@ -101,7 +99,7 @@ export class JobRun {
   /** Aborts the handler's signal, and soon waits for the handler no longer. */
   abortSoon(reason: "timeout" | "lost"): void {
     this.abort(reason);
-    if (this.#told || this.#soon) return;
+    if (this.#ended || this.#soon) return;
     this.#soon = true;
     if (this.#timer !== undefined) clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
@@ -118,7 +116,7 @@ export class JobRun {
   /** The lease is gone: aborts the handler, and whatever it does writes nothing. */
   abandon(reason: "lost" | "cancelled"): void {
     this.#abortSignal(reason);
-    this.#tell(null, reason);
+    this.#report(null, reason);
   }
 
   #abortSignal(reason: AbortReason): void {
@@ -134,7 +132,7 @@ export class JobRun {
   }
 
   #giveBack(): void {
-    this.#tell({ job: this.job, durationMs: null, outcome: "release" }, undefined);
+    this.#report({ job: this.job, durationMs: null, outcome: "release" }, undefined);
   }
 
   async #run(): Promise<void> {
@@ -157,10 +155,10 @@ export class JobRun {
     return this.#options.now() - this.startedAt;
   }
 
-  #end(ending: Ending): void {
-    if (this.#told) return;
+  #end(result: HandlerResult): void {
+    if (this.#ended) return;
     const { backoff, redact, now } = this.#options;
-    const settlement = conclude(ending, {
+    const settlement = settlementOf(result, {
       job: this.job,
       durationMs: now() - this.startedAt,
       reason: this.#reason,
@@ -170,25 +168,25 @@ export class JobRun {
       backoff,
       redact,
     });
-    this.#tell(settlement, this.#reason, "error" in ending ? ending.error : undefined);
+    this.#report(settlement, this.#reason, "error" in result ? result.error : undefined);
   }
 
-  #tell(settlement: Settlement | null, reason: AbortReason | undefined, error?: unknown): void {
-    if (this.#told) return;
-    this.#told = true;
+  #report(settlement: Settlement | null, reason: AbortReason | undefined, error?: unknown): void {
+    if (this.#ended) return;
+    this.#ended = true;
     if (this.#timer !== undefined) clearTimeout(this.#timer);
-    this.#owner.ended(this, new JobEnd(this.job, settlement, reason, error));
+    this.#owner.ended(this, new FinishedRun(this.job, settlement, reason, error));
   }
 }
 
-const RETURNED_NOTHING: Ending = { kind: "returned", resultText: null };
+const RETURNED_NOTHING: HandlerResult = { kind: "returned", resultText: null };
 
 /** Validate, handle, encode: every step ends in one of the endings, and nothing is thrown. */
 async function runHandler(
   { store, handlers, logger, redact }: RunJobOptions,
   job: PickedUpJob,
   run: HandlerRun,
-): Promise<Ending> {
+): Promise<HandlerResult> {
   try {
     const contract = contractOf(store, job.type);
     let payload: unknown;

@@ -7,14 +7,14 @@ import type { AbortReason } from "./handler.ts";
 import type { JobAbortedError } from "./job-aborted.ts";
 
 /** How a handler ended: it returned, it threw, its payload never reached it, or it was given up on. */
-export type Ending =
+export type HandlerResult =
   | { readonly kind: "returned"; readonly resultText: string | null; readonly note?: string | undefined }
   | { readonly kind: "threw"; readonly error: unknown }
   | { readonly kind: "refused"; readonly error: unknown }
   | { readonly kind: "given-up" };
 
-/** What {@link conclude} has to know beside the ending. */
-export interface Circumstances {
+/** What {@link settlementOf} has to know beside the result. */
+export interface RunFacts {
   readonly job: PickedUpJob;
   /** Null where the handler did not start. */
   readonly durationMs: number | null;
@@ -32,31 +32,31 @@ export interface Circumstances {
 type Failed = (error: unknown, kind?: "timeout" | "deadline" | "lost") => Settlement;
 
 /**
- * The settlement that an ending calls for; null where there is none to write:
+ * The settlement that a result calls for; null where there is none to write:
  * the lease is gone, or it is to run out.
  */
-export function conclude(ending: Ending, circumstances: Circumstances): Settlement | null {
-  const { job, durationMs, settledItself, backoff, redact } = circumstances;
+export function settlementOf(result: HandlerResult, facts: RunFacts): Settlement | null {
+  const { job, durationMs, settledItself, backoff, redact } = facts;
   const failed: Failed = (error, kind) => {
     const due = isPqrunError(error, "retry-after") ? error.when : backoff.delayMs(job.attempts);
     const settlement = { job, durationMs, outcome: "retry", error: errorText(error, redact), due } as const;
     return kind === undefined ? settlement : { ...settlement, kind };
   };
-  switch (ending.kind) {
+  switch (result.kind) {
     case "returned":
       // Repeated here, the settlement's verdict is "already" if the handler's own transaction was committed.
       if (settledItself) return failed(new Error("the settlement was not committed"));
-      return new Done(job, durationMs, ending.resultText, ending.note);
+      return new Done(job, durationMs, result.resultText, result.note);
     case "refused":
-      return { job, durationMs, outcome: "fail", error: errorText(ending.error, redact) };
+      return { job, durationMs, outcome: "fail", error: errorText(result.error, redact) };
     case "threw":
-      return threw(ending.error, circumstances, failed);
+      return threw(result.error, facts, failed);
     case "given-up":
-      return cutShort(circumstances, failed);
+      return cutShort(facts, failed);
   }
 }
 
-/** A class for the reason that `HandedOutJob` is one. */
+/** A class for the reason that `PickedUpJobRow` is one. */
 class Done {
   readonly outcome = "done";
   readonly job: PickedUpJob;
@@ -77,20 +77,20 @@ class Done {
   }
 }
 
-function threw(error: unknown, circumstances: Circumstances, failed: Failed): Settlement | null {
-  const { job, durationMs, reason, redact } = circumstances;
+function threw(error: unknown, facts: RunFacts, failed: Failed): Settlement | null {
+  const { job, durationMs, reason, redact } = facts;
   if (isPqrunError(error, "non-retriable"))
     return { job, durationMs, outcome: "fail", error: errorText(error, redact) };
   if (isPqrunError(error, "snooze")) return { job, durationMs, outcome: "snooze", due: error.when };
   if (isPqrunError(error, "retry-after") || reason === undefined) return failed(error);
   // A deploy is not the job's fault.
   if (reason === "shutdown") return { job, durationMs, outcome: "release" };
-  return cutShort(circumstances, failed, error);
+  return cutShort(facts, failed, error);
 }
 
 /** The handler's signal aborted: what it threw on the way is only the cause. */
 function cutShort(
-  { job, durationMs, reason, aborted, settledItself, timeoutMs }: Circumstances,
+  { job, durationMs, reason, aborted, settledItself, timeoutMs }: RunFacts,
   failed: Failed,
   cause?: unknown,
 ): Settlement | null {

@@ -1,35 +1,36 @@
 import type { Fence } from "../../core/job.ts";
 import type { Settlement, SettlementAnswer } from "../../core/turn/settlement.ts";
-import type { JobEventName, TellsOfJobs } from "./job-event.ts";
+import type { JobEventName, EmitJobEvent } from "./job-event.ts";
 import { jobEvent } from "./job-event.ts";
-import type { JobEnd } from "./finished-run.ts";
-import { refusalState } from "../../core/sql/refusal.ts";
+import type { FinishedRun } from "./finished-run.ts";
+import { stepOf } from "../../core/delay-policies.ts";
+import { halves } from "../../core/halves.ts";
+import { dataErrorState } from "../../core/sql/sql-state.ts";
+import { SOON_MS } from "../wait.ts";
 
 /** Most characters of settlements in one statement: results may be a MiB each. */
 const MAX_CHARACTERS = 4_194_304;
 const MAX_SETTLEMENTS = 2_000;
-/** How soon to settle again what somebody else has locked, in milliseconds; then each second. */
-const BUSY_AGAIN_MS = [5, 25, 100, 250] as const;
 
-type Settling = JobEnd<Settlement>;
+type Settling = FinishedRun<Settlement>;
 
 /** Ended jobs on their way to the database. What is taken comes back until it is answered. */
-export class Outbox {
-  readonly #tell: TellsOfJobs;
+export class SettlementQueue {
+  readonly #emit: EmitJobEvent;
   /** In the order in which they ended; but what was busy is behind what was not, or has not been tried for longer. */
   #waiting: Settling[] = [];
   /** Those whose rows somebody else had locked. */
   readonly #busy = new Set<Fence>();
   /** How often in a row some of those have been tried. */
   #busyAnswers = 0;
-  /** Jobs whose settlements were refused together: halved until the bad one is alone. */
+  /** Jobs whose settlements were refused together: halved until the bad one is single. */
   #suspects: readonly (readonly Fence[])[] = [];
-  /** Those that were refused alone, and go without what they carried. */
+  /** Those that were refused single, and go without what they carried. */
   readonly #stripped = new Set<Fence>();
   #leftToExpire = 0;
 
-  constructor(tell: TellsOfJobs) {
-    this.#tell = tell;
+  constructor(emit: EmitJobEvent) {
+    this.#emit = emit;
   }
 
   get size(): number {
@@ -43,7 +44,7 @@ export class Outbox {
 
   /** How long to leave the others, in milliseconds; 0 where there are none. */
   get busyMs(): number {
-    return this.#busy.size === 0 ? 0 : (BUSY_AGAIN_MS[this.#busyAnswers - 1] ?? 1_000);
+    return this.#busy.size === 0 ? 0 : stepOf(SOON_MS, this.#busyAnswers);
   }
 
   /** Whether the next settlements are to go without anything else: the last refusal may be their fault. */
@@ -57,10 +58,10 @@ export class Outbox {
   }
 
   /** Takes over an ended job. */
-  add(end: JobEnd): void {
+  add(end: FinishedRun): void {
     if (!isSettling(end)) {
       const { job, reason, error } = end;
-      if (reason === "lost" || reason === "cancelled") this.#tell(jobEvent(reason, job, null, error));
+      if (reason === "lost" || reason === "cancelled") this.#emit(jobEvent(reason, job, null, error));
       else this.#leaveToExpire(job, error);
       return;
     }
@@ -134,7 +135,7 @@ export class Outbox {
       this.#stripped.delete(ended.job);
       const { job, settlement, error } = ended;
       const lastError = "error" in settlement ? settlement.error : undefined;
-      this.#tell(jobEvent(happened(answer, ended), job, settlement.durationMs, error, lastError));
+      this.#emit(jobEvent(happened(answer, ended), job, settlement.durationMs, error, lastError));
     }
   }
 
@@ -151,24 +152,22 @@ export class Outbox {
   /**
    * Takes in a refusal of the whole statement. Where a value may be to blame
    * the settlements go without anything else next, and halved where they did so
-   * already; one that is
-   * refused alone goes without what it carried, and one that is refused even
-   * so is left to its lease. So one bad row among n costs about 2 log2 n
-   * statements, which a drain with few of them can afford.
+   * already; a single one that is refused goes without what it carried, and is
+   * left to its lease if it is refused even so. So one bad row among n costs
+   * about 2 log2 n statements, which a drain with few of them can afford.
    *
-   * @param alone whether the statement did nothing but settle
+   * @param settleOnly whether the statement did nothing but settle
    * @returns whether another try may do better
    */
-  refused(settlements: readonly Settlement[], error: unknown, alone: boolean): boolean {
-    const state = refusalState(error);
+  refused(settlements: readonly Settlement[], error: unknown, settleOnly: boolean): boolean {
+    const state = dataErrorState(error);
     const [first] = settlements;
     if (first === undefined || state === undefined) return false;
     const jobs = settlements.map(({ job }) => job);
     this.#clear(jobs);
-    const half = Math.ceil(jobs.length / 2);
-    const groups = alone && jobs.length > 1 ? [jobs.slice(0, half), jobs.slice(half)] : [jobs];
+    const groups = settleOnly ? halves(jobs) : [jobs];
     this.#suspects = [...groups, ...this.#suspects];
-    if (alone && jobs.length === 1) this.#strip(first.job, state);
+    if (settleOnly && jobs.length === 1) this.#strip(first.job, state);
     return true;
   }
 
@@ -181,9 +180,9 @@ export class Outbox {
       .filter((group) => group.length > 0);
   }
 
-  #leaveToExpire(job: JobEnd["job"], error: unknown, lastError?: string): void {
+  #leaveToExpire(job: FinishedRun["job"], error: unknown, lastError?: string): void {
     this.#leftToExpire += 1;
-    this.#tell(jobEvent("unsettled", job, null, error, lastError));
+    this.#emit(jobEvent("unsettled", job, null, error, lastError));
   }
 
   #strip(job: Fence, state: string): void {
@@ -202,12 +201,13 @@ export class Outbox {
     const note = `the database refused what the attempt would have written (${state})`;
     const { settlement } = ended;
     if (settlement.outcome === "done")
-      this.#waiting[index] = ended.as({ ...settlement, resultText: null, note });
-    else if ("error" in settlement) this.#waiting[index] = ended.as({ ...settlement, error: note });
+      this.#waiting[index] = ended.withSettlement({ ...settlement, resultText: null, note });
+    else if ("error" in settlement)
+      this.#waiting[index] = ended.withSettlement({ ...settlement, error: note });
   }
 }
 
-function isSettling(end: JobEnd): end is Settling {
+function isSettling(end: FinishedRun): end is Settling {
   return end.settlement !== null;
 }
 

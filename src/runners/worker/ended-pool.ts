@@ -10,7 +10,7 @@ export function poolHasEnded(error: unknown, slots: JobSlots, logger: Logger): b
   if (!isEnded(error)) return false;
   logger.error(
     "the pool was ended before the worker was stopped: what has run can't be settled, and runs again. Stop the worker first",
-    { jobs: slots.outbox.size + slots.running },
+    { jobs: slots.settlementQueue.size + slots.running },
   );
   slots.abort("shutdown");
   slots.giveUp();

@@ -5,10 +5,10 @@ import type { RunnerErrors } from "../runner-error.ts";
 import type { CheckedWorker } from "./worker-options.ts";
 import { momentOf, mostMsSince } from "../moment.ts";
 import type { Moment } from "../moment.ts";
-import { TOO_LATE, within } from "../wait.ts";
+import { answerWithin } from "../wait.ts";
 
-/** What {@link LostPickUps} has to know. */
-export interface LostPickUpsOptions extends Pick<CheckedWorker, "store" | "leaseMs" | "now" | "calendar"> {
+/** What {@link LostPickups} has to know. */
+export interface LostPickupsOptions extends Pick<CheckedWorker, "store" | "leaseMs" | "now" | "calendar"> {
   readonly errors: Pick<RunnerErrors, "failed" | "answered">;
 }
 
@@ -28,14 +28,14 @@ export const FIND_EVERY_MS = 1_000;
  * Pick-ups whose answers were lost. They may not have been carried out, or not
  * yet; where they were, their jobs are this worker's, found again by the nonce.
  */
-export class LostPickUps {
-  readonly #options: LostPickUpsOptions;
+export class LostPickups {
+  readonly #options: LostPickupsOptions;
   /** Each nonce, when it was sent, and until when it is looked for: then its leases have run out. */
   readonly #lost = new Map<string, { readonly sentAt: Moment; readonly until: number }>();
   #nextAt = Infinity;
   #searching = false;
 
-  constructor(options: LostPickUpsOptions) {
+  constructor(options: LostPickupsOptions) {
     this.#options = options;
   }
 
@@ -69,10 +69,9 @@ export class LostPickUps {
     this.#nextAt = asked.at + FIND_EVERY_MS;
     this.#searching = true;
     try {
-      const found = await within(leaseMs / 3, (signal) =>
+      const found = await answerWithin("findPickUp", leaseMs / 3, (signal) =>
         store.findPickUp([...this.#lost.keys()], { signal }),
       );
-      if (found === TOO_LATE) return [];
       errors.answered("findPickUp");
       const jobs = found.map((job) => {
         const sentAt = this.#lost.get(job.lockedBy)?.sentAt ?? asked;

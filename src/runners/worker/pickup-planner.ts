@@ -15,7 +15,7 @@ const HELD_UP_SHARE = 4;
 const NO_ROOM = { slots: 0, buffer: 0 } as const;
 
 /** What a worker picks up next: how much, and where. */
-export class PickUps {
+export class PickupPlanner {
   readonly #options: Pick<CheckedWorker, "types" | "leaseMs" | "fastPickup">;
   readonly #slots: JobSlots;
   readonly #turnSize: TurnSize;
@@ -64,9 +64,9 @@ export class PickUps {
     return this.#refused.next(pickUp, now);
   }
 
-  /** Whether the next pick-up is to go without anything else, as {@link RefusedPickUps.suspects}. */
-  suspects(now: number): boolean {
-    return this.#refused.suspects(now);
+  /** From when on a pick-up is to go without anything else, as {@link RefusedPickUps.suspects}. */
+  get singleAt(): number {
+    return this.#refused.suspects(-Infinity) ? -Infinity : this.#refused.testAt;
   }
 
   /** Learns how long one job took. */

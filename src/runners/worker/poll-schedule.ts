@@ -1,39 +1,37 @@
-import type { IdlePollPolicy } from "../../core/delay-policies.ts";
+import { stepOf, type IdlePollPolicy } from "../../core/delay-policies.ts";
 import { REAP_LIMIT } from "../../core/turn/turn-request.ts";
 import type { TurnAnswer } from "../../core/turn/turn-answer.ts";
 import type { TurnRequest } from "../../core/turn/turn-request.ts";
-import { NotifiedLooks } from "./notified-looks.ts";
-import { refusalState } from "../../core/sql/refusal.ts";
-import { wasTooMuch } from "../turn-size.ts";
+import { NotifiedPolls } from "./notified-polls.ts";
+import { dataErrorState, exceedsResources } from "../../core/sql/sql-state.ts";
+import { SOON_MS } from "../wait.ts";
 import type { CheckedWorker } from "./worker-options.ts";
 
-/** How soon to look again at a job that somebody else had locked, in milliseconds, the last repeating. */
-const CONTENDED_MS = [5, 25, 100, 250, 1_000] as const;
 /** How often a worker reaps while it drains a backlog: the turns leave anyway. */
 const BUSY_REAP_MS = 2_000;
 /** How long a lost row is left alone that a reap could not have: somebody else has it locked. */
 const LOCKED_REAP_MS = 1_000;
 /** How long after a lease's end it is reaped. */
 const AFTER_LEASE_MS = 100;
-/** Timers may fire a little early, and a job that isn't due yet costs a look. */
+/** Timers may fire a little early, and a job that isn't due yet costs a poll. */
 const AFTER_DUE_MS = 1;
 
-/** When to look for work, and when to reap: two moments on the worker's clock. */
-export class LookSchedule {
+/** When to poll for work, and when to reap: two moments on the worker's clock. */
+export class PollSchedule {
   readonly #idlePoll: IdlePollPolicy;
   readonly #reaper: boolean;
   readonly #reapIntervalMs: number;
   readonly #safetyPollMs: number;
-  #lookAt = -Infinity;
+  #pollAt = -Infinity;
   #reapAt = -Infinity;
   #reapSlackMs = 0;
   /** Not before: a row that can't be reaped must not have its turn refused again at once. */
   #reapNotBefore = -Infinity;
-  #emptyLooks = 0;
-  #contendedLooks = 0;
-  /** Whether there may be work that the look under way is too early to see. */
+  #emptyPolls = 0;
+  #contendedPolls = 0;
+  /** Whether there may be work that the poll under way is too early to see. */
   #askedMeanwhile = false;
-  readonly #notified = new NotifiedLooks();
+  readonly #notified = new NotifiedPolls();
 
   constructor(options: Pick<CheckedWorker, "idlePoll" | "reaper" | "reapIntervalMs" | "safetyPollMs">) {
     this.#idlePoll = options.idlePoll;
@@ -43,32 +41,32 @@ export class LookSchedule {
     if (!options.reaper) this.#reapAt = Infinity;
   }
 
-  get lookAt(): number {
-    return Math.min(this.#lookAt, this.#notified.at);
+  get pollAt(): number {
+    return Math.min(this.#pollAt, this.#notified.at);
   }
 
   get reapAt(): number {
     return this.#reapAt;
   }
 
-  /** A reap that would be due soon goes along with a look: one turn a minute is both it and the safety poll. */
-  reapIsDue(now: number, looks: boolean): boolean {
-    return now >= this.#reapAt - (looks ? this.#reapSlackMs : 0);
+  /** A reap that would be due so soon goes along with a poll: one turn a minute is both it and the safety poll. */
+  get reapSlackMs(): number {
+    return this.#reapSlackMs;
   }
 
   /** There may be work now. */
-  lookNow(): void {
-    this.#lookAt = -Infinity;
-    this.#emptyLooks = 0;
+  pollNow(): void {
+    this.#pollAt = -Infinity;
+    this.#emptyPolls = 0;
     this.#askedMeanwhile = true;
   }
 
-  /** Somebody has told of work, as {@link NotifiedLooks.notified}. */
+  /** Somebody has told of work, as {@link NotifiedPolls.notified}. */
   notified(dueAt: number, sure: boolean): void {
     this.#notified.notified(dueAt, sure);
   }
 
-  /** A look is about to be sent: what comes from now on its answer may not know. */
+  /** A poll is about to be sent: what comes from now on its answer may not know. */
   sent(now: number): void {
     this.#askedMeanwhile = false;
     this.#notified.sent(now);
@@ -78,14 +76,14 @@ export class LookSchedule {
    * Learns from a turn when to reap next.
    *
    * @param reaped whether it reaped
-   * @param idleMs as {@link LookSchedule.looked}
+   * @param idleMs as {@link PollSchedule.polled}
    */
   mayReap(answer: TurnAnswer, now: number, reaped: boolean, idleMs: number | undefined): void {
     if (!this.#reaper) return;
     // Where nothing runs there is nothing to reap: a database that sleeps is not woken for it.
     const sleeps = idleMs === Infinity && this.#safetyPollMs === Infinity;
     const full = answer.reaped.length >= REAP_LIMIT;
-    // Each look tells of such a row, too.
+    // Each poll tells of such a row, too.
     if (reaped && !full && answer.nextLeaseEndInMs === 0)
       this.#reapNotBefore = Math.max(this.#reapNotBefore, now + LOCKED_REAP_MS);
     if (full) this.#reapIn(0, now);
@@ -102,32 +100,34 @@ export class LookSchedule {
    * @param pickUpToBlame whether its pick-up may be what was refused
    */
   failed({ reap, settlements = [] }: TurnRequest, error: unknown, now: number, pickUpToBlame: boolean): void {
-    if (reap !== undefined && (refusalState(error) !== undefined || wasTooMuch(error))) {
-      const ms = wasTooMuch(error) ? Math.min(BUSY_REAP_MS, this.#reapIntervalMs) : this.#reapIntervalMs;
+    if (reap !== undefined && (dataErrorState(error) !== undefined || exceedsResources(error))) {
+      const ms = exceedsResources(error)
+        ? Math.min(BUSY_REAP_MS, this.#reapIntervalMs)
+        : this.#reapIntervalMs;
       this.#reapNotBefore = now + ms;
       this.#reapIn(ms, now);
     }
     // A pick-up that went alone: the reap that was put off with it had not been to blame.
     if (pickUpToBlame && reap === undefined && settlements.length === 0) this.#reapAsEver(now);
-    this.lookNow();
+    this.pollNow();
   }
 
   /**
-   * Learns from a turn that looked.
+   * Learns from a turn that polled.
    *
    * @param idleMs how long a worker that is woken by NOTIFY may sleep; undefined for one that polls
    */
-  looked(answer: TurnAnswer, now: number, idleMs: number | undefined): void {
-    this.#notified.looked(answer.more || answer.jobs.length > 0, now);
+  polled(answer: TurnAnswer, now: number, idleMs: number | undefined): void {
+    this.#notified.polled(answer.more || answer.jobs.length > 0, now);
     if (answer.more || this.#askedMeanwhile) {
-      this.lookNow();
-      this.#contendedLooks = 0;
+      this.pollNow();
+      this.#contendedPolls = 0;
       return;
     }
-    this.#emptyLooks = answer.jobs.length > 0 ? 0 : this.#emptyLooks + 1;
-    const pollMs = idleMs ?? this.#idlePoll.delayMs(Math.max(1, this.#emptyLooks));
+    this.#emptyPolls = answer.jobs.length > 0 ? 0 : this.#emptyPolls + 1;
+    const pollMs = idleMs ?? this.#idlePoll.delayMs(Math.max(1, this.#emptyPolls));
     const dueMs = answer.nextDueInMs === null ? Infinity : answer.nextDueInMs + AFTER_DUE_MS;
-    this.#lookAt = now + Math.min(pollMs, dueMs, this.#contendedMs(answer));
+    this.#pollAt = now + Math.min(pollMs, dueMs, this.#contendedMs(answer));
   }
 
   /** What was put off is due. */
@@ -148,11 +148,10 @@ export class LookSchedule {
 
   #contendedMs({ contended }: TurnAnswer): number {
     if (!contended) {
-      this.#contendedLooks = 0;
+      this.#contendedPolls = 0;
       return Infinity;
     }
-    const step = Math.min(this.#contendedLooks, CONTENDED_MS.length - 1);
-    this.#contendedLooks += 1;
-    return CONTENDED_MS[step] ?? 1_000;
+    this.#contendedPolls += 1;
+    return stepOf(SOON_MS, this.#contendedPolls);
   }
 }

@@ -1,4 +1,4 @@
-import type { LookSchedule } from "./poll-schedule.ts";
+import type { PollSchedule } from "./poll-schedule.ts";
 import type { Waiter } from "../wait.ts";
 import { WakeListener } from "./wake-listener.ts";
 import type { CheckedWorker } from "./worker-options.ts";
@@ -13,13 +13,13 @@ export interface Listening {
 /** Begins to hear of new jobs: by NOTIFY, and of its own process's enqueues directly. */
 export function startListening(
   { store, types, safetyPollMs, logger, now }: CheckedWorker,
-  { id, schedule, waiter }: { readonly id: string; readonly schedule: LookSchedule; readonly waiter: Waiter },
+  { id, schedule, waiter }: { readonly id: string; readonly schedule: PollSchedule; readonly waiter: Waiter },
 ): Listening {
   const onSooner = (): void => {
     waiter.wake();
   };
   const onWake = (): void => {
-    schedule.lookNow();
+    schedule.pollNow();
     waiter.wake();
   };
   const onNotified = (dueAt: number, sure: boolean): void => {

@@ -7,7 +7,7 @@ const GATHER_MS = 5;
 const MAX_FUTILE_WAIT_MS = 60_000;
 
 /** When a worker's next turn may leave: not before others could join it, and not soon after a failure. */
-export class TurnTiming {
+export class TurnPacing {
   /** How much a turn may carry. */
   readonly size = new TurnSize();
   readonly #loopError: LoopErrorPolicy;
@@ -55,7 +55,7 @@ export class TurnTiming {
     this.#gatherSince = undefined;
   }
 
-  /** @param busyTries of the outbox, after the answer */
+  /** @param busyTries of the settlement queue, after the answer */
   answered(busyTries: number): void {
     this.#failures = 0;
     this.size.answered();

@@ -1,3 +1,4 @@
+import { stepOf } from "../../core/delay-policies.ts";
 import type { NewJob } from "../../core/enqueue/enqueue.ts";
 import type { Logger } from "../../core/logger.ts";
 import type { PgJobStore } from "../../core/store.ts";
@@ -5,13 +6,12 @@ import type { JobContracts } from "../../core/contract.ts";
 import type { TurnAnswer } from "../../core/turn/turn-answer.ts";
 import type { TurnRequest } from "../../core/turn/turn-request.ts";
 import { readWakeMessage } from "../../core/values/wake-message.ts";
-import { Busyness } from "./activity.ts";
+import { ActivityMonitor } from "./activity.ts";
+import { SOON_MS } from "../wait.ts";
 import { ListenKeeper } from "./listen-keeper.ts";
 
-/** After raising its guard a worker looks again after these, in milliseconds, and then at each last one. */
-const AFTER_GUARD_MS = [5, 25, 100, 250, 1_000] as const;
-/** How soon a busy worker that is not notified looks again. */
-const BUSY_LOOK_MS = 5;
+/** How soon a busy worker that is not notified polls again. */
+const BUSY_POLL_MS = 5;
 /** How much longer than a safety poll a guard stands, so that a late poll finds it standing. */
 const GUARD_MARGIN_MS = 10_000;
 /** How long a guard stands at most: that of a worker that was killed has inserts notify for as long. */
@@ -48,8 +48,8 @@ export interface WakeListenerOptions {
 
 /**
  * What wakes an idle worker: NOTIFY, which others send only while its guard
- * stands. A writer that looked for the guard before it stood may still commit,
- * so after raising it the worker looks again until every transaction then open
+ * stands. A writer that polled for the guard before it stood may still commit,
+ * so after raising it the worker polls again until every transaction then open
  * has ended.
  */
 export class WakeListener {
@@ -65,14 +65,14 @@ export class WakeListener {
   #loweredAt = -Infinity;
   /** Whether to see if it still stands. */
   #guardInDoubt = false;
-  /** Transactions older than this may have missed the guard; null until a look after the guard has said which. */
+  /** Transactions older than this may have missed the guard; null until a poll after the guard has said which. */
   #horizon: bigint | null = null;
   /** Turns that were under way when the guard stood: what they saw may be older than it. */
   #older = new WeakSet<TurnRequest>();
   #quiet = false;
-  readonly #busyness = new Busyness();
-  #looks = 0;
-  #lookBy = Infinity;
+  readonly #activity = new ActivityMonitor();
+  #polls = 0;
+  #pollBy = Infinity;
 
   constructor(options: WakeListenerOptions) {
     const { store, safetyPollMs, logger, now, onWake, onSooner } = options;
@@ -91,12 +91,17 @@ export class WakeListener {
 
   /** When {@link WakeListener.tick} has something to do. */
   get nextAt(): number {
-    return Math.min(this.#keeper.nextAt, this.#lookBy);
+    return Math.min(this.#keeper.nextAt, this.#pollBy);
   }
 
   /** Whether it hears what is notified, as its last probe has shown. */
   get hears(): boolean {
     return this.#keeper.heard;
+  }
+
+  /** Until when this worker's wait marker may stand. */
+  get markerUntil(): number {
+    return this.#raisedUntil;
   }
 
   /** Begins to LISTEN. */
@@ -107,15 +112,15 @@ export class WakeListener {
   /** Does what is due by now. */
   tick(now: number): void {
     this.#keeper.tick(now);
-    if (now < this.#lookBy) return;
-    this.#lookBy = Infinity;
+    if (now < this.#pollBy) return;
+    this.#pollBy = Infinity;
     this.#options.onWake();
   }
 
   /** What the next turn should carry for the listener. */
   parts(): Pick<TurnRequest, "guard" | "probe"> {
     const now = this.#options.now();
-    const { busy, backlog } = this.#busyness;
+    const { busy, backlog } = this.#activity;
     if (busy && now >= this.#loweredAt + LOWER_AGAIN_MS) return this.lower();
     const probe = this.#keeper.probe(now);
     const renews =
@@ -127,7 +132,7 @@ export class WakeListener {
   }
 
   /**
-   * Takes the guard down with the next turn: a worker that finds jobs whenever it looks need not be notified of more,
+   * Takes the guard down with the next turn: a worker that finds jobs whenever it polls need not be notified of more,
    * and writers that notify wait for each other's commits.
    */
   lower(): Pick<TurnRequest, "guard"> {
@@ -145,9 +150,9 @@ export class WakeListener {
     const { guard, pickUp } = request;
     const now = this.#options.now();
     this.#keeper.answered(request);
-    this.#lookBy = now + LONGEST_SLEEP_MS;
+    this.#pollBy = now + LONGEST_SLEEP_MS;
     this.#readClock(answer, now);
-    if (pickUp !== undefined) this.#busyness.looked(answer, now);
+    if (pickUp !== undefined) this.#activity.polled(answer, now);
     if (guard?.forMs === 0) {
       [this.#guardUntil, this.#raisedUntil, this.#loweredAt] = [-Infinity, -Infinity, now];
     } else if (guard !== undefined) {
@@ -155,7 +160,7 @@ export class WakeListener {
       this.#guardUntil = this.#raisedUntil = now + guard.forMs;
       this.#guardInDoubt = false;
       if (renewed) return;
-      [this.#horizon, this.#quiet, this.#looks] = [null, false, 0];
+      [this.#horizon, this.#quiet, this.#polls] = [null, false, 0];
       this.#older = new WeakSet(underWay);
     } else if (this.#guardUntil !== -Infinity && !this.#quiet && !this.#older.has(request)) {
       this.#horizon ??= answer.snapshot.next;
@@ -172,16 +177,15 @@ export class WakeListener {
   /** How long an idle worker may sleep, in milliseconds; undefined where it can't rely on being woken. */
   idleMs(): number | undefined {
     if (!this.#keeper.heard) return this.#keeper.asleep ? Infinity : undefined;
-    if (this.#guardUntil === -Infinity) return this.#busyness.busy ? BUSY_LOOK_MS : 0;
+    if (this.#guardUntil === -Infinity) return this.#activity.busy ? BUSY_POLL_MS : 0;
     if (this.#quiet) return this.#options.safetyPollMs;
-    const step = Math.min(this.#looks, AFTER_GUARD_MS.length - 1);
-    this.#looks += 1;
-    return AFTER_GUARD_MS[step] ?? 1_000;
+    this.#polls += 1;
+    return stepOf(SOON_MS, this.#polls);
   }
 
   /** Ends LISTEN, or sees to it that it ends as soon as it has begun. */
   async stop(): Promise<void> {
-    this.#lookBy = Infinity;
+    this.#pollBy = Infinity;
     await this.#keeper.stop();
   }
 

@@ -1,10 +1,11 @@
 import type { JobContracts, JobName, UntypedJobs } from "../../core/contract.ts";
+import { checkNumber, checkWhole } from "../../core/values/check-number.ts";
 import { loggerOf } from "../../core/logger.ts";
 import { idlePollPolicy, loopErrorPolicy } from "../../core/delay-policies.ts";
 import type { IdlePollPolicy, LoopErrorPolicy } from "../../core/delay-policies.ts";
-import { checkNumber, checkRunner, checkStore } from "../runner-options.ts";
+import { checkRunner, checkStore } from "../runner-options.ts";
 import type { CheckedRunner, RunnerOptions } from "../runner-options.ts";
-import { soundPolicy } from "../safe-callbacks.ts";
+import { safePolicy } from "../safe-callbacks.ts";
 import { monotonicMs } from "../timers.ts";
 import { processEnvironment, workerEnvironment } from "../worker-environment.ts";
 import type { Environment } from "../worker-environment.ts";
@@ -26,8 +27,8 @@ export interface WorkerOptions<
   /** Length of a lease, in milliseconds, 1,000 to 3,600,000; extended at every third of it. @default 30,000 */
   readonly leaseMs?: number | undefined;
   /**
-   * How often an idle worker that hears NOTIFY looks all the same, in seconds, 1 to 86,400.
-   * Infinity lets a serverless database sleep: it looks once in 23 hours, and a session that the server has ended in
+   * How often an idle worker that hears NOTIFY polls all the same, in seconds, 1 to 86,400.
+   * Infinity lets a serverless database sleep: it polls once in 23 hours, and a session that the server has ended in
    * order is not opened again before there is something to do, so that after a sleep only the worker's own process
    * wakes it.
    *
@@ -98,7 +99,7 @@ export function checkWorker<J extends JobContracts, Tx, N extends JobName<J>>(
   checkNumber("shutdownGraceSeconds", all.shutdownGraceSeconds, 0, 86_400);
   checkNumber("shutdownTimeoutSeconds", all.shutdownTimeoutSeconds, 0, 86_400);
   checkNumber("leaseMs", all.leaseMs, 1_000, 3_600_000);
-  checkNumber("maxBuffer", all.maxBuffer, 0, 2_000, true);
+  checkWhole("maxBuffer", all.maxBuffer, 0, 2_000);
   if (all.safetyPollSeconds !== Infinity) checkNumber("safetyPollSeconds", all.safetyPollSeconds, 1, 86_400);
   return {
     ...runner,
@@ -109,8 +110,8 @@ export function checkWorker<J extends JobContracts, Tx, N extends JobName<J>>(
     shutdownMs: all.shutdownTimeoutSeconds * 1000,
     leaseMs: all.leaseMs,
     safetyPollMs: all.safetyPollSeconds * 1000,
-    idlePoll: soundPolicy("idlePoll", options.idlePoll, idlePollPolicy(), runner.logger, Infinity),
-    loopError: soundPolicy("loopError", options.loopError, loopErrorPolicy(), runner.logger),
+    idlePoll: safePolicy("idlePoll", options.idlePoll, idlePollPolicy(), runner.logger, Infinity),
+    loopError: safePolicy("loopError", options.loopError, loopErrorPolicy(), runner.logger),
     maxBuffer: all.maxBuffer,
     fastPickup: all.fastPickup,
     now,

@@ -381,3 +381,20 @@ test("on a table without these keys all else goes on, and an enqueue with one sa
     await pool.end();
   }
 });
+
+test("jobs with these keys have their headers, and what is debounced those of its first event", async () => {
+  const [plain, once] = await store.enqueueMany([
+    { type: "a", payload: {}, headers: { tenant: "plain" } },
+    { type: "a", payload: {}, headers: { tenant: "once" }, idempotencyKey: "k" },
+    { type: "a", payload: {} },
+  ]);
+  const debounce = { key: "k", seconds: 60 };
+  const { id } = await store.enqueue("a", {}, { headers: { tenant: "first" }, debounce });
+  await store.enqueue("a", {}, { headers: { tenant: "second" }, debounce });
+  const headers = async (job?: string): Promise<unknown> => (await store.get(job ?? ""))?.headers;
+  expect([await headers(plain?.id), await headers(once?.id), await headers(id)]).toEqual([
+    { tenant: "plain" },
+    { tenant: "once" },
+    { tenant: "first" },
+  ]);
+});

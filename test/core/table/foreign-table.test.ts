@@ -111,6 +111,23 @@ const TAKEN = [
     setUp: "CREATE TABLE jobs_schedules_due (id int)",
     says: /the name of the index public\.jobs_schedules_due is taken/,
   },
+  {
+    setUp: "CREATE TABLE jobs_limits (id int, name text)",
+    says: /the name of the table public\.jobs_limits is taken/,
+  },
+  {
+    setUp: "CREATE FUNCTION jobs_wake_limits() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
+    says: /the name of the function public\.jobs_wake_limits\(\) is taken/,
+  },
+  { setUp: "CREATE TABLE jobs_parked (id int)", says: /the name of the index public\.jobs_parked is taken/ },
+  {
+    setUp: "CREATE TABLE jobs_steps (id int, name text)",
+    says: /the name of the table public\.jobs_steps is taken/,
+  },
+  {
+    setUp: "CREATE FUNCTION jobs_forget_steps() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
+    says: /the name of the function public\.jobs_forget_steps\(\) is taken/,
+  },
 ];
 
 test.for(TAKEN)(

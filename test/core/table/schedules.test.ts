@@ -110,8 +110,10 @@ test("each function says what it is", async () => {
     "jobs_cron_field",
     "jobs_cron_ticks",
     "jobs_cron_wall",
+    "jobs_forget_steps",
     "jobs_plan",
     "jobs_tick",
+    "jobs_wake_limits",
     "jobs_wake_tick",
   ]);
   for (const { comment } of functions) expect(comment).toMatch(/^pqrun: /);

@@ -1,10 +1,11 @@
 import { columnLiteral } from "../../sql/array-literal.ts";
 import { InvalidInputError } from "../../errors.ts";
 import { ABSENT } from "../../job.ts";
-import type { TableNames } from "../../sql/table-names.ts";
+import { checkWhole } from "../../values/check-number.ts";
 import { checkOptions } from "../../values/known-options.ts";
-import { MAX_KEY_LENGTH, checkInteger, checkText } from "../check-job.ts";
+import { MAX_KEY_LENGTH, checkText } from "../check-job.ts";
 import type { EnqueueOptions } from "../check-job.ts";
+import type { EnqueueNames } from "../enqueue-text.ts";
 import type { CheckedJob, EnqueueKeys, OtherKey } from "../enqueue.ts";
 import type { DebounceOptions } from "./key-options.ts";
 import { keysText } from "./keys-text.ts";
@@ -17,7 +18,7 @@ const WINDOWS = {
 /** Longest window: 31 years. */
 const MAX_SECONDS = 1e9;
 
-const texts = new WeakMap<TableNames, Map<string, string>>();
+const texts = new WeakMap<EnqueueNames, Map<string, string>>();
 
 /**
  * What a `JobProducer` takes `idempotencyKey`, `throttle` and `debounce` with. A `PgJobStore` has it.
@@ -43,9 +44,9 @@ export const enqueueKeys: EnqueueKeys = Object.freeze({
         checkOptions(window, WINDOWS[option], `${at}.`);
         const { key, seconds, maxSeconds = 10 * seconds } = window as DebounceOptions;
         checkText(`${at}.key`, key, MAX_KEY_LENGTH);
-        checkInteger(`${at}.seconds`, seconds, 1, MAX_SECONDS);
+        checkWhole(`${at}.seconds`, seconds, 1, MAX_SECONDS);
         if (option === "throttle") return { option, text: `throttle:${key}`, seconds, keys: enqueueKeys };
-        checkInteger(`${at}.maxSeconds`, maxSeconds, seconds, 10 * MAX_SECONDS);
+        checkWhole(`${at}.maxSeconds`, maxSeconds, seconds, 10 * MAX_SECONDS);
         if ((options.runAfter ?? options.delayMs) !== undefined) {
           throw new InvalidInputError(at, "no runAfter and no delayMs beside it", window);
         }
@@ -78,7 +79,7 @@ export const enqueueKeys: EnqueueKeys = Object.freeze({
   },
 } satisfies EnqueueKeys);
 
-function textOf(names: TableNames, ...variant: readonly [byDefault: boolean, debounces: boolean]): string {
+function textOf(names: EnqueueNames, ...variant: readonly [byDefault: boolean, debounces: boolean]): string {
   const own = texts.get(names) ?? new Map<string, string>();
   texts.set(names, own);
   const text = own.get(String(variant)) ?? keysText(names, ...variant);

@@ -1,6 +1,7 @@
 import type { TableNames } from "../../sql/table-names.ts";
 import { waitsUnpicked } from "../../sql/waits-unpicked.ts";
-import { ACTIVE, COLUMNS, INPUT, SKIPPED, WRITTEN, sequenceText } from "../enqueue-text.ts";
+import { ACTIVE, SKIPPED, WRITTEN, columns, input, sequenceText } from "../enqueue-text.ts";
+import type { EnqueueNames } from "../enqueue-text.ts";
 
 /** By which key a job is known, and while its row is in which state. A job has one of the three at most. */
 const KEYS = [
@@ -8,8 +9,6 @@ const KEYS = [
   ["idempotency_key", "true"],
   ["debounce_key", waitsUnpicked("j")],
 ] as const;
-
-const ROW = `${WRITTEN}, idempotency_key, debounce_key`;
 
 /** One text for any of the three. The digit keeps them apart, and changes no order within one. */
 const keyOf = (row: string): string =>
@@ -25,7 +24,7 @@ const nth = (order: string): string =>
 
 /**
  * Jobs of which some have a key that is none of dedupe: beside the parameters of `keyedManyText`, whose promises hold
- * here too, `$9` idempotency keys, `$10` debounce keys and `$11` seconds: of a throttle its window, by which its key gets
+ * here too, idempotency keys, debounce keys and seconds: of a throttle its window, by which its key gets
  * the number of the slot; of a debounce the most that it may be put off, from the creation of the job on.
  *
  * What is debounced has a statement of its own, since an INSERT looks for conflicts with one index, or with all and then
@@ -34,7 +33,11 @@ const nth = (order: string): string =>
  *
  * @param debounces whether some of the jobs are debounced: others go without the right to change a payload
  */
-export function keysText(names: TableNames, byDefault = false, debounces = true): string {
+export function keysText(names: EnqueueNames, byDefault = false, debounces = true): string {
+  const { headed = "" } = names;
+  const row = `${WRITTEN}${headed}, idempotency_key, debounce_key`;
+  /** Of the first parameter of its own. */
+  const first = headed ? 10 : 9;
   const mark = byDefault
     ? nth("CASE WHEN x.debounce_key IS NULL THEN x.place ELSE -x.place END")
     : `nextval((${sequenceText(names)}))`;
@@ -44,8 +47,8 @@ export function keysText(names: TableNames, byDefault = false, debounces = true)
     : "(SELECT id, id AS mark FROM inserted)";
   const last = "(SELECT l.by_key FROM last l) -> j.debounce_key";
   const inserting = (which: string, order: string, conflict: string, fresh: string): string => `
-  INSERT INTO ${names.jobs} AS j (${id}${ROW}) OVERRIDING SYSTEM VALUE
-  SELECT ${which} ${drawn}${ROW} FROM input
+  INSERT INTO ${names.jobs} AS j (${id}${row}) OVERRIDING SYSTEM VALUE
+  SELECT ${which} ${drawn}${row} FROM input
    WHERE mark IS NOT NULL AND NOT EXISTS (SELECT FROM clash) AND debounce_key ${order}
   ON CONFLICT ${conflict}
   RETURNING id, ${keyOf("j")} AS key, dedupe_key, idempotency_key, debounce_key, ${fresh} AS fresh`;
@@ -67,11 +70,11 @@ debounced AS (${inserting(
   return `
 WITH input AS MATERIALIZED (
   SELECT x.*, ${keyOf("x")} AS key, ${mark} AS mark FROM (
-    SELECT x.place, ${INPUT},
+    SELECT x.place, ${input(headed)},
            nullif(x.idempotency_key, '') || coalesce(':' || floor(extract(epoch FROM now()) / nullif(x.seconds, -1))::int8, '') AS idempotency_key,
            nullif(x.debounce_key, '') AS debounce_key, x.seconds
-      FROM ${COLUMNS}, $9::text::text[], $10::text::text[], $11::text::int8[])
-             WITH ORDINALITY AS x(${WRITTEN}, delay, idempotency_key, debounce_key, seconds, place)) x
+      FROM ${columns(headed)}, $${first}::text::text[], $${first + 1}::text::text[], $${first + 2}::text::int8[])
+             WITH ORDINALITY AS x(${WRITTEN}, delay${headed}, idempotency_key, debounce_key, seconds, place)) x
 ),
 clash AS MATERIALIZED (
   SELECT FROM input i WHERE i.job_type <> (${activeText(names, "i", "job_type")}) LIMIT 1
