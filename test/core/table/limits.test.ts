@@ -109,9 +109,9 @@ test("what an operator writes into the limits wakes all workers, and what a pick
     await user.rows("SELECT 1");
     return heard.length - before;
   };
-  expect(await notified("INSERT INTO jobs_limits (name, picked_in) VALUES ('a', 1)")).toBe(0);
+  expect(await notified("INSERT INTO jobs_limits (name, pickups) VALUES ('a', 1)")).toBe(0);
   expect(
-    await notified("UPDATE jobs_limits SET picked_in = 2, starts = '{1}', starts_at = ARRAY[now()]"),
+    await notified("UPDATE jobs_limits SET pickups = 2, starts = '{1}', starts_at = ARRAY[now()]"),
   ).toBe(0);
   expect(await notified("UPDATE jobs_limits SET paused = true WHERE name = 'a'")).toBe(1);
   expect(await notified("INSERT INTO jobs_limits (name, paused) VALUES ('b', true)")).toBe(1);
