@@ -73,7 +73,8 @@ BEGIN
     NEW.run_after    := pg_catalog.now() + later;
     NEW.last_error   := OLD.last_error;
     NEW.locked_at    := NULL;
-    NEW.locked_by    := NULL;
+    -- Not NULL where the job has a debounce key: the next one of that key may wait already, and this one is not it.
+    NEW.locked_by    := CASE WHEN pg_catalog.to_jsonb(NEW) OPERATOR(pg_catalog.->>) 'debounce_key' IS NOT NULL THEN mark END;
     NEW.finished_at  := NULL;
     NEW.duration_ms  := NULL;
     NEW.lease_holder := mark;

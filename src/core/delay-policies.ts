@@ -85,7 +85,8 @@ export function loopErrorPolicy(options: LoopErrorOptions = {}): LoopErrorPolicy
   };
 }
 
-function stepOf(delays: readonly number[], step: number): number {
+/** The delay of a step, from 1; the last repeats. */
+export function stepOf(delays: readonly number[], step: number): number {
   return delays[Math.min(Math.max(step, 1), delays.length) - 1] ?? 0;
 }
 

@@ -135,11 +135,16 @@ async function build(
   } catch (error) {
     // The message of a conflict in the catalogs, which passes, names an index of theirs.
     if (sqlState(error) === "23505" && String(error).includes(index.name)) {
-      throw new TableError(
-        `rows contradict the unique index ${index.name}: two ${index.keys.startsWith("(dedupe_key)") ? "active jobs have one dedupe key" : "jobs have one tick"}`,
-        { cause: error },
-      );
+      throw new TableError(`rows contradict the unique index ${index.name}: two ${contradictionOf(index)}`, {
+        cause: error,
+      });
     }
     throw error;
   }
+}
+
+function contradictionOf({ keys }: QueueIndex): string {
+  if (keys.startsWith("(dedupe_key)")) return "active jobs have one dedupe key";
+  if (keys.startsWith("(idempotency_key)")) return "jobs have one idempotency key";
+  return keys.startsWith("(debounce_key)") ? "waiting jobs have one debounce key" : "jobs have one tick";
 }

@@ -77,6 +77,7 @@ export interface QueueIndex {
 
 const INDEX_MIGRATION = 2;
 const SCHEDULE_MIGRATION = 4;
+const KEY_MIGRATION = 6;
 const LIMITS_MIGRATION = 7;
 /** A constant of a block's DECLARE section whose value is a literal. */
 const CONSTANT = /^( +(\w+) +CONSTANT +\w+ *:= *)('(?:[^']|'')*'|true|false);/gm;
@@ -120,7 +121,7 @@ export function indexMigration(
   return tableMigrations(options, "empty").find(({ number }) => number === migration)?.text ?? "";
 }
 
-/** The indexes that the table is to have, as 002, 004 and 007 define them. */
+/** The indexes that the table is to have, as 002, 004, 006 and 007 define them. */
 export function queueIndexes(options: TableOptions & IndexOptions): readonly QueueIndex[] {
   const names = indexNames(options);
   const files = migrationFiles();
@@ -143,6 +144,8 @@ export function queueIndexes(options: TableOptions & IndexOptions): readonly Que
     index(names.failed, false, "failed_keys"),
     index(names.cancelled, false, "cancelled_keys"),
     index(names.tick, true, "tick_keys", SCHEDULE_MIGRATION),
+    index(names.idempotency, true, "idempotency_keys", KEY_MIGRATION),
+    index(names.debounce, true, "debounce_keys", KEY_MIGRATION),
     index(names.parked, false, "parked_keys", LIMITS_MIGRATION),
     index(names.keyRunning, false, "key_running_keys", LIMITS_MIGRATION),
     index(names.begun, false, "begun_keys", LIMITS_MIGRATION),
@@ -209,6 +212,8 @@ function constants(
     schedules_name: derivedName(table, "schedules"),
     due_name: derivedName(table, "schedules_due"),
     tick_index_name: index.tick,
+    idempotency_name: index.idempotency,
+    debounce_name: index.debounce,
     field_name: derivedName(table, "cron_field"),
     wall_name: derivedName(table, "cron_wall"),
     ticks_name: derivedName(table, "cron_ticks"),
@@ -222,6 +227,9 @@ function constants(
     parked_name: index.parked,
     key_running_name: index.keyRunning,
     begun_name: index.begun,
+    steps_name: derivedName(table, "steps"),
+    forget_name: derivedName(table, "forget_steps"),
+    empty_name: derivedName(table, "forget_all_steps"),
     channel,
     build,
     with_pick: pythonPickIndex,
@@ -240,6 +248,8 @@ function indexNames(
   | "failed"
   | "cancelled"
   | "tick"
+  | "idempotency"
+  | "debounce"
   | "parked"
   | "keyRunning"
   | "begun"
@@ -257,6 +267,8 @@ function indexNames(
     failed: derivedName(table, "failed"),
     cancelled: derivedName(table, "cancelled"),
     tick: derivedName(`uq_${table}`, "tick"),
+    idempotency: derivedName(`uq_${table}`, "idempotency"),
+    debounce: derivedName(`uq_${table}`, "debounce"),
     parked: derivedName(table, "parked"),
     keyRunning: derivedName(table, "running_keys"),
     begun: derivedName(table, "begun"),

@@ -21,6 +21,9 @@ function own(name: string): unknown {
   return kept ?? current;
 }
 
+/** The longest that a timer can wait; what is longer ends early, and is waited for again. */
+export const MAX_TIMER_MS = 2_147_483_647;
+
 type SetTimeout = typeof globalThis.setTimeout;
 
 /** As the runtime's. */

@@ -1,4 +1,5 @@
 import { causesText } from "../core/values/error-text.ts";
+import { stepOf } from "../core/delay-policies.ts";
 import type { Logger } from "../core/logger.ts";
 
 /** How long after one line the next may come while the trouble lasts, in seconds; the last repeats. */
@@ -23,9 +24,8 @@ export class TroubleLog {
     if (this.#failures === 0) [this.#since, this.#lines, this.#nextLineAt] = [now, 0, -Infinity];
     this.#failures += 1;
     if (now < this.#nextLineAt) return;
-    const step = Math.min(this.#lines, AGAIN_AFTER_S.length - 1);
     this.#lines += 1;
-    this.#nextLineAt = now + (AGAIN_AFTER_S[step] ?? 300) * 1_000;
+    this.#nextLineAt = now + stepOf(AGAIN_AFTER_S, this.#lines) * 1_000;
     this.#logger.warn(message, { failures: this.#failures, error: causesText(error) });
   }
 

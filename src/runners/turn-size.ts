@@ -1,5 +1,5 @@
-import { sqlState } from "../core/sql/sql-state.ts";
-import type { TurnRequest } from "../core/turn/turn-request.ts";
+import { exceedsResources } from "../core/sql/sql-state.ts";
+import type { PickUp, TurnRequest } from "../core/turn/turn-request.ts";
 
 interface Room {
   readonly slots: number;
@@ -11,10 +11,15 @@ const GROWTH = 1.1;
 /** Beyond this there is no limit: no turn carries more. */
 const LARGEST = 4_000;
 
-/** Whether a statement may succeed with less in it: it took too long (57014), or too much memory (53200). */
-export function wasTooMuch(error: unknown): boolean {
-  const state = sqlState(error);
-  return state === "57014" || state === "53200";
+/** How much a turn carries: of settlements, or of jobs to pick up. */
+export function sizeOf({ settlements = [], pickUp }: TurnRequest): number {
+  return Math.max(settlements.length, pickUp === undefined ? 0 : pickUp.slots + (pickUp.buffer ?? 0));
+}
+
+/** What of free slots and buffer a turn may fill that picks up at most so many. */
+export function fitted({ slots, buffer = 0 }: Pick<PickUp, "slots" | "buffer">, most: number): Room {
+  const fewer = Math.min(slots, most);
+  return { slots: fewer, buffer: Math.min(buffer, most - fewer) };
 }
 
 /** How many settlements, or jobs to pick up, one turn may carry: half of what was too much, and then more again. */
@@ -30,14 +35,12 @@ export class TurnSize {
   }
 
   /** What of free slots and buffer one turn may fill. */
-  fit({ slots, buffer }: Room): Room {
-    const fewer = Math.min(slots, this.#most);
-    return { slots: fewer, buffer: Math.min(buffer, this.#most - fewer) };
+  fit(room: Room): Room {
+    return fitted(room, this.#most);
   }
 
-  failed(error: unknown, { settlements = [], pickUp }: TurnRequest): void {
-    if (!wasTooMuch(error)) return;
-    const picking = pickUp === undefined ? 0 : pickUp.slots + (pickUp.buffer ?? 0);
-    this.#most = Math.max(1, Math.floor(Math.min(Math.max(settlements.length, picking), this.#most) / 2));
+  failed(error: unknown, request: TurnRequest): void {
+    if (exceedsResources(error))
+      this.#most = Math.max(1, Math.floor(Math.min(sizeOf(request), this.#most) / 2));
   }
 }

@@ -1,7 +1,11 @@
-import { clearTimeout, setTimeout } from "./timers.ts";
+import { UnknownOutcomeError } from "../core/errors.ts";
+import { MAX_TIMER_MS, clearTimeout, setTimeout } from "./timers.ts";
 
-/** The longest that setTimeout can wait; what is longer ends early, and is waited for again. */
-const MAX_TIMER_MS = 2_147_483_647;
+/**
+ * How soon to try again what somebody else has, or what may come at any moment: after so many milliseconds each, the
+ * last repeating.
+ */
+export const SOON_MS = [5, 25, 100, 250, 1_000] as const;
 
 /**
  * A wait that can be cut short. A wake-up that comes while nobody waits is
@@ -101,6 +105,21 @@ export async function within<T>(
     if (timer !== undefined) clearTimeout(timer);
     cut?.removeEventListener("abort", onCut);
   }
+}
+
+/**
+ * What one statement returns, waited for as {@link within} does.
+ *
+ * @throws UnknownOutcomeError where no answer came in time.
+ */
+export async function answerWithin<T>(
+  operation: string,
+  ms: number,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const answer = await within(ms, work);
+  if (answer === TOO_LATE) throw new UnknownOutcomeError(operation, new Error("no answer came in time"));
+  return answer;
 }
 
 /** Timers that end together. */

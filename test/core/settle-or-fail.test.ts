@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { asLeaseLost } from "../../src/core/operations/settle-in-transaction.ts";
+import { asLeaseLost } from "../../src/core/sql/lease-lost.ts";
 import { pickUpOne, testQueue } from "../support/queue.ts";
 
 const queue = await testQueue();

@@ -93,6 +93,13 @@ test.each([
   expect(wrongImports(new Map([[path, text]]))).toEqual([complaint]);
 });
 
+test("the planner of a worker's turns imports nothing: what it knows it is shown, and it keeps nothing", () => {
+  const path = "src/runners/worker/turn-planner.ts";
+  const text = readFileSync(root + path, "utf8");
+  expect(importsOf(path, text)).toEqual([]);
+  expect(text).not.toMatch(/^(?:export )?(?:let|var|class) /m);
+});
+
 test.each(WALLS)("a wall stands between %s and %s", (one, other) => {
   const text = `import type { X } from "../../../${other}x.ts";`;
   expect(wrongImports(new Map([[`${one}y.ts`, text]]))).toEqual([

@@ -66,7 +66,7 @@ function reapsInAMinute(nextLeaseEndInMs: number): number {
   let reaps = 0;
   for (let now = 0; now < 60_000; now += 1) {
     const looks = now >= schedule.pollAt;
-    const reap = schedule.reapIsDue(now, looks);
+    const reap = now >= schedule.reapAt - (looks ? schedule.reapSlackMs : 0);
     if (!looks && !reap) continue;
     if (reap) reaps += 1;
     schedule.sent(now);

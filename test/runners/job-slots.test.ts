@@ -85,7 +85,7 @@ test("a job whose lease is lost before its handler has started is nobody's to gi
   const lost = job(1);
   slots.add(lost);
   slots.start();
-  slots.take(lost)?.abandon("lost");
+  slots.withdraw(lost)?.abandon("lost");
   await eventsPass();
   expect([events, outcomes()]).toEqual([["lost"], []]);
 });

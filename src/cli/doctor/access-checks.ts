@@ -9,7 +9,7 @@ const RIGHTS = ["SELECT", "INSERT", "UPDATE", "DELETE"] as const;
 const ORM_CONFIG = /^(?:drizzle\.config|mikro-orm\.config|ormconfig)\.[a-z]+$|^schema\.prisma$/;
 
 /** What this role may do, and who else may. */
-export const rolesCheck: Check = async ({ executor, names: { jobs, schedules } }) => {
+export const rolesCheck: Check = async ({ executor, names: { jobs, schedules, steps } }) => {
   const findings: Finding[] = [];
   const [[role = "", ...has] = []] = await rowsOf(
     executor,
@@ -27,7 +27,7 @@ export const rolesCheck: Check = async ({ executor, names: { jobs, schedules } }
       what: `${role ?? ""} has no ${lacking.join(", ")} on ${jobs}, which a worker needs`,
     });
   }
-  for (const table of [jobs, schedules]) {
+  for (const table of [jobs, schedules, steps]) {
     const warning = await exposedRoles(executor, table);
     const [what = "", cure = null] = warning?.split(/(?=REVOKE ALL ON)/) ?? [];
     if (what !== "") findings.push({ check: "roles", severity: "problem", what: what.trim(), cure });

@@ -5,10 +5,10 @@ import { rowsOf } from "./finding.ts";
 /** What a table consists of: `column payload` to how it is defined, without its schema's name. */
 export type Catalog = ReadonlyMap<string, string>;
 
-/** `$1` to `$3` the table, that of waiting workers, that of schedules; `$4` the enum. */
+/** `$1` to `$4` the table, that of waiting workers, that of schedules, that of steps; `$5` the enum. */
 const CATALOG = `
 WITH tables AS (SELECT c.oid, c.reloptions, n.nspname
-                  FROM pg_catalog.unnest(ARRAY[$1::text, $2::text, $3::text]) t (name)
+                  FROM pg_catalog.unnest(ARRAY[$1::text, $2::text, $3::text, $4::text]) t (name)
                   JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(t.name)
                   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace)
 SELECT 'column' AS a, a.attrelid::pg_catalog.regclass::text || '.' || a.attname AS b,
@@ -29,13 +29,13 @@ SELECT 'setting', t.oid::pg_catalog.regclass::text || '.' || o.option_name, o.op
   FROM tables t CROSS JOIN LATERAL pg_catalog.pg_options_to_table(t.reloptions) o
  UNION ALL
 SELECT 'state', e.enumlabel::text, ''
-  FROM pg_catalog.pg_enum e WHERE e.enumtypid = pg_catalog.to_regtype($4::text)`;
+  FROM pg_catalog.pg_enum e WHERE e.enumtypid = pg_catalog.to_regtype($5::text)`;
 
 /** Reads with an empty search_path, so that each name has its schema, which is then taken out. */
 export async function readCatalog(tx: SqlExecutor, names: TableNames): Promise<Catalog> {
-  const { jobs, waiting, schedules, statusType, schema } = names;
+  const { jobs, waiting, schedules, steps, statusType, schema } = names;
   await tx.query("SELECT pg_catalog.set_config('search_path', 'pg_catalog', true)", []);
-  const rows = await rowsOf(tx, CATALOG, [jobs, waiting, schedules, statusType]);
+  const rows = await rowsOf(tx, CATALOG, [jobs, waiting, schedules, steps, statusType]);
   const [[quoted = schema] = []] = await rowsOf(tx, "SELECT pg_catalog.quote_ident($1::text)", [schema]);
   const bare = (text: string | null | undefined): string =>
     (text ?? "").replaceAll(`${quoted ?? schema}.`, "");

@@ -1,21 +1,12 @@
-import { LeaseLostError } from "../errors.ts";
 import type { SqlStatement } from "../executor.ts";
 import type { TableNames } from "../sql/table-names.ts";
 import type { Fence } from "../job.ts";
-import { layers } from "../sql/sql-state.ts";
-
-/** The mark by which the failure of {@link settleOrFailText} is known. */
-const LOST = "pqrun: lease lost";
-/** Not the mark alone: query builders tell the statement's text in every error of theirs. */
-const LOST_JOB = new RegExp(`${LOST}, job -?\\d`);
+import { orFailText } from "../sql/lease-lost.ts";
 
 /**
  * `$1` id, `$2` attempts, `$3` locked_by, `$4` result or null, `$5` duration in ms.
  *
- * Settles as DONE inside a transaction of the caller's, or makes it fail: a
- * list of statements (Neon HTTP) can't look at an answer and roll back. SQL has
- * no RAISE outside a function, but a text that is no number can't be cast; the
- * text comes from a row, or the planner would cast it before anything ran. In
+ * Settles as DONE inside a transaction of the caller's, or makes it fail. In
  * contrast to the turn this waits for a row that is locked: the transaction is
  * the caller's, and has this one job.
  */
@@ -28,7 +19,7 @@ WITH settled AS (
      AND j.status = 'RUNNING' AND j.attempts = $2::text::int4 AND j.locked_by = $3::text
   RETURNING j.id
 )
-SELECT (CASE WHEN count(*) = 1 THEN '1' ELSE '${LOST}, job ' || coalesce(max(id)::text, $1::text) END)::int4::text AS settled
+SELECT ${orFailText("$1::text")} AS settled
   FROM settled`;
 
 /** The statement that settles `job` as DONE, or fails. */
@@ -40,12 +31,4 @@ export function settleOrFailStatement(
 ): SqlStatement {
   const duration = String(Math.min(Math.max(0, Math.round(durationMs)), 2_147_483_647));
   return { text, params: [job.id, String(job.attempts), job.lockedBy, resultText, duration] };
-}
-
-/** `error` as LeaseLostError, if it is the failure of {@link settleOrFailText}. */
-export function asLeaseLost(error: unknown, jobId: string): unknown {
-  for (const { message } of layers(error)) {
-    if (LOST_JOB.test(String(message))) return new LeaseLostError(jobId, { cause: error });
-  }
-  return error;
 }

@@ -103,6 +103,22 @@ export function waitingIsFutile(error: unknown): boolean {
   return false;
 }
 
+/**
+ * The SQLSTATE where a value or a row may be to blame, rather than the database
+ * or the way to it: classes 22, 23, 54, and P0, a trigger's word. Such a
+ * statement fails again as it is, and may succeed with less in it.
+ */
+export function dataErrorState(error: unknown): string | undefined {
+  const state = sqlState(error) ?? "";
+  return /^(?:2[23]|54|P0)/.test(state) ? state : undefined;
+}
+
+/** Whether a statement may succeed with less in it: it took too long (57014), or too much memory (53200). */
+export function exceedsResources(error: unknown): boolean {
+  const state = sqlState(error);
+  return state === "57014" || state === "53200";
+}
+
 /** Whether to send a refused statement again may help: the conflict that refused it is over. */
 export function isConflict(error: unknown): boolean {
   const state = sqlState(error);

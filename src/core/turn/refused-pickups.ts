@@ -1,5 +1,7 @@
+import { stepOf } from "../delay-policies.ts";
 import type { Logger } from "../logger.ts";
-import { refusalState } from "../sql/refusal.ts";
+import { halves } from "../halves.ts";
+import { dataErrorState } from "../sql/sql-state.ts";
 import { causesText } from "../values/error-text.ts";
 import type { TurnAnswer } from "./turn-answer.ts";
 import type { PickUp } from "./turn-request.ts";
@@ -56,7 +58,8 @@ export class RefusedPickUps {
   next(pickUp: PickUp, now: number): PickUp {
     if (this.#groups.length === 0 && this.#next === "whole" && this.#leftOut.size === 0) return pickUp;
     const { lanes: _, shares: __, buffer = 0, ...rest } = pickUp;
-    const only = this.#groups[0] ?? (this.#next === "whole" ? this.#toTest(now) : undefined);
+    const [group] = this.#groups;
+    const only = group ?? (this.#next === "whole" ? this.#toTest(now) : undefined);
     if (only !== undefined) return { ...rest, slots: Math.min(only.length, rest.slots + buffer), only };
     const without = [...this.#leftOut.keys()];
     return this.#next === "look" ? { ...rest, buffer, without, looks: true } : { ...pickUp, without };
@@ -94,7 +97,7 @@ export class RefusedPickUps {
     const { only, looks = false } = pickUp;
     // Whatever has become of it: a look takes nothing, and what it is for begins anew.
     if (looks) this.#next = "whole";
-    if (looks || refusalState(error) === undefined) return false;
+    if (looks || dataErrorState(error) === undefined) return false;
     if (only === undefined) {
       this.#next = alone ? "look" : "alone";
       return this.#goesOn;
@@ -128,7 +131,7 @@ export class RefusedPickUps {
     const times = this.#leftOut.get(id)?.times ?? 0;
     this.#inARow += 1;
     this.#testAt = now + TEST_EVERY_MS;
-    this.#leftOut.set(id, { times: times + 1, until: now + (LEFT_OUT_MS[times] ?? 300_000) });
+    this.#leftOut.set(id, { times: times + 1, until: now + stepOf(LEFT_OUT_MS, times + 1) });
     for (const oldest of this.#leftOut.keys()) {
       if (this.#leftOut.size <= MAX_LEFT_OUT) break;
       this.#leftOut.delete(oldest);
@@ -143,9 +146,4 @@ export class RefusedPickUps {
   #forget(group: readonly string[]): void {
     this.#groups = this.#groups.filter((one) => one !== group);
   }
-}
-
-function halves(ids: readonly string[]): readonly (readonly string[])[] {
-  const half = Math.ceil(ids.length / 2);
-  return [ids.slice(0, half), ids.slice(half)].filter((group) => group.length > 0);
 }

@@ -83,7 +83,7 @@ export class Budget {
   }
 
   /** One more statement goes along with one that was sent, if it may. */
-  take(): boolean {
+  spendOne(): boolean {
     if (!this.affords(1)) return false;
     this.#statements += 1;
     return true;

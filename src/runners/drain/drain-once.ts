@@ -1,4 +1,5 @@
 import type { JobContracts, JobName, UntypedJobs } from "../../core/contract.ts";
+import { stepOf } from "../../core/delay-policies.ts";
 import type { PickUp, TurnRequest } from "../../core/turn/turn-request.ts";
 import { Budget } from "./budget.ts";
 import { checkDrain } from "./drain-options.ts";
@@ -9,12 +10,12 @@ import { EventCounts, eventEmitter } from "../job/job-event.ts";
 import { JobSlots } from "../job/job-slots.ts";
 import { RuntimeEstimates } from "./runtime-estimates.ts";
 import { TypeShares } from "../type-shares.ts";
-import { Timers, Waiter, nextTick } from "../wait.ts";
+import { SOON_MS, Timers, Waiter, nextTick } from "../wait.ts";
 
 /** How long an ended job waits for others to share its statement, in milliseconds. */
 const SETTLE_WITHIN_MS = 100;
-/** How soon to poll again at what somebody else had locked, in milliseconds: each once, until a poll finds something. */
-const CONTENDED_MS = [5, 25, 100, 250] as const;
+/** How often in a row to poll again at what somebody else had locked, until a poll finds something. */
+const MAX_CONTENDED_POLLS = 4;
 /** A lease outlives its drain by this: an evicted isolate's jobs are soon due again. */
 const LEASE_MARGIN_MS = 10_000;
 
@@ -240,11 +241,10 @@ class Drain {
   /** An overlapping pick-up locks more than it takes, and has then let go what it left. */
   #pollSoonIfContended(): void {
     const contended = this.#statements.answer?.contended === true;
-    const ms = contended ? CONTENDED_MS[this.#contendedPolls] : undefined;
     this.#contendedPolls = contended ? this.#contendedPolls + 1 : 0;
-    if (ms === undefined) return;
+    if (!contended || this.#contendedPolls > MAX_CONTENDED_POLLS) return;
     this.#pollsSoon = true;
-    this.#after(ms, () => {
+    this.#after(stepOf(SOON_MS, this.#contendedPolls), () => {
       this.#pollsSoon = false;
       this.#poll = true;
     });

@@ -10,9 +10,9 @@ import type { CheckedDrain, DrainEnd, DrainReport } from "./drain-options.ts";
 import type { EventCounts } from "../job/job-event.ts";
 import type { JobSlots } from "../job/job-slots.ts";
 import { logStopped } from "../tick-log.ts";
-import { refusalState } from "../../core/sql/refusal.ts";
+import { dataErrorState, exceedsResources } from "../../core/sql/sql-state.ts";
 import type { Moment } from "../moment.ts";
-import { wasTooMuch } from "../turn-size.ts";
+import { fitted, sizeOf } from "../turn-size.ts";
 import type { Timers } from "../wait.ts";
 
 /** A drain is short: what is left out once is left out to its end. */
@@ -77,13 +77,17 @@ export class DrainStatements {
       const sent = { ...request, pickUp };
       const answer = await this.#budget.spend("turn", ms, (signal) => store.turn(sent, { signal }));
       if (request.reap !== undefined) this.reaps = answer.reaped.length >= REAP_LIMIT;
-      this.#take(request, picksUp ? this.#refused.answered(pickUp, answer, DRAIN_TIME) : answer, sentAt);
+      this.#applyAnswer(
+        request,
+        picksUp ? this.#refused.answered(pickUp, answer, DRAIN_TIME) : answer,
+        sentAt,
+      );
       return true;
     } catch (error) {
       // The next drain may have better luck; this one has jobs to run.
       if (request.reap !== undefined) this.reaps = false;
-      const unreapable = request.reap !== undefined && refusalState(error) !== undefined;
-      const less = unreapable ? unreaping(request) : wasTooMuch(error) ? halved(request) : undefined;
+      const unreapable = request.reap !== undefined && dataErrorState(error) !== undefined;
+      const less = unreapable ? unreaping(request) : exceedsResources(error) ? halved(request) : undefined;
       // What is sent again has what is left of the time: the whole of it would be more than the budget.
       const leftMs = endMs - this.#budget.elapsedMs;
       if (less !== undefined && this.#budget.affords(2) && leftMs > 0) {
@@ -95,7 +99,7 @@ export class DrainStatements {
       const { settlements = [] } = request;
       const affordsLook = picksUp && this.#budget.affords(2);
       if (affordsLook && this.#refused.refused(pickUp, error, settlements.length === 0, DRAIN_TIME)) {
-        // A part that is refused was told of with the whole.
+        // A part that is refused was reported with the whole.
         if (pickUp.only === undefined) this.#warn(error);
         this.#slots.settlementQueue.refused(settlements, error, false);
         return true;
@@ -201,7 +205,7 @@ export class DrainStatements {
     const stopped = (): boolean => signal?.aborted === true;
     if (prune === undefined || this.error !== undefined || stopped()) return undefined;
     if (!this.#budget.affords(1) || ms <= 0) return undefined;
-    const another = (): boolean => this.#budget.take();
+    const another = (): boolean => this.#budget.spendOne();
     try {
       const send = (late: AbortSignal): ReturnType<typeof store.prune> =>
         store.prune(prune, { signal: late, another });
@@ -250,7 +254,7 @@ export class DrainStatements {
     else this.#options.logger.error("reap refused by the database", { error: causesText(error) });
   }
 
-  #take(request: DrainTurn, answer: TurnAnswer, sentAt: Moment): void {
+  #applyAnswer(request: DrainTurn, answer: TurnAnswer, sentAt: Moment): void {
     this.answer = answer;
     const { nextTickInMs } = answer;
     if (nextTickInMs !== undefined) {
@@ -284,14 +288,12 @@ function unreaping({ reap: _, ...rest }: DrainTurn): DrainTurn {
 
 /** Half of what a turn carries, without its reap; undefined where there is nothing to halve. */
 function halved({ reap, settlements = [], pickUp, ...rest }: DrainTurn): DrainTurn | undefined {
-  const { slots, buffer = 0 } = pickUp;
-  const most = Math.floor(Math.max(settlements.length, slots + buffer) / 2);
+  const most = Math.floor(sizeOf({ settlements, pickUp }) / 2);
   if (most === 0 && reap === undefined) return undefined;
   const half = Math.max(1, most);
-  const fewer = Math.min(slots, half);
   return {
     ...rest,
     settlements: settlements.slice(0, half),
-    pickUp: { ...pickUp, slots: fewer, buffer: Math.min(buffer, half - fewer) },
+    pickUp: { ...pickUp, ...fitted(pickUp, half) },
   };
 }

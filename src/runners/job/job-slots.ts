@@ -115,7 +115,7 @@ export class JobSlots implements RunOwner {
   }
 
   /** Forgets a job that is somebody else's. @returns the run that it is in, if there is one */
-  take(job: PickedUpJob): JobRun | undefined {
+  withdraw(job: PickedUpJob): JobRun | undefined {
     if (this.#buffer.includes(job)) this.#alone.delete(job);
     this.#buffer = this.#buffer.filter((buffered) => buffered !== job);
     return this.#running.runs.find((run) => run.job === job);

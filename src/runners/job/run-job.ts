@@ -17,7 +17,7 @@ import type { AbortReason, JobContext } from "./handler.ts";
 import { JobAbortedError } from "./job-aborted.ts";
 import { FinishedRun } from "./finished-run.ts";
 import { withoutLeakWarning } from "./quiet-signal.ts";
-import { clearTimeout, setTimeout } from "../timers.ts";
+import { MAX_TIMER_MS, clearTimeout, setTimeout } from "../timers.ts";
 
 /** A handler as a runner calls it, its types gone. */
 export type AnyHandler = (ctx: JobContext<JobContracts, string>) => unknown;
@@ -44,8 +44,6 @@ export interface RunOwner {
 
 /** How long after its timeout, or without its lease, a handler may still end by itself, in milliseconds. */
 const GRACE_MS = 1_000;
-/** The longest that setTimeout can wait. */
-const MAX_TIMER_MS = 2_147_483_647;
 
 /** One handler, at work once it has begun. Its end is reported once, whether the handler ends or is given up on. */
 export class JobRun {

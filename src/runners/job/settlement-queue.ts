@@ -3,13 +3,14 @@ import type { Settlement, SettlementAnswer } from "../../core/turn/settlement.ts
 import type { JobEventName, EmitJobEvent } from "./job-event.ts";
 import { jobEvent } from "./job-event.ts";
 import type { FinishedRun } from "./finished-run.ts";
-import { refusalState } from "../../core/sql/refusal.ts";
+import { stepOf } from "../../core/delay-policies.ts";
+import { halves } from "../../core/halves.ts";
+import { dataErrorState } from "../../core/sql/sql-state.ts";
+import { SOON_MS } from "../wait.ts";
 
 /** Most characters of settlements in one statement: results may be a MiB each. */
 const MAX_CHARACTERS = 4_194_304;
 const MAX_SETTLEMENTS = 2_000;
-/** How soon to settle again what somebody else has locked, in milliseconds; then each second. */
-const BUSY_AGAIN_MS = [5, 25, 100, 250] as const;
 
 type Settling = FinishedRun<Settlement>;
 
@@ -22,9 +23,9 @@ export class SettlementQueue {
   readonly #busy = new Set<Fence>();
   /** How often in a row some of those have been tried. */
   #busyAnswers = 0;
-  /** Jobs whose settlements were refused together: halved until the bad one is alone. */
+  /** Jobs whose settlements were refused together: halved until the bad one is single. */
   #suspects: readonly (readonly Fence[])[] = [];
-  /** Those that were refused alone, and go without what they carried. */
+  /** Those that were refused single, and go without what they carried. */
   readonly #stripped = new Set<Fence>();
   #leftToExpire = 0;
 
@@ -43,7 +44,7 @@ export class SettlementQueue {
 
   /** How long to leave the others, in milliseconds; 0 where there are none. */
   get busyMs(): number {
-    return this.#busy.size === 0 ? 0 : (BUSY_AGAIN_MS[this.#busyAnswers - 1] ?? 1_000);
+    return this.#busy.size === 0 ? 0 : stepOf(SOON_MS, this.#busyAnswers);
   }
 
   /** Whether the next settlements are to go without anything else: the last refusal may be their fault. */
@@ -151,24 +152,22 @@ export class SettlementQueue {
   /**
    * Takes in a refusal of the whole statement. Where a value may be to blame
    * the settlements go without anything else next, and halved where they did so
-   * already; one that is
-   * refused alone goes without what it carried, and one that is refused even
-   * so is left to its lease. So one bad row among n costs about 2 log2 n
-   * statements, which a drain with few of them can afford.
+   * already; a single one that is refused goes without what it carried, and is
+   * left to its lease if it is refused even so. So one bad row among n costs
+   * about 2 log2 n statements, which a drain with few of them can afford.
    *
-   * @param alone whether the statement did nothing but settle
+   * @param settleOnly whether the statement did nothing but settle
    * @returns whether another try may do better
    */
-  refused(settlements: readonly Settlement[], error: unknown, alone: boolean): boolean {
-    const state = refusalState(error);
+  refused(settlements: readonly Settlement[], error: unknown, settleOnly: boolean): boolean {
+    const state = dataErrorState(error);
     const [first] = settlements;
     if (first === undefined || state === undefined) return false;
     const jobs = settlements.map(({ job }) => job);
     this.#clear(jobs);
-    const half = Math.ceil(jobs.length / 2);
-    const groups = alone && jobs.length > 1 ? [jobs.slice(0, half), jobs.slice(half)] : [jobs];
+    const groups = settleOnly ? halves(jobs) : [jobs];
     this.#suspects = [...groups, ...this.#suspects];
-    if (alone && jobs.length === 1) this.#strip(first.job, state);
+    if (settleOnly && jobs.length === 1) this.#strip(first.job, state);
     return true;
   }
 

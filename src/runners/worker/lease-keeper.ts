@@ -1,13 +1,14 @@
 import type { ExtendAnswer } from "../../core/operations/extend.ts";
 import type { PickedUpJob } from "../../core/job.ts";
+import { halves } from "../../core/halves.ts";
+import { exceedsResources } from "../../core/sql/sql-state.ts";
 import { settlementKey } from "../../core/turn/settlement.ts";
 import type { RunnerErrors } from "../runner-error.ts";
 import type { CheckedWorker } from "./worker-options.ts";
 import { momentOf, mostMsSince } from "../moment.ts";
 import type { Moment } from "../moment.ts";
 import { clearTimeout, setTimeout } from "../timers.ts";
-import { wasTooMuch } from "../turn-size.ts";
-import { TOO_LATE, within } from "../wait.ts";
+import { answerWithin } from "../wait.ts";
 
 /** What {@link LeaseKeeper} has to know. */
 export interface LeaseKeeperOptions extends Pick<CheckedWorker, "store" | "leaseMs" | "now" | "calendar"> {
@@ -118,12 +119,11 @@ export class LeaseKeeper {
       void this.#tick();
     }, this.#tickMs);
     try {
-      const end = await within(leaseMs / 3, (signal) =>
+      await answerWithin("extend", leaseMs / 3, (signal) =>
         inHalves(jobs, signal, async (some) => {
-          this.#take(some, await store.extend(some, leaseMs, { signal }), sentAt);
+          this.#applyAnswer(some, await store.extend(some, leaseMs, { signal }), sentAt);
         }),
       );
-      if (end === TOO_LATE) throw new Error("no answer came in time");
       errors.answered("extend");
     } catch (error) {
       errors.failed("extend", error);
@@ -133,7 +133,7 @@ export class LeaseKeeper {
   }
 
   /** Each half's answers count, whatever becomes of the other half. */
-  #take(jobs: readonly PickedUpJob[], answers: readonly ExtendAnswer[], sentAt: Moment): void {
+  #applyAnswer(jobs: readonly PickedUpJob[], answers: readonly ExtendAnswer[], sentAt: Moment): void {
     let revived = false;
     const byKey = new Map(jobs.map((job) => [settlementKey(job), job]));
     for (const { verdict, ...fence } of answers) {
@@ -177,9 +177,7 @@ async function inHalves<T>(
   try {
     await send(items);
   } catch (error) {
-    if (items.length < 2 || !wasTooMuch(error) || signal.aborted) throw error;
-    const half = Math.ceil(items.length / 2);
-    await inHalves(items.slice(0, half), signal, send);
-    await inHalves(items.slice(half), signal, send);
+    if (items.length < 2 || !exceedsResources(error) || signal.aborted) throw error;
+    for (const half of halves(items)) await inHalves(half, signal, send);
   }
 }

@@ -5,7 +5,7 @@ import type { RunnerErrors } from "../runner-error.ts";
 import type { CheckedWorker } from "./worker-options.ts";
 import { momentOf, mostMsSince } from "../moment.ts";
 import type { Moment } from "../moment.ts";
-import { TOO_LATE, within } from "../wait.ts";
+import { answerWithin } from "../wait.ts";
 
 /** What {@link LostPickups} has to know. */
 export interface LostPickupsOptions extends Pick<CheckedWorker, "store" | "leaseMs" | "now" | "calendar"> {
@@ -69,10 +69,9 @@ export class LostPickups {
     this.#nextAt = asked.at + FIND_EVERY_MS;
     this.#searching = true;
     try {
-      const found = await within(leaseMs / 3, (signal) =>
+      const found = await answerWithin("findPickUp", leaseMs / 3, (signal) =>
         store.findPickUp([...this.#lost.keys()], { signal }),
       );
-      if (found === TOO_LATE) return [];
       errors.answered("findPickUp");
       const jobs = found.map((job) => {
         const sentAt = this.#lost.get(job.lockedBy)?.sentAt ?? asked;

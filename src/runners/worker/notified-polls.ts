@@ -1,5 +1,6 @@
-/** After how many polls in vain, one after the other, a worker waits for how long, in milliseconds, the last repeating. */
-const PAUSES_MS = [5, 25, 100, 250, 1_000] as const;
+import { stepOf } from "../../core/delay-policies.ts";
+import { SOON_MS } from "../wait.ts";
+
 /** The longest pause where it is certain that there was work for the worker: others were quicker, now and then. */
 const SURE_PAUSE_MS = 25;
 
@@ -18,7 +19,7 @@ export class NotifiedPolls {
 
   /** When to poll next, for all that is known. */
   get at(): number {
-    const pauseMs = this.#vain === 0 ? 0 : (PAUSES_MS[Math.min(this.#vain, PAUSES_MS.length) - 1] ?? 1_000);
+    const pauseMs = this.#vain === 0 ? 0 : stepOf(SOON_MS, this.#vain);
     return Math.min(
       Math.max(this.#sureAt, this.#vainAt + Math.min(pauseMs, SURE_PAUSE_MS)),
       Math.max(this.#perhapsAt, this.#vainAt + pauseMs),

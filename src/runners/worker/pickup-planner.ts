@@ -64,9 +64,9 @@ export class PickupPlanner {
     return this.#refused.next(pickUp, now);
   }
 
-  /** Whether the next pick-up is to go without anything else, as {@link RefusedPickUps.suspects}. */
-  suspects(now: number): boolean {
-    return this.#refused.suspects(now);
+  /** From when on a pick-up is to go without anything else, as {@link RefusedPickUps.suspects}. */
+  get singleAt(): number {
+    return this.#refused.suspects(-Infinity) ? -Infinity : this.#refused.testAt;
   }
 
   /** Learns how long one job took. */

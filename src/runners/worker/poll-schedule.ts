@@ -1,14 +1,12 @@
-import type { IdlePollPolicy } from "../../core/delay-policies.ts";
+import { stepOf, type IdlePollPolicy } from "../../core/delay-policies.ts";
 import { REAP_LIMIT } from "../../core/turn/turn-request.ts";
 import type { TurnAnswer } from "../../core/turn/turn-answer.ts";
 import type { TurnRequest } from "../../core/turn/turn-request.ts";
 import { NotifiedPolls } from "./notified-polls.ts";
-import { refusalState } from "../../core/sql/refusal.ts";
-import { wasTooMuch } from "../turn-size.ts";
+import { dataErrorState, exceedsResources } from "../../core/sql/sql-state.ts";
+import { SOON_MS } from "../wait.ts";
 import type { CheckedWorker } from "./worker-options.ts";
 
-/** How soon to poll again at a job that somebody else had locked, in milliseconds, the last repeating. */
-const CONTENDED_MS = [5, 25, 100, 250, 1_000] as const;
 /** How often a worker reaps while it drains a backlog: the turns leave anyway. */
 const BUSY_REAP_MS = 2_000;
 /** How long a lost row is left alone that a reap could not have: somebody else has it locked. */
@@ -51,9 +49,9 @@ export class PollSchedule {
     return this.#reapAt;
   }
 
-  /** A reap that would be due soon goes along with a poll: one turn a minute is both it and the safety poll. */
-  reapIsDue(now: number, polls: boolean): boolean {
-    return now >= this.#reapAt - (polls ? this.#reapSlackMs : 0);
+  /** A reap that would be due so soon goes along with a poll: one turn a minute is both it and the safety poll. */
+  get reapSlackMs(): number {
+    return this.#reapSlackMs;
   }
 
   /** There may be work now. */
@@ -102,8 +100,10 @@ export class PollSchedule {
    * @param pickUpToBlame whether its pick-up may be what was refused
    */
   failed({ reap, settlements = [] }: TurnRequest, error: unknown, now: number, pickUpToBlame: boolean): void {
-    if (reap !== undefined && (refusalState(error) !== undefined || wasTooMuch(error))) {
-      const ms = wasTooMuch(error) ? Math.min(BUSY_REAP_MS, this.#reapIntervalMs) : this.#reapIntervalMs;
+    if (reap !== undefined && (dataErrorState(error) !== undefined || exceedsResources(error))) {
+      const ms = exceedsResources(error)
+        ? Math.min(BUSY_REAP_MS, this.#reapIntervalMs)
+        : this.#reapIntervalMs;
       this.#reapNotBefore = now + ms;
       this.#reapIn(ms, now);
     }
@@ -151,8 +151,7 @@ export class PollSchedule {
       this.#contendedPolls = 0;
       return Infinity;
     }
-    const step = Math.min(this.#contendedPolls, CONTENDED_MS.length - 1);
     this.#contendedPolls += 1;
-    return CONTENDED_MS[step] ?? 1_000;
+    return stepOf(SOON_MS, this.#contendedPolls);
   }
 }

@@ -1,9 +1,11 @@
-import { UnknownOutcomeError, isPqrunError } from "../../core/errors.ts";
+import { isPqrunError } from "../../core/errors.ts";
+import { stepOf } from "../../core/delay-policies.ts";
 import type { TurnAnswer } from "../../core/turn/turn-answer.ts";
 import { waitingIsFutile } from "../../core/sql/sql-state.ts";
 import type { RunnerErrors, RunnerOperation } from "../runner-error.ts";
 import { logStopped } from "../tick-log.ts";
-import { TOO_LATE, within } from "../wait.ts";
+import { SOON_MS, answerWithin } from "../wait.ts";
+import type { Upkeep } from "./upkeep.ts";
 import type { CheckedWorker } from "./worker-options.ts";
 
 /** How often a worker asks when the next tick is due, where nobody has told it of a new schedule. */
@@ -11,7 +13,7 @@ const ASK_MS = 60_000;
 /** The longest wait: by then the database's clock and the worker's may have drifted apart. A worker that lets its database sleep polls about as often. */
 const LONGEST_MS = 82_800_000;
 /** How soon a tick is sent again that somebody else had locked, in milliseconds, the last repeating. */
-const LOCKED_MS = [5, 25, 100, 250, 1_000, 10_000] as const;
+const LOCKED_MS = [...SOON_MS, 10_000] as const;
 /** Timers may fire a little early. */
 const AFTER_DUE_MS = 1;
 
@@ -32,7 +34,7 @@ export interface TickerOptions extends Pick<
  * once a minute when the next tick is due, and then the tick is sent beside the
  * turns, which do not wait for it.
  */
-export class Ticker {
+export class Ticker implements Upkeep {
   readonly #options: TickerOptions;
   #declare: TickerOptions["declare"];
   #nextAt = Infinity;
@@ -66,7 +68,7 @@ export class Ticker {
     // What waits to be declared, or to be sent again after a failure, stays due.
     if (this.#declare !== undefined || this.#failures > 0) return;
     if (nextTickInMs !== 0) this.#fruitless = 0;
-    const lockedMs = this.#fruitless > 0 ? (LOCKED_MS[this.#fruitless - 1] ?? 10_000) : 0;
+    const lockedMs = this.#fruitless > 0 ? stepOf(LOCKED_MS, this.#fruitless) : 0;
     this.#nextAt =
       nextTickInMs === null
         ? Infinity
@@ -100,8 +102,7 @@ export class Ticker {
   ): Promise<void> {
     const { errors, leaseMs, now, onRefused } = this.#options;
     try {
-      const answer = await within(leaseMs / 2, (signal) => work({ signal }));
-      if (answer === TOO_LATE) throw new UnknownOutcomeError(operation, new Error("no answer came in time"));
+      await answerWithin(operation, leaseMs / 2, (signal) => work({ signal }));
       errors.answered(operation);
       this.#failures = 0;
     } catch (error) {

@@ -1,3 +1,4 @@
+import { stepOf } from "../../core/delay-policies.ts";
 import type { NewJob } from "../../core/enqueue/enqueue.ts";
 import type { Logger } from "../../core/logger.ts";
 import type { PgJobStore } from "../../core/store.ts";
@@ -6,10 +7,9 @@ import type { TurnAnswer } from "../../core/turn/turn-answer.ts";
 import type { TurnRequest } from "../../core/turn/turn-request.ts";
 import { readWakeMessage } from "../../core/values/wake-message.ts";
 import { ActivityMonitor } from "./activity.ts";
+import { SOON_MS } from "../wait.ts";
 import { ListenKeeper } from "./listen-keeper.ts";
 
-/** After raising its guard a worker polls again after these, in milliseconds, and then at each last one. */
-const AFTER_GUARD_MS = [5, 25, 100, 250, 1_000] as const;
 /** How soon a busy worker that is not notified polls again. */
 const BUSY_POLL_MS = 5;
 /** How much longer than a safety poll a guard stands, so that a late poll finds it standing. */
@@ -99,6 +99,11 @@ export class WakeListener {
     return this.#keeper.heard;
   }
 
+  /** Until when this worker's wait marker may stand. */
+  get markerUntil(): number {
+    return this.#raisedUntil;
+  }
+
   /** Begins to LISTEN. */
   async start(): Promise<void> {
     await this.#keeper.open();
@@ -174,9 +179,8 @@ export class WakeListener {
     if (!this.#keeper.heard) return this.#keeper.asleep ? Infinity : undefined;
     if (this.#guardUntil === -Infinity) return this.#activity.busy ? BUSY_POLL_MS : 0;
     if (this.#quiet) return this.#options.safetyPollMs;
-    const step = Math.min(this.#polls, AFTER_GUARD_MS.length - 1);
     this.#polls += 1;
-    return AFTER_GUARD_MS[step] ?? 1_000;
+    return stepOf(SOON_MS, this.#polls);
   }
 
   /** Ends LISTEN, or sees to it that it ends as soon as it has begun. */

@@ -1,6 +1,6 @@
 import type { JobSlots } from "../job/job-slots.ts";
 import type { RunnerErrors } from "../runner-error.ts";
-import type { NextTurns } from "./turn-planner.ts";
+import type { LoopState } from "./worker-view.ts";
 
 /** What a worker is doing. */
 export const WORKER_STATES = ["not started", "working", "failing", "stopping"] as const;
@@ -27,7 +27,7 @@ export interface WorkerHealth {
 /** What is known without asking the database. */
 export function healthOf(
   started: boolean,
-  { stopping, listener }: NextTurns,
+  { stopping, listener }: LoopState,
   slots: JobSlots,
   errors: RunnerErrors,
 ): WorkerHealth {

@@ -31,6 +31,8 @@ async function expectComplete(database: TableDatabase): Promise<void> {
     "jobs_cancelled ",
     "uq_jobs_active_dedupe ",
     "uq_jobs_tick ",
+    "uq_jobs_idempotency ",
+    "uq_jobs_debounce ",
     "jobs_parked ",
     "jobs_running_keys ",
     "jobs_begun ",
@@ -54,6 +56,8 @@ test("an invalid index that an earlier build left is replaced, beside the table'
     "jobs_ready_due",
     "jobs_running",
     "jobs_running_keys",
+    "uq_jobs_debounce",
+    "uq_jobs_idempotency",
     "uq_jobs_tick",
   ]);
   await expectComplete(database);
@@ -145,6 +149,8 @@ test("while somebody else builds, migrate waits between statements and holds no 
     "building index jobs_failed",
     "building index jobs_cancelled",
     "building index uq_jobs_tick",
+    "building index uq_jobs_idempotency",
+    "building index uq_jobs_debounce",
     "building index jobs_parked",
     "building index jobs_running_keys",
     "building index jobs_begun",
@@ -158,6 +164,8 @@ test("while somebody else builds, migrate waits between statements and holds no 
     "jobs_ready_due",
     "jobs_running",
     "jobs_running_keys",
+    "uq_jobs_debounce",
+    "uq_jobs_idempotency",
     "uq_jobs_tick",
   ]);
   await expectComplete(database);

@@ -3,7 +3,7 @@ import { join } from "node:path";
 
 import { expect, test } from "vitest";
 
-import { renderMigrations } from "../../../src/migrate/migrations.ts";
+import { queueIndexes, renderMigrations } from "../../../src/migrate/migrations.ts";
 import { packageRoot } from "../../../src/migrate/package-root.ts";
 import { serverMajor } from "../../support/postgres.ts";
 import { catalog, indexDefinitions } from "../../support/table-catalog.ts";
@@ -27,6 +27,9 @@ const INDEXES = [
   "CREATE UNIQUE INDEX jobs_pkey ON public.jobs USING btree (id)",
   "CREATE UNIQUE INDEX uq_jobs_active_dedupe ON public.jobs USING btree (dedupe_key) WHERE ((dedupe_key IS NOT NULL)" +
     " AND (status = ANY (ARRAY['READY'::job_status, 'RUNNING'::job_status])))",
+  "CREATE UNIQUE INDEX uq_jobs_debounce ON public.jobs USING btree (debounce_key) WHERE ((debounce_key IS NOT NULL)" +
+    " AND (status = 'READY'::job_status) AND (attempts = 0) AND (locked_by IS NULL))",
+  "CREATE UNIQUE INDEX uq_jobs_idempotency ON public.jobs USING btree (idempotency_key) WHERE (idempotency_key IS NOT NULL)",
   "CREATE UNIQUE INDEX uq_jobs_tick ON public.jobs USING btree (schedule, scheduled_for) WHERE (schedule IS NOT NULL)",
 ];
 
@@ -56,8 +59,11 @@ const COLUMNS = [
   "schedule text",
   "scheduled_for timestamp with time zone",
   "errors jsonb",
+  "idempotency_key text",
+  "debounce_key text",
   "concurrency_key text",
   "due_at timestamp with time zone",
+  "steps integer",
 ];
 
 test("an empty database gets Python's table, name for name and type for type, and pqrun's columns after them", async () => {
@@ -73,6 +79,8 @@ test("an empty database gets Python's table, name for name and type for type, an
       "jobs_failed",
       "jobs_cancelled",
       "uq_jobs_tick",
+      "uq_jobs_idempotency",
+      "uq_jobs_debounce",
       "jobs_parked",
       "jobs_running_keys",
       "jobs_begun",
@@ -155,7 +163,9 @@ test("the files run as they stand, whatever the search_path, and leave the sessi
     "003_wake_up",
     "004_schedules",
     "005_history",
+    "006_keys",
     "007_limits",
+    "008_steps",
   ]) {
     await user.rows("BEGIN");
     await user.rows(readFileSync(join(packageRoot(), "sql", `${file}.sql`), "utf8"));
@@ -174,7 +184,7 @@ test("standard_conforming_strings = off makes no difference", async () => {
   await using user = await session(database.url);
   await user.rows("SET standard_conforming_strings = off");
   await user.rows(renderMigrations({ table: "odd'name\\" }));
-  expect(await indexDefinitions(database, `public."odd'name\\"`)).toHaveLength(11);
+  expect(await indexDefinitions(database, `public."odd'name\\"`)).toHaveLength(queueIndexes({}).length + 1);
 });
 
 test("a role without superuser's rights can apply, where it may create in the schema", async () => {
@@ -191,7 +201,7 @@ test("a role without superuser's rights can apply, where it may create in the sc
     await user.rows(renderMigrations({ schema: "queue" }));
     await user.rows(renderMigrations({ schema: "queue" }));
     await user.rows("INSERT INTO queue.jobs (job_type) VALUES ('embed')");
-    expect(await indexDefinitions(database, "queue.jobs")).toHaveLength(11);
+    expect(await indexDefinitions(database, "queue.jobs")).toHaveLength(queueIndexes({}).length + 1);
   } finally {
     await user.rows(`RESET ROLE; DROP OWNED BY ${role}; DROP ROLE ${role}`);
   }

@@ -104,6 +104,10 @@ const TAKEN = [
     says: /the name of the index public\.uq_jobs_tick is taken/,
   },
   {
+    setUp: "CREATE TABLE uq_jobs_debounce (id int)",
+    says: /the name of the index public\.uq_jobs_debounce is taken/,
+  },
+  {
     setUp: "CREATE TABLE jobs_schedules_due (id int)",
     says: /the name of the index public\.jobs_schedules_due is taken/,
   },
@@ -116,6 +120,14 @@ const TAKEN = [
     says: /the name of the function public\.jobs_wake_limits\(\) is taken/,
   },
   { setUp: "CREATE TABLE jobs_parked (id int)", says: /the name of the index public\.jobs_parked is taken/ },
+  {
+    setUp: "CREATE TABLE jobs_steps (id int, name text)",
+    says: /the name of the table public\.jobs_steps is taken/,
+  },
+  {
+    setUp: "CREATE FUNCTION jobs_forget_steps() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
+    says: /the name of the function public\.jobs_forget_steps\(\) is taken/,
+  },
 ];
 
 test.for(TAKEN)(

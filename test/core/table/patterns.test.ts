@@ -172,6 +172,9 @@ const RIGHTS: readonly (readonly [string, boolean, boolean, boolean])[] = [
   ["INSERT INTO public.jobs_limits (name, total) VALUES ('a', 1)", false, true, false],
   ["SELECT name, paused, total FROM public.jobs_limits", false, true, true],
   ["SELECT * FROM public.jobs_tick()", false, true, false],
+  ["INSERT INTO public.jobs_steps (job_id, name, attempt) VALUES (1, 's', 1)", false, true, false],
+  ["SELECT value FROM public.jobs_steps", false, true, false],
+  ["SELECT name, duration_ms FROM public.jobs_steps", false, true, true],
   ["TRUNCATE public.jobs", false, false, false],
   ["ALTER TABLE public.jobs ADD COLUMN more int", false, false, false],
 ];

@@ -101,3 +101,17 @@ test("a payload that is no object is put back, whatever state Python takes it fr
     ]);
   }
 });
+
+test("a debounced job that Python can't run is put back beside the next one of its key, which waits already", async () => {
+  await database.rows(`
+INSERT INTO jobs (job_type, status, attempts, locked_at, locked_by, debounce_key) VALUES ('embed', 'RUNNING', 1, now(), 'host-1', 'k');
+INSERT INTO jobs (job_type, debounce_key) VALUES ('embed', 'k')`);
+  await database.rows(
+    "UPDATE jobs SET status = 'FAILED', locked_by = NULL, last_error = $1 WHERE status = 'RUNNING'",
+    [pythonNoHandler("embed")],
+  );
+  expect(await database.rows("SELECT status, attempts, locked_by FROM jobs ORDER BY id")).toEqual([
+    { status: "READY", attempts: 0, locked_by: "python-guard" },
+    { status: "READY", attempts: 0, locked_by: null },
+  ]);
+});
