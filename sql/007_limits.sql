@@ -67,7 +67,7 @@ BEGIN
   PERFORM set_config('lock_timeout', lock_wait, true);
 
   IF NOT EXISTS (SELECT FROM pg_attribute a
-                  WHERE a.attrelid = to_regclass(jobs) AND a.attname = 'errors' AND NOT a.attisdropped)
+                  WHERE a.attrelid = to_regclass(jobs) AND a.attname = 'debounce_key' AND NOT a.attisdropped)
      OR to_regclass(waiting) IS NULL THEN
     RAISE EXCEPTION 'pqrun: % is not a job queue with pqrun''s columns; nothing was changed', jobs
       USING ERRCODE = 'PQR01', HINT = 'Migrations 001 to 006 come first.';

@@ -1,12 +1,10 @@
-import { beforeEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 
 import { limits, pauseType, resumeType, setLimits } from "../../src/operate.ts";
 import { testQueue } from "../support/queue.ts";
 
 const queue = await testQueue();
 const { store } = queue;
-
-beforeEach(() => queue.rows("TRUNCATE jobs, jobs_limits"));
 
 const ROW = { paused: false, total: null, perKey: null, rate: null, running: 0, putAside: 0 };
 
@@ -50,14 +48,14 @@ test("what runs with a key, and what is put aside, is counted by type", async ()
   expect(await limits(store)).toEqual([{ ...ROW, type: "a", perKey: 1, running: 2, putAside: 1 }]);
 });
 
-const WRONG = [
+const WRONG: readonly (readonly [wanted: object, field: string])[] = [
   [{ total: -1 }, "total"],
   [{ total: 1.5 }, "total"],
   [{ perKey: 0 }, "perKey"],
   [{ rate: { limit: 1, seconds: 0 } }, "rate.seconds"],
   [{ rate: { limit: -1, seconds: 1 } }, "rate.limit"],
   [{ perkey: 1 }, "perkey"],
-] as const;
+];
 
 test("a wrong limit is refused by its name, before anything is sent", async () => {
   for (const [wanted, field] of WRONG)

@@ -50,6 +50,7 @@ export const limitsCommand: Command = {
 pqrun limits pause TYPE                pick up no job of the type; those that run end
 pqrun limits resume TYPE               go on
 pqrun limits set TYPE --total N        limit the type, whatever the workers' code says`,
+  about: "TYPE is a job's type. What is set here goes before what the workers' code says.",
   options: OPTIONS,
   words: Object.keys(ACTIONS),
   run: async (args, io) => {

@@ -5,6 +5,7 @@ import { send } from "../sql/run-statement.ts";
 import type { Connection } from "../sql/run-statement.ts";
 import { LOOK } from "../sql/small-indexes.ts";
 import type { TableNames } from "../sql/table-names.ts";
+import { checkWhole } from "../values/check-number.ts";
 import { checkJobTypes } from "../values/check-names.ts";
 import { checkOptions } from "../values/known-options.ts";
 
@@ -19,8 +20,12 @@ export interface TypeLimits {
 }
 
 /** A type that is paused or limited. */
-export interface LimitedType extends Required<TypeLimits> {
+export interface LimitedType {
   readonly type: string;
+  /** What an operator has set, as of {@link TypeLimits}; null is as the code says. */
+  readonly total: number | null;
+  readonly perKey: number | null;
+  readonly rate: { readonly limit: number; readonly seconds: number } | null;
   /** Whether none of its jobs is picked up. */
   readonly paused: boolean;
   /** How many of its jobs run that count against the limits. */
@@ -148,9 +153,7 @@ export async function setLimits({ connection }: Store, type: string, wanted: Typ
 }
 
 function checkNumber(field: string, value: number | null | undefined, least: number): void {
-  if (value === null || value === undefined) return;
-  if (Number.isInteger(value) && value >= least && value <= MAX_INT4) return;
-  throw new InvalidInputError(field, `a whole number from ${least} to ${MAX_INT4}, or null`, value);
+  if (value !== null && value !== undefined) checkWhole(field, value, least, MAX_INT4);
 }
 
 function checkType(type: unknown): void {
