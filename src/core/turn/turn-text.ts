@@ -43,6 +43,7 @@ const SCOPES: Readonly<Record<TurnScope, readonly Clause[]>> = {
  *
  * @param schedules whether the table is known to have schedules
  * @param errors whether the table is known to keep the history of attempts
+ * @param headers whether it is known to have headers
  * @param limits what it does about limits
  */
 export function turnText(
@@ -51,11 +52,12 @@ export function turnText(
   depth: LaneDepth = "shallow",
   schedules = true,
   errors = true,
+  headers = true,
   limits: LimitMode = "left out",
 ): NumberedText {
   const kept = limits === "kept";
   const variant: TurnVariant = {
-    ...{ names, scope, depth, schedules, errors, limits },
+    ...{ names, scope, depth, schedules, errors, headers, limits },
     admitted: kept ? "admitted" : "candidates",
   };
   const does = doneIn(scope, limits);

@@ -25,6 +25,7 @@ export class TurnTexts {
   #deepTurns: number | undefined;
   #asksTick: boolean;
   #keepsErrors: boolean;
+  #hasHeaders: boolean;
   /** Whether that is yet to be asked, before a turn that writes errors: in a caller's transaction it can't be found out by failing. */
   #mustAsk: boolean;
   readonly #storeLimits: StoreLimits;
@@ -37,6 +38,7 @@ export class TurnTexts {
     this.#names = names;
     this.#asksTick = mayFail;
     this.#keepsErrors = mayFail;
+    this.#hasHeaders = mayFail;
     this.#mustAsk = !mayFail;
   }
 
@@ -76,7 +78,8 @@ export class TurnTexts {
   answered(answer: TurnAnswer, depth: LaneDepth): void {
     this.#tableBytes = answer.tableBytes;
     if (typeof answer.nextTickInMs === "number") this.#know(true, this.#keepsErrors);
-    if (answer.keepsErrors === true) this.#know(this.#asksTick, true);
+    // What has brought one column may have brought the newer one, too.
+    if (answer.keepsErrors === true) this.#know(this.#asksTick, true, true);
     if (answer.hasLimits === true) this.#limit(this.#limits === "unknown" ? "left out" : "kept");
     if (answer.limits !== undefined) this.#storeLimits.answered(answer.limits);
     if (answer.limits?.exist === false && !this.#storeLimits.declared) this.#limit("left out");
@@ -87,8 +90,8 @@ export class TurnTexts {
 
   /**
    * Whether the turn that failed may do better with a text that knows less: a table of an older version has no schedules, nor
-   * their columns, and no history of attempts, or its roles no right to them, and jobs are run all the same. A column is
-   * missing of the history first, as it is the newest.
+   * their columns, no history of attempts and no headers, or its roles no right to them, and jobs are run all the same. The
+   * column that is missing is taken for the newest first.
    */
   canDoWithLess(error: unknown): boolean {
     const state = sqlState(error) ?? "";
@@ -96,6 +99,10 @@ export class TurnTexts {
     // The newest, and no harm where it was not to blame: a turn sees that the table has limits.
     if (this.#limits !== "unknown" && !this.#storeLimits.declared && state !== "42703") {
       this.#limit("unknown");
+      return true;
+    }
+    if (state === "42703" && this.#hasHeaders) {
+      this.#know(this.#asksTick, this.#keepsErrors, false);
       return true;
     }
     const [asksTick, keepsErrors] = [this.#asksTick, this.#keepsErrors];
@@ -109,8 +116,11 @@ export class TurnTexts {
     this.#limits = limits;
   }
 
-  #know(asksTick: boolean, keepsErrors: boolean): void {
-    if (this.#asksTick !== asksTick || this.#keepsErrors !== keepsErrors) this.#texts.clear();
+  #know(asksTick: boolean, keepsErrors: boolean, hasHeaders = this.#hasHeaders): void {
+    const same =
+      this.#asksTick === asksTick && this.#keepsErrors === keepsErrors && this.#hasHeaders === hasHeaders;
+    if (!same) this.#texts.clear();
+    this.#hasHeaders = hasHeaders;
     this.#asksTick = asksTick;
     this.#keepsErrors = keepsErrors;
   }
@@ -119,7 +129,7 @@ export class TurnTexts {
     const key = `${depth} ${scope}`;
     const text =
       this.#texts.get(key) ??
-      turnText(this.#names, scope, depth, this.#asksTick, this.#keepsErrors, this.#limits);
+      turnText(this.#names, scope, depth, this.#asksTick, this.#keepsErrors, this.#hasHeaders, this.#limits);
     this.#texts.set(key, text);
     return text;
   }

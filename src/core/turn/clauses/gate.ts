@@ -139,7 +139,10 @@ founded AS (
   RETURNING name
 ),
 opened AS MATERIALIZED (
-  SELECT g.name AS job_type FROM gates g JOIN limited l ON l.job_type = g.name AND l.pickups = g.pickups
+  SELECT g.name AS job_type
+    FROM gates g JOIN limited l ON l.job_type = g.name AND l.pickups = g.pickups
+   -- The moments of starts only grow: what has left the span of the last pick-up is forgotten.
+   WHERE now() >= ALL (l.starts_at)
    UNION ALL
   SELECT name FROM founded
 ),
