@@ -40,6 +40,7 @@ import { RefusedPickUps } from "./turn/refused-pickups.ts";
 import { readTicks, tickStatement } from "./operations/tick.ts";
 import type { Tick } from "./operations/tick.ts";
 import { readTurn } from "./turn/turn-answer.ts";
+import { StoreLimits } from "./turn/store-limits.ts";
 import { TurnTexts } from "./turn/turn-texts.ts";
 import type { ReapedJob, TurnAnswer } from "./turn/turn-answer.ts";
 import type { TurnRequest } from "./turn/turn-request.ts";
@@ -90,7 +91,7 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
     this.parse = options.parse ?? parsePayload;
     this.#options = options;
     this.#executor = executor;
-    this.#turnTexts = new TurnTexts(names, !inTransaction);
+    this.#turnTexts = new TurnTexts(names, !inTransaction, new StoreLimits(options.jobs));
     this.#refused = new RefusedPickUps(this.logger);
     this.#texts = {
       extend: extendText(names),
@@ -129,7 +130,8 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
       const answer = readTurn(await send(this.connection, "turn", statement, options), request);
       this.#turnTexts.answered(answer, depth);
       if (answer.rowsHidden) warnOfHiddenRows(this.connection);
-      return answer;
+      // What was left out may be picked up by the next.
+      return answer.hasLimits === true ? { ...answer, more: true } : answer;
     } catch (error) {
       if (!this.#turnTexts.canDoWithLess(error)) throw error;
       return await this.turn(request, options);
