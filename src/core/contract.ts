@@ -48,12 +48,20 @@ export interface JobContract<
 > extends JobDefaults {
   readonly payload?: StandardSchema<Input, Output> | undefined;
   readonly result?: StandardSchema<Result, unknown> | undefined;
+  /** How long rows are kept. @default until they are pruned */
+  readonly retain?: Retain | undefined;
   /** Types only, never a value. */
   readonly [INPUT]?: Input;
   /** Types only, never a value. */
   readonly [OUTPUT]?: Output;
   /** Types only, never a value. */
   readonly [RESULT]?: Result;
+}
+
+/** How long the rows of a type are kept. */
+export interface Retain {
+  /** 0: the settlement of a job that is DONE deletes its row, and its result and keys with it. */
+  readonly done?: 0 | undefined;
 }
 
 /** Contracts by job type. */
@@ -94,12 +102,14 @@ export type ResultOf<C> = C extends JobContract<infer _Input, infer _Output, inf
  */
 export function defineJob<Input extends object, Result = unknown>(
   options?: JobDefaults & {
+    readonly retain?: Retain | undefined;
     readonly payload?: undefined;
     readonly result?: StandardSchema<Result, unknown> | undefined;
   },
 ): JobContract<Input, Jsonified<Input>, Result>;
 export function defineJob<Input extends object, Output, Result = unknown>(
   options: JobDefaults & {
+    readonly retain?: Retain | undefined;
     readonly payload: StandardSchema<Input, Output>;
     readonly result?: StandardSchema<Result, unknown> | undefined;
   },
@@ -111,6 +121,9 @@ export function defineJob(options: JobContract = {}): JobContract {
       throw new InvalidInputError(field, "a Standard Schema (Zod, Valibot, ArkType …)", schema);
     }
   }
+  // In plain JavaScript nothing else says that only 0 is something.
+  const done: unknown = options.retain?.done;
+  if (done !== undefined && done !== 0) throw new InvalidInputError("retain.done", "0", done);
   return Object.freeze({ ...options });
 }
 

@@ -36,6 +36,7 @@ const SCOPES: Readonly<Record<TurnScope, readonly Clause[]>> = {
  * @param schedules whether the table is known to have schedules
  * @param errors whether the table is known to keep the history of attempts
  * @param headers whether it is known to have headers
+ * @param deletes whether the rows of some jobs go when they are done
  */
 export function turnText(
   names: TableNames,
@@ -44,8 +45,12 @@ export function turnText(
   schedules = true,
   errors = true,
   headers = true,
+  deletes = false,
 ): NumberedText {
-  const variant: TurnVariant = { names, scope, depth, schedules, errors, headers, admitted: "candidates" };
+  const variant: TurnVariant = {
+    ...{ names, scope, depth, schedules, errors, headers, deletes },
+    admitted: "candidates",
+  };
   const does = SCOPES[scope];
   const relations = ALL.map((one) => (does.includes(one) ? one.text(variant) : one.absent));
   const types: Record<string, string> = {};

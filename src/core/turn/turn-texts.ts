@@ -1,4 +1,5 @@
 import type { SqlRow, SqlStatement } from "../executor.ts";
+import { deletesSome } from "./clauses/settle.ts";
 import { cells } from "../job.ts";
 import { sqlState } from "../sql/sql-state.ts";
 import type { TableNames } from "../sql/table-names.ts";
@@ -44,8 +45,9 @@ export class TurnTexts {
   }
 
   statement(request: TurnRequest, depth: LaneDepth): SqlStatement {
+    const deletes = deletesSome(request.settlements);
     const textOf = (scope: TurnScope): NumberedText => {
-      const { text, parameters } = this.#text(scope, depth);
+      const { text, parameters } = this.#text(scope, depth, deletes);
       return { text: sizedText(text, this.#tableBytes), parameters };
     };
     return turnStatement(textOf, request);
@@ -102,11 +104,11 @@ export class TurnTexts {
     this.#keepsErrors = keepsErrors;
   }
 
-  #text(scope: TurnScope, depth: LaneDepth): NumberedText {
-    const key = `${depth} ${scope}`;
+  #text(scope: TurnScope, depth: LaneDepth, deletes: boolean): NumberedText {
+    const key = `${depth} ${scope} ${deletes}`;
     const text =
       this.#texts.get(key) ??
-      turnText(this.#names, scope, depth, this.#asksTick, this.#keepsErrors, this.#hasHeaders);
+      turnText(this.#names, scope, depth, this.#asksTick, this.#keepsErrors, this.#hasHeaders, deletes);
     this.#texts.set(key, text);
     return text;
   }

@@ -20,6 +20,8 @@ export interface TurnVariant {
   readonly errors: boolean;
   /** Whether it is known to have headers; where not, they are looked for in each row. */
   readonly headers: boolean;
+  /** Whether the rows of some jobs go when they are done. */
+  readonly deletes: boolean;
   /** The relation that `rank` chooses from: `candidates`, or what a clause between them admits of these. */
   readonly admitted: string;
 }
