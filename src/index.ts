@@ -15,7 +15,8 @@ export type {
 } from "./core/contract.ts";
 export type { Cancelled } from "./core/operations/cancel.ts";
 export type { EnqueueOptions, PayloadLimits } from "./core/enqueue/check-job.ts";
-export type { Enqueued, NewJob } from "./core/enqueue/enqueue.ts";
+export type { DebounceOptions, KeyOptions, ThrottleOptions } from "./core/enqueue/keys/key-options.ts";
+export type { EnqueueKeys, Enqueued, NewJob } from "./core/enqueue/enqueue.ts";
 export {
   DedupeConflictError,
   InvalidInputError,
@@ -61,6 +62,7 @@ export type { PruneOptions, Pruned } from "./core/operations/prune.ts";
 export type { JobHeaders } from "./core/values/headers.ts";
 export type { AttemptEnd, AttemptError } from "./core/values/attempt-error.ts";
 export type { Retried } from "./core/operations/retry.ts";
+export { isLeaseLost } from "./core/sql/lease-lost.ts";
 export { VERDICTS } from "./core/turn/settlement.ts";
 export type { Due, SettlementAnswer, Verdict } from "./core/turn/settlement.ts";
 export { notSent } from "./core/sql/sql-state.ts";
