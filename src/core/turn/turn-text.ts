@@ -50,6 +50,7 @@ export interface TurnText extends NumberedText {
  * @param errors whether the table is known to keep the history of attempts
  * @param headers whether it is known to have headers
  * @param limits what it does about limits
+ * @param deletes whether the rows of some jobs go when they are done
  */
 export function turnText(
   names: TableNames,
@@ -59,10 +60,11 @@ export function turnText(
   errors = true,
   headers = true,
   limits: LimitMode = "left out",
+  deletes = false,
 ): TurnText {
   const kept = limits === "kept";
   const variant: TurnVariant = {
-    ...{ names, scope, depth, schedules, errors, headers, limits },
+    ...{ names, scope, depth, schedules, errors, headers, limits, deletes },
     admitted: kept ? "admitted" : "candidates",
   };
   const does = doneIn(scope, limits);

@@ -1,4 +1,5 @@
 import type { SqlRow, SqlStatement } from "../executor.ts";
+import { deletesSome } from "./clauses/settle.ts";
 import { cells } from "../job.ts";
 import { sqlState } from "../sql/sql-state.ts";
 import type { TableNames } from "../sql/table-names.ts";
@@ -49,8 +50,9 @@ export class TurnTexts {
   }
 
   statement(request: TurnRequest, depth: LaneDepth): SqlStatement {
+    const deletes = deletesSome(request.settlements);
     const textOf = (scope: TurnScope): TurnText => {
-      const known = this.#text(scope, depth);
+      const known = this.#text(scope, depth, deletes);
       return { ...known, text: sizedText(known.text, this.#tableBytes) };
     };
     const { pickUp } = request;
@@ -125,11 +127,20 @@ export class TurnTexts {
     this.#keepsErrors = keepsErrors;
   }
 
-  #text(scope: TurnScope, depth: LaneDepth): TurnText {
-    const key = `${depth} ${scope}`;
+  #text(scope: TurnScope, depth: LaneDepth, deletes: boolean): TurnText {
+    const key = `${depth} ${scope} ${deletes}`;
     const text =
       this.#texts.get(key) ??
-      turnText(this.#names, scope, depth, this.#asksTick, this.#keepsErrors, this.#hasHeaders, this.#limits);
+      turnText(
+        this.#names,
+        scope,
+        depth,
+        this.#asksTick,
+        this.#keepsErrors,
+        this.#hasHeaders,
+        this.#limits,
+        deletes,
+      );
     this.#texts.set(key, text);
     return text;
   }
