@@ -9,6 +9,7 @@ const root = new URL("../", import.meta.url);
 export const ENTRIES = {
   index: "src/index.ts",
   producer: "src/producer.ts",
+  keys: "src/keys.ts",
   schedules: "src/schedules.ts",
   operate: "src/operate.ts",
   runner: "src/runner.ts",
@@ -30,6 +31,7 @@ export const ENTRIES = {
   hono: "src/integrations/hono.ts",
   cloudflare: "src/integrations/cloudflare.ts",
   metrics: "src/integrations/metrics.ts",
+  otel: "src/integrations/otel.ts",
   fetch: "src/integrations/fetch.ts",
   // The name that those who deploy there look for.
   vercel: "src/integrations/fetch.ts",

@@ -14,6 +14,7 @@ import { importCommand } from "./commands/import.ts";
 import { metricsCommand } from "./commands/metrics.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { topCommand } from "./commands/top.ts";
+import { limitsCommand } from "./commands/limits.ts";
 import { lsCommand } from "./commands/ls.ts";
 import { cancelCommand } from "./commands/cancel.ts";
 import { drainCommand } from "./commands/drain.ts";
@@ -47,6 +48,7 @@ export const COMMANDS: readonly Command[] = [
   metricsCommand,
   importCommand,
   schedulesCommand,
+  limitsCommand,
   dashboardCommand,
   demoCommand,
   skillCommand,
