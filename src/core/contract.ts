@@ -48,6 +48,8 @@ export interface JobContract<
 > extends JobDefaults {
   readonly payload?: StandardSchema<Input, Output> | undefined;
   readonly result?: StandardSchema<Result, unknown> | undefined;
+  /** Whether a job that is DONE keeps the steps that it has remembered, for as long as its row stands. @default false */
+  readonly keepSteps?: boolean | undefined;
   /** Types only, never a value. */
   readonly [INPUT]?: Input;
   /** Types only, never a value. */
@@ -96,12 +98,14 @@ export function defineJob<Input extends object, Result = unknown>(
   options?: JobDefaults & {
     readonly payload?: undefined;
     readonly result?: StandardSchema<Result, unknown> | undefined;
+    readonly keepSteps?: boolean | undefined;
   },
 ): JobContract<Input, Jsonified<Input>, Result>;
 export function defineJob<Input extends object, Output, Result = unknown>(
   options: JobDefaults & {
     readonly payload: StandardSchema<Input, Output>;
     readonly result?: StandardSchema<Result, unknown> | undefined;
+    readonly keepSteps?: boolean | undefined;
   },
 ): JobContract<Input, Output, Result>;
 export function defineJob(options: JobContract = {}): JobContract {

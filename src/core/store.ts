@@ -333,15 +333,26 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
     return new PgJobStore(this.executorOf(tx), this.#options, true);
   }
 
-  /** The statement that settles `job` as DONE or fails, and so rolls back the list that it stands in. */
-  settleStatement(job: Fence, result?: unknown, durationMs = 0): SqlStatement {
+  /**
+   * The statement that settles `job` as DONE or fails, and so rolls back the list that it stands in.
+   *
+   * @param forgetsSteps whether to delete what the job's steps have remembered
+   */
+  settleStatement(job: Fence, result?: unknown, durationMs = 0, forgetsSteps = false): SqlStatement {
     const resultText = result === undefined ? null : encodeJson(result, "result", RESULT_LIMITS);
-    return settleOrFailStatement(this.#texts.settleOrFail, job, resultText, durationMs);
+    const text = forgetsSteps ? settleOrFailText(this.connection.names, true) : this.#texts.settleOrFail;
+    return settleOrFailStatement(text, job, resultText, durationMs);
   }
 
   /** Settles `job` as DONE inside a transaction. @throws LeaseLostError: the transaction can only be rolled back then. */
-  async settleIn(tx: Tx | SqlExecutor, job: Fence, result?: unknown, durationMs = 0): Promise<void> {
-    const { text, params } = this.settleStatement(job, result, durationMs);
+  async settleIn(
+    tx: Tx | SqlExecutor,
+    job: Fence,
+    result?: unknown,
+    durationMs = 0,
+    forgetsSteps = false,
+  ): Promise<void> {
+    const { text, params } = this.settleStatement(job, result, durationMs, forgetsSteps);
     try {
       await this.executorOf(tx).query(text, params, { own: true });
     } catch (error) {

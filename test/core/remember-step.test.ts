@@ -58,7 +58,7 @@ test.for([
   ["DONE", "UPDATE jobs SET status = 'DONE'"],
   ["CANCELLED", "UPDATE jobs SET status = 'CANCELLED'"],
   ["deleted", "DELETE FROM jobs"],
-])("a job that is %s by then remembers nothing", async ([, change]) => {
+] as const)("a job that is %s by then remembers nothing", async ([, change]) => {
   const id = await insert();
   const job = await pickUpOne(store);
   await rows(change);
