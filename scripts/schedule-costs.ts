@@ -17,7 +17,8 @@ import { binariesOf } from "../test/support/postgres-releases.ts";
 const ROUNDS = 300;
 const TICKS_MS = 10;
 const given = process.argv.slice(2);
-const [withTick, withoutTick] = [turnText(tableNames()), turnText(tableNames(), "whole", "shallow", false)];
+const withTick = turnText(tableNames()).text;
+const withoutTick = turnText(tableNames(), "whole", "shallow", false).text;
 
 for (const major of given.length > 0 ? given : ["13", "18"]) {
   const server = await startEmbeddedPostgres(await binariesOf(major));

@@ -19,7 +19,8 @@ $$;
 GRANT USAGE ON SCHEMA public TO pqrun_producer, pqrun_worker, pqrun_viewer;
 
 -- A producer enqueues, and learns of a duplicate which job it is, and of which type. It can't read what jobs carry.
-GRANT INSERT (id, job_type, payload, priority, max_attempts, run_after, timeout_seconds, dedupe_key, idempotency_key, debounce_key)
+GRANT INSERT (id, job_type, payload, priority, max_attempts, run_after, timeout_seconds, dedupe_key, idempotency_key, debounce_key,
+              concurrency_key)
    ON public.jobs TO pqrun_producer;
 GRANT SELECT (id, job_type, status, attempts, run_after, locked_by, created_at, dedupe_key, idempotency_key, debounce_key)
    ON public.jobs TO pqrun_producer;
@@ -33,6 +34,7 @@ GRANT USAGE ON SEQUENCE public.jobs_id_seq TO pqrun_producer;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.jobs TO pqrun_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.jobs_waiting TO pqrun_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.jobs_schedules TO pqrun_worker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON public.jobs_limits TO pqrun_worker;
 GRANT SELECT, INSERT, DELETE ON public.jobs_steps TO pqrun_worker;
 GRANT USAGE ON SEQUENCE public.jobs_id_seq TO pqrun_worker;
 
@@ -40,9 +42,10 @@ GRANT USAGE ON SEQUENCE public.jobs_id_seq TO pqrun_worker;
 GRANT SELECT (id, job_type, status, priority, attempts, max_attempts, run_after, timeout_seconds, locked_at,
               locked_by, dedupe_key, last_error, finished_at, duration_ms, created_at, updated_at,
               lease_expires_at, lease_holder, released, schedule, scheduled_for, errors, idempotency_key, debounce_key,
-              steps)
+              concurrency_key, due_at, steps)
    ON public.jobs TO pqrun_viewer;
 GRANT SELECT ON public.jobs_waiting TO pqrun_viewer;
+GRANT SELECT ON public.jobs_limits TO pqrun_viewer;
 GRANT SELECT (name, job_type, cron, time_zone, missed, overlap, jitter_seconds, tick_as, priority, max_attempts,
               timeout_seconds, paused, declared_by, next_tick, last_tick, last_job_id, last_error, created_at, updated_at)
    ON public.jobs_schedules TO pqrun_viewer;

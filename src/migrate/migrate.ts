@@ -57,8 +57,8 @@ export async function migrate(
     await persist(() => executor.query(text, [], { signal: controls.signal }), controls).catch(refused);
   }
   await buildIndexes(executor, options, controls);
-  const { jobs, schedules, steps } = tableNames(options);
-  for (const table of [jobs, schedules, steps]) {
+  const { jobs, schedules, limits, steps } = tableNames(options);
+  for (const table of [jobs, schedules, limits, steps]) {
     const warning = await exposedRoles(executor, table, controls.signal);
     if (warning !== undefined) controls.log?.(warning);
   }

@@ -78,6 +78,7 @@ export interface QueueIndex {
 const INDEX_MIGRATION = 2;
 const SCHEDULE_MIGRATION = 4;
 const KEY_MIGRATION = 6;
+const LIMITS_MIGRATION = 7;
 /** A constant of a block's DECLARE section whose value is a literal. */
 const CONSTANT = /^( +(\w+) +CONSTANT +\w+ *:= *)('(?:[^']|'')*'|true|false);/gm;
 
@@ -120,7 +121,7 @@ export function indexMigration(
   return tableMigrations(options, "empty").find(({ number }) => number === migration)?.text ?? "";
 }
 
-/** The indexes that the table is to have, as 002, 004 and 006 define them. */
+/** The indexes that the table is to have, as 002, 004, 006 and 007 define them. */
 export function queueIndexes(options: TableOptions & IndexOptions): readonly QueueIndex[] {
   const names = indexNames(options);
   const files = migrationFiles();
@@ -145,6 +146,9 @@ export function queueIndexes(options: TableOptions & IndexOptions): readonly Que
     index(names.tick, true, "tick_keys", SCHEDULE_MIGRATION),
     index(names.idempotency, true, "idempotency_keys", KEY_MIGRATION),
     index(names.debounce, true, "debounce_keys", KEY_MIGRATION),
+    index(names.parked, false, "parked_keys", LIMITS_MIGRATION),
+    index(names.keyRunning, false, "key_running_keys", LIMITS_MIGRATION),
+    index(names.begun, false, "begun_keys", LIMITS_MIGRATION),
     ...(options.pythonPickIndex ? [index(names.pythonPick, false, "python_pick_keys")] : []),
   ];
 }
@@ -217,6 +221,12 @@ function constants(
     tick_name: derivedName(table, "tick"),
     wake_tick_name: derivedName(table, "wake_tick"),
     wake_new_name: derivedName(table, "wake_tick_new"),
+    limits_name: derivedName(table, "limits"),
+    wake_limits_name: derivedName(table, "wake_limits"),
+    wake_limited_name: derivedName(table, "wake_limits_new"),
+    parked_name: index.parked,
+    key_running_name: index.keyRunning,
+    begun_name: index.begun,
     steps_name: derivedName(table, "steps"),
     forget_name: derivedName(table, "forget_steps"),
     empty_name: derivedName(table, "forget_all_steps"),
@@ -240,6 +250,9 @@ function indexNames(
   | "tick"
   | "idempotency"
   | "debounce"
+  | "parked"
+  | "keyRunning"
+  | "begun"
   | "pick"
   | "type"
   | "pythonPick",
@@ -256,6 +269,9 @@ function indexNames(
     tick: derivedName(`uq_${table}`, "tick"),
     idempotency: derivedName(`uq_${table}`, "idempotency"),
     debounce: derivedName(`uq_${table}`, "debounce"),
+    parked: derivedName(table, "parked"),
+    keyRunning: derivedName(table, "running_keys"),
+    begun: derivedName(table, "begun"),
     pick: derivedName(`idx_${table}`, "pick"),
     type: derivedName(`idx_${table}`, "type"),
     pythonPick: derivedName(table, "python_pick"),

@@ -1,5 +1,6 @@
 import type { JobContracts, JobName, UntypedJobs } from "../core/contract.ts";
 import { InvalidInputError } from "../core/errors.ts";
+import { checkNumber, checkWhole } from "../core/values/check-number.ts";
 import { checkOptions } from "../core/values/known-options.ts";
 import { RUNNER_OPTIONS } from "./known-options.ts";
 import { checkJobTypes, checkWorkerId } from "../core/values/check-names.ts";
@@ -114,7 +115,7 @@ export function checkRunner<J extends JobContracts, Tx, N extends JobName<J>>(
   checkTypes(types, handlers);
   const { concurrency = slots, defaultTimeoutSeconds = 1_200 } = options;
   const logger = loggerOf(options.logger, store.logger);
-  checkNumber("concurrency", concurrency, 1, 1_000, true);
+  checkWhole("concurrency", concurrency, 1, 1_000);
   checkNumber("defaultTimeoutSeconds", defaultTimeoutSeconds, 1, 2_147_483);
   const { workerId, redact, onEvent, onError, reaper = true, calendar = calendarMs } = options;
   const { schedules, owner } = options;
@@ -140,14 +141,6 @@ export function checkRunner<J extends JobContracts, Tx, N extends JobName<J>>(
 export function checkStore(store: unknown): void {
   const { turn } = (store ?? {}) as { readonly turn?: unknown };
   if (typeof turn !== "function") throw new InvalidInputError("store", "a PgJobStore", store);
-}
-
-/** @throws InvalidInputError for what is not a number within the bounds. */
-export function checkNumber(field: string, value: unknown, min: number, max: number, whole = false): void {
-  const fits =
-    typeof value === "number" && value >= min && value <= max && (!whole || Number.isInteger(value));
-  if (!fits)
-    throw new InvalidInputError(field, `a ${whole ? "whole " : ""}number from ${min} to ${max}`, value);
 }
 
 function checkTypes(types: unknown, handlers: ReadonlyMap<unknown, unknown>): void {

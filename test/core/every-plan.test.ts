@@ -25,7 +25,7 @@ import { settleOrFailStatement, settleOrFailText } from "../../src/core/operatio
 import { statsStatement, statsText } from "../../src/core/operations/stats.ts";
 import type { Settlement } from "../../src/core/turn/settlement.ts";
 import { turnText } from "../../src/core/turn/turn-text.ts";
-import { turnStatement } from "../../src/core/turn/turn-request.ts";
+import { turnStatement } from "../../src/core/turn/turn-statement.ts";
 import { pagesOf, planOf } from "../support/plan.ts";
 import { pickUpOf, testQueue } from "../support/queue.ts";
 

@@ -7,7 +7,8 @@ import type { SqlStatement } from "../../src/core/executor.ts";
 import { tableNames } from "../../src/core/sql/table-names.ts";
 import type { Settlement } from "../../src/core/turn/settlement.ts";
 import { turnText } from "../../src/core/turn/turn-text.ts";
-import { turnStatement, type TurnRequest } from "../../src/core/turn/turn-request.ts";
+import type { TurnRequest } from "../../src/core/turn/turn-request.ts";
+import { turnStatement } from "../../src/core/turn/turn-statement.ts";
 import { estimatedCost, pagesOf, planOf, type PlanStep } from "../support/plan.ts";
 import { pickUpOf, testQueue } from "../support/queue.ts";
 

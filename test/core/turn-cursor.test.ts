@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 
 import { tableNames } from "../../src/core/sql/table-names.ts";
 import { turnText } from "../../src/core/turn/turn-text.ts";
-import { turnStatement } from "../../src/core/turn/turn-request.ts";
+import { turnStatement } from "../../src/core/turn/turn-statement.ts";
 import { planOf } from "../support/plan.ts";
 import { pickUpOf, testQueue } from "../support/queue.ts";
 

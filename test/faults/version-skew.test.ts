@@ -11,65 +11,57 @@ import { jobsByStatus } from "../support/job-rows.ts";
 import { pooledStore } from "../support/pooled-store.ts";
 import { testQueue } from "../support/queue.ts";
 import { startWorker, type TestWorker } from "../support/test-worker.ts";
-import { splitParams } from "../support/wire.ts";
+import { turnParameters } from "../support/turn-parameters.ts";
 
 const queue = await testQueue();
 
 /** The turn as the first release sends it: a fleet is never upgraded in one moment. */
 const OLD_TURN = readFileSync(new URL("../support/fixtures/turn-0.1.0.sql", import.meta.url), "utf8");
-const NEW_TURNS = (["whole", "pick-up", "settling"] as const).map((scope) => turnText(tableNames(), scope));
+const NEW_TURNS = (["whole", "pick-up", "settling"] as const).map(
+  (scope) => turnText(tableNames(), scope).text,
+);
 
 /**
  * Its parameters: settlements and ids as lists of JSON, the types' names as a list of texts, and nothing after the
  * probe. It knew no lanes and no fast pick-up.
  */
-function oldParams(params: readonly unknown[]): readonly unknown[] {
-  const { pickUp, keeping, settling } = splitParams(params);
-  const [ids = [], ...columns] = settling.map(arrayOf);
-  const holders = columns.pop() ?? [];
-  const settlements = ids.map((id, n) => {
-    const [attempts, holder, outcome, duration, result, error, wait, due] = columns.map(
-      (column) => column[n],
-    );
+function oldParams(text: string, params: readonly unknown[]): readonly unknown[] {
+  const sent = turnParameters(text, params);
+  const column = (name: string): readonly (string | null)[] => arrayOf(sent[name] ?? "{}");
+  const holders = column("holders");
+  const [attempts, places, outcomes] = [column("attempts"), column("holderPlaces"), column("outcomes")];
+  const [durations, results, errors] = [column("durations"), column("results"), column("errors")];
+  const [waits, dueTimes] = [column("waits"), column("dueTimes")];
+  const settlements = column("settledIds").map((id, n) => {
+    const result = results[n];
     return {
       i: id,
-      a: Number(attempts ?? 1),
-      l: holders[Number(holder ?? 1) - 1],
-      o: outcome ?? "done",
-      d: duration,
+      a: Number(attempts[n] ?? 1),
+      l: holders[Number(places[n] ?? 1) - 1],
+      o: outcomes[n] ?? "done",
+      d: durations[n],
       r: typeof result === "string" ? (JSON.parse(result) as unknown) : null,
-      e: error,
-      w: wait,
-      t: due,
+      e: errors[n],
+      w: waits[n],
+      t: dueTimes[n],
     };
   });
-  const types = (
-    JSON.parse(typeof pickUp[0] === "string" ? pickUp[0] : "[]") as { readonly t: string }[]
-  ).map(({ t }) => t);
-  const [
-    ,
-    slots = "0",
-    buffer = "0",
-    bytes = "0",
-    lockedBy = null,
-    leaseMs = "0",
-    timeout = null,
-    marginMs = "0",
-  ] = pickUp;
-  const [reapLimit = "0", stale = "0", running = "{}", worker = null, guardMs = "0", probe = null] = keeping;
+  const asked = typeof sent["places"] === "string" ? sent["places"] : "[]";
+  const types = (JSON.parse(asked) as { readonly t: string }[]).map(({ t }) => t);
+  const zeros = { slots: "0", buffer: "0", maxBytes: "0", leaseMs: "0", marginMs: "0", reapLimit: "0" };
+  const all = {
+    ...zeros,
+    lockedBy: null,
+    timeoutSeconds: null,
+    staleSeconds: "0",
+    waiter: null,
+    waitMs: "0",
+  };
+  const of = { ...all, probe: null, ...sent };
   return [
-    ...[
-      JSON.stringify(settlements),
-      JSON.stringify(types),
-      slots,
-      buffer,
-      bytes,
-      lockedBy,
-      leaseMs,
-      timeout,
-      marginMs,
-    ],
-    ...[reapLimit, stale, JSON.stringify(arrayOf(running)), worker, guardMs, probe],
+    ...[JSON.stringify(settlements), JSON.stringify(types), of.slots, of.buffer, of.maxBytes, of.lockedBy],
+    ...[of.leaseMs, of.timeoutSeconds, of.marginMs, of.reapLimit, of.staleSeconds],
+    ...[JSON.stringify(column("knownIds")), of.waiter, of.waitMs, of.probe],
   ];
 }
 
@@ -94,7 +86,7 @@ function asOfOld<Tx>(sent: { turns: number }) {
     query: async (text, params = [], options) => {
       if (!NEW_TURNS.includes(text)) return await executor.query(text, params, options);
       sent.turns += 1;
-      return newRows(await executor.query(OLD_TURN, oldParams(params), options));
+      return newRows(await executor.query(OLD_TURN, oldParams(text, params), options));
     },
   });
 }

@@ -4,6 +4,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 
 import type { Client } from "pg";
 
+import type { NumberedText } from "../../src/core/sql/parameters.ts";
 import { tableNames, type TableNames } from "../../src/core/sql/table-names.ts";
 import { mutated, type Mutation } from "./mutants.ts";
 import { STATEMENTS } from "./statements.ts";
@@ -39,6 +40,11 @@ async function plan(client: Client, text: string): Promise<void> {
   }
 }
 
+/** A text, or one with the names of its parameters. */
+function sentText(of: unknown): string {
+  return typeof of === "string" ? of : (of as NumberedText).text;
+}
+
 let imports = 0;
 
 /** The statements that a module would give if its source were this one; of a part, those of the whole. */
@@ -62,7 +68,7 @@ async function textsOf(path: string, source: string): Promise<readonly string[]>
     const module = (await import(entry + query)) as Readonly<Record<string, unknown>>;
     const names = tableNames();
     return Object.entries(module).flatMap(([name, value]) =>
-      name.endsWith("Text") ? [(value as (of: TableNames) => string)(names)] : [],
+      name.endsWith("Text") ? [sentText((value as (of: TableNames) => unknown)(names))] : [],
     );
   } finally {
     hooks.deregister();

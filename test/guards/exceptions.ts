@@ -13,7 +13,7 @@ export interface Exception {
 const NO_WAIT =
   "SKIP LOCKED waits for nobody, so no order of locks can be part of a deadlock: it only walks the index";
 const HELD =
-  "redundant: held has locked the row in its newest version, and that was RUNNING; it stands so that the fence is whole where it is read";
+  "redundant: the row was locked in its newest version, and that was RUNNING; it stands so that the fence is whole where it is read";
 const NO_VISIT =
   "redundant: who asks for the outcome afterwards finds the same rows; without it each that is done is visited twice";
 const NO_SEARCH = "redundant: the search finds what is known already; it saves a search for each tick";
@@ -21,39 +21,33 @@ const IN_ORDER = "the rows come in this order out of the plan that there is; SQL
 
 /** All of them; one that fits no mutant any more is an error. */
 export const EXCEPTIONS: readonly Exception[] = [
-  { part: "settling held", text: "ORDER BY j.id", reason: NO_WAIT },
+  { part: "settling locked", text: "ORDER BY j.id", reason: NO_WAIT },
   { part: "extend held", text: "ORDER BY j.id", reason: NO_WAIT },
   { part: "settling done", text: "j.status = 'RUNNING'", becomes: "true", reason: HELD },
-  { part: "settling undone", text: "j.status = 'RUNNING'", becomes: "true", reason: HELD },
+  { part: "settling not_done", text: "j.status = 'RUNNING'", becomes: "true", reason: HELD },
   { part: "extend extended", text: "j.status = 'RUNNING'", becomes: "true", reason: HELD },
   {
-    part: "settling undone.status",
-    text: "x.outcome IN ('retry', 'release', 'fail')",
-    becomes: "true",
-    reason: "redundant: the branches before it have taken the other outcomes, of which there are five in all",
-  },
-  {
-    part: "settling undone",
+    part: "settling not_done",
     text: "id IN (SELECT id FROM input WHERE outcome <> 'done')",
     becomes: "true",
     reason: NO_VISIT,
   },
-  { part: "settling undone", text: "outcome <> 'done'", becomes: "true", reason: NO_VISIT },
+  { part: "settling not_done", text: "outcome <> 'done'", becomes: "true", reason: NO_VISIT },
   {
-    part: "picking exhausted",
+    part: "taking exhausted",
     text: "NOT runs",
     becomes: "true",
     reason:
       "a statement updates a row once, and picked, which is read first, has done so; SQL does not promise the order",
   },
   {
-    part: "picking handled",
-    text: "LIMIT (SELECT json_array_length($1::text::json))",
+    part: "picking wanted_types",
+    text: "LIMIT (SELECT json_array_length(:places))",
     reason: "guides the planner: there are no more than that, and without it a hundred are expected",
   },
   {
     part: "picking candidates",
-    text: "LIMIT (SELECT least(n, h.most) FROM wanted)",
+    text: "LIMIT (SELECT least(n, h.most) FROM row_limit)",
     which: 1,
     reason:
       "guides the planner: the outer LIMIT stops the walk, this one tells that a lane is short and need not be sorted",
@@ -71,31 +65,31 @@ export const EXCEPTIONS: readonly Exception[] = [
     reason: "redundant: what is large as it is stored is so unpacked; it saves unpacking that",
   },
   {
-    part: "picking beyond",
+    part: "ranking beyond",
     text: "c.large IS NOT NULL",
     becomes: "true",
     reason: "redundant: a sum passes over NULL; it saves sorting what is small",
   },
   {
-    part: "picking beyond",
+    part: "ranking beyond",
     text: "ORDER BY w.priority DESC, w.run_after, w.id",
     reason: IN_ORDER,
   },
   {
-    part: "turn",
+    part: "sleep",
     text: "LIMIT 1",
     which: 1,
     reason:
       "guides the planner: EXISTS asks for one row whatever is there, and with LIMIT the order forbids a sequential scan",
   },
-  { part: "turn", text: "ORDER BY r.job_type, r.priority, r.run_after, r.id", reason: IN_ORDER },
+  { part: "ranking", text: "ORDER BY r.job_type, r.priority, r.run_after, r.id", reason: IN_ORDER },
   {
-    part: "turn",
+    part: "ranking",
     text: "DISTINCT",
     reason: "PostgreSQL refuses the statement without it: ON stands behind it",
   },
   {
-    part: "turn",
+    part: "settling",
     text: "(SELECT count(*) FROM done) < (SELECT count(*) FROM input)",
     becomes: "true",
     reason:

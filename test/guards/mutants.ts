@@ -28,13 +28,20 @@ export interface Mutant extends Mutation {
 /** Whether a template is SQL rather than a message. */
 const SQL = /\b(?:SELECT|UPDATE|INSERT INTO|DELETE FROM|WITH)\b[^]*\b(?:FROM|SET|VALUES|AS)\b/;
 
+/** The same of a file that holds SQL: a condition may be a text of its own there. */
+const PART = /\bCASE WHEN\b/;
+
 /** The SQL of a TypeScript file: where its template literals begin and end. */
-export function templatesOf(file: string, source: string): readonly (readonly [number, number])[] {
+export function templatesOf(
+  file: string,
+  source: string,
+  isSql: (text: string) => boolean = (text) => SQL.test(text),
+): readonly (readonly [number, number])[] {
   const ranges: [number, number][] = [];
   const visit = (node: ts.Node): void => {
     if (ts.isTemplateExpression(node) || ts.isNoSubstitutionTemplateLiteral(node)) {
       const [start, end] = [node.getStart() + 1, node.end - 1];
-      if (SQL.test(source.slice(start, end))) ranges.push([start, end]);
+      if (isSql(source.slice(start, end))) ranges.push([start, end]);
     } else ts.forEachChild(node, visit);
   };
   visit(ts.createSourceFile(file, source, ts.ScriptTarget.ESNext, true));
@@ -66,7 +73,7 @@ export function mutantsOf({ name, file, mark, before = "" }: Source, root: URL):
   const source = readFileSync(new URL(file, root), "utf8");
   const ranges =
     mark === undefined
-      ? templatesOf(file, source)
+      ? templatesOf(file, source, (text) => SQL.test(text) || PART.test(text))
       : mark === null
         ? [[0, source.length] as const]
         : between(source, mark, before);

@@ -46,27 +46,27 @@ const SCHEDULE_TESTS: readonly string[] = [
 
 /** Every statement that changes a job, or that decides what a caller may rely on. */
 export const STATEMENTS: readonly Statement[] = [
-  { name: "turn", file: "src/core/turn/turn-text.ts", tests: TURN_TESTS },
-  {
-    name: "settling",
-    file: "src/core/turn/settle-text.ts",
+  ...Object.entries({
+    settling: "settle",
+    reaping: "reap",
+    picking: "pick-up",
+    ranking: "rank",
+    taking: "take",
+    committing: "async-commit",
+    sleep: "sleep",
+    "made ready": "made-ready",
+    "wait marker": "wait-marker",
+    lanes: "lanes",
+    ticks: "ticks",
+    "turn row": "turn-row",
+  }).map(([name, clause]) => ({
+    name,
+    file: `src/core/turn/clauses/${clause}.ts`,
     whole: "src/core/turn/turn-text.ts",
     tests: TURN_TESTS,
-  },
-  {
-    name: "picking",
-    file: "src/core/turn/pickup-text.ts",
-    whole: "src/core/turn/turn-text.ts",
-    tests: TURN_TESTS,
-  },
+  })),
   // The columns that schedules have brought, or NULL: nothing in it lets anything through.
   { name: "schedule columns", file: "src/core/sql/newer-column.ts", tests: core("schedules/which-tick") },
-  {
-    name: "lanes",
-    file: "src/core/turn/lanes-text.ts",
-    whole: "src/core/turn/turn-text.ts",
-    tests: TURN_TESTS,
-  },
   {
     name: "small indexes",
     file: "src/core/sql/small-indexes.ts",

@@ -11,7 +11,7 @@ import type { Statement } from "../support/wire.ts";
 
 const queue = await testQueue();
 
-const goesOn = ({ params }: Statement): boolean => String(params[0]).includes('"p":');
+const goesOn = (sent: Statement): boolean => sent.kind === "turn" && turnParts(sent).goesOn;
 
 test("a worker that drains a backlog goes on where it left off, and looks at all lanes before it sleeps", async () => {
   await insertJobs(queue, 600);

@@ -11,7 +11,7 @@ const queue = await testQueue();
 /** As a network, or a lock, holds up one round trip. */
 const STALL_MS = 1_000;
 
-const goesOn = ({ params }: Statement): boolean => String(params[0]).includes('"p":');
+const goesOn = (sent: Statement): boolean => sent.kind === "turn" && turnParts(sent).goesOn;
 
 /** The queue through a proxy, which ends with the test. */
 async function proxied(): Promise<{ readonly far: typeof queue; readonly proxy: TcpProxy }> {

@@ -1,10 +1,12 @@
 import type { QueryOptions, SqlExecutor, SqlRow } from "../../src/core/executor.ts";
 import { readTurn } from "../../src/core/turn/turn-answer.ts";
 import { arrayOf } from "./array-text.ts";
+import { turnParameters } from "./turn-parameters.ts";
 
 /** A statement that was sent, named for the operation that it is. */
 export interface Statement {
   readonly kind: "turn" | "extend" | "findPickUp" | "enqueue" | "prune" | "other";
+  readonly text: string;
   readonly params: readonly unknown[];
   /** What the database answered, if it did. */
   rows?: readonly SqlRow[];
@@ -61,7 +63,7 @@ export class Wire {
     options?: QueryOptions,
   ): Promise<readonly SqlRow[]> {
     const kind = MARKS.find(([mark]) => text.includes(mark))?.[1] ?? "other";
-    const statement: Statement = { kind, params };
+    const statement: Statement = { kind, text, params };
     this.sent.push(statement);
     this.#tell();
     const rows = await this.step(statement, () => executor.query(text, params, options));
@@ -81,7 +83,7 @@ export class Wire {
 }
 
 /** Parts of a turn, read back from its parameters. */
-export function turnParts({ params }: Statement): {
+export function turnParts({ text, params }: Statement): {
   readonly settlements: number;
   readonly slots: number;
   readonly buffer: number;
@@ -89,30 +91,19 @@ export function turnParts({ params }: Statement): {
   /** How long the guard is to stand: 0 lowers it. */
   readonly guardMs: number | undefined;
   readonly probes: boolean;
+  /** Whether it picks up behind the last job of a lane. */
+  readonly goesOn: boolean;
 } {
-  const { pickUp, keeping, settling } = splitParams(params);
+  const sent = turnParameters(text, params);
   return {
-    settlements: arrayOf(settling[0] ?? "{}").length,
-    slots: Number(pickUp[1] ?? 0),
-    buffer: Number(pickUp[2] ?? 0),
-    reaps: (keeping[0] ?? "0") !== "0",
-    guardMs: (keeping[3] ?? null) === null ? undefined : Number(keeping[4]),
-    probes: (keeping[5] ?? null) !== null,
+    settlements: arrayOf(sent["settledIds"] ?? "{}").length,
+    slots: Number(sent["slots"] ?? 0),
+    buffer: Number(sent["buffer"] ?? 0),
+    reaps: (sent["reapLimit"] ?? "0") !== "0",
+    guardMs: (sent["waiter"] ?? null) === null ? undefined : Number(sent["waitMs"]),
+    probes: (sent["probe"] ?? null) !== null,
+    goesOn: String(sent["places"]).includes('"p":'),
   };
-}
-
-/** A turn's parameters: of a pick-up, then of a reap and a guard, and then of settlements; a short turn has but some. */
-export function splitParams(params: readonly unknown[]): {
-  readonly pickUp: readonly unknown[];
-  readonly keeping: readonly unknown[];
-  readonly settling: readonly unknown[];
-} {
-  const none: readonly unknown[] = [];
-  // Ids are an array, and places to look at are JSON.
-  if (String(params[0]).startsWith("{")) return { pickUp: none, keeping: none, settling: params };
-  const pickUp = params.slice(0, 9);
-  if (params.length === 10) return { pickUp, keeping: none, settling: none };
-  return { pickUp, keeping: params.slice(9, 15), settling: params.slice(15, 25) };
 }
 
 /**

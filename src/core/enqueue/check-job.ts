@@ -3,6 +3,7 @@ import type { CheckedJob } from "./enqueue.ts";
 import { InvalidInputError } from "../errors.ts";
 import { USUAL } from "../job.ts";
 import { PAYLOAD_LIMITS, encodePayload } from "../values/json.ts";
+import { checkWhole } from "../values/check-number.ts";
 import { CALL_OPTIONS, checkOptions } from "../values/known-options.ts";
 import { issuesText } from "../values/standard-schema.ts";
 import type { StandardSchema } from "../values/standard-schema.ts";
@@ -74,13 +75,13 @@ export function checkJob(
   const { dedupeKey, runAfter, delayMs } = options;
   if (dedupeKey !== undefined) checkText(`${field}dedupeKey`, dedupeKey, MAX_KEY_LENGTH);
   const priority = options.priority ?? contract?.priority ?? USUAL.priority;
-  checkInteger(`${field}priority`, priority, INT4.min);
+  checkWhole(`${field}priority`, priority, INT4.min, INT4.max);
   const maxAttempts = options.maxAttempts ?? contract?.maxAttempts ?? USUAL.maxAttempts;
-  checkInteger(`${field}maxAttempts`, maxAttempts, 1);
+  checkWhole(`${field}maxAttempts`, maxAttempts, 1, INT4.max);
   const timeoutSeconds = options.timeoutSeconds ?? contract?.timeoutSeconds ?? null;
-  if (timeoutSeconds !== null) checkInteger(`${field}timeoutSeconds`, timeoutSeconds, 1);
+  if (timeoutSeconds !== null) checkWhole(`${field}timeoutSeconds`, timeoutSeconds, 1, INT4.max);
   if (delayMs !== undefined) {
-    checkInteger(`${field}delayMs`, delayMs, 0, MAX_DELAY_MS);
+    checkWhole(`${field}delayMs`, delayMs, 0, MAX_DELAY_MS);
     if (runAfter !== undefined) throw new InvalidInputError(`${field}delayMs`, "no runAfter", delayMs);
   }
   let changed = false;
@@ -137,16 +138,10 @@ function checkText(field: string, text: unknown, maxLength: number): asserts tex
   }
 }
 
-function checkInteger(field: string, value: unknown, min: number, max: number = INT4.max): void {
-  if (!Number.isInteger(value) || Number(value) < min || Number(value) > max) {
-    throw new InvalidInputError(field, `a whole number from ${min} to ${max}`, value);
-  }
-}
-
 /** @throws InvalidInputError naming the bound that an application set wrongly. */
 export function checkLimits({ maxPayloadBytes = 1, maxPayloadDepth = 1 }: PayloadLimits): void {
-  checkInteger("maxPayloadBytes", maxPayloadBytes, 1, MAX_PAYLOAD_BYTES);
-  checkInteger("maxPayloadDepth", maxPayloadDepth, 1, MAX_PAYLOAD_DEPTH);
+  checkWhole("maxPayloadBytes", maxPayloadBytes, 1, MAX_PAYLOAD_BYTES);
+  checkWhole("maxPayloadDepth", maxPayloadDepth, 1, MAX_PAYLOAD_DEPTH);
 }
 
 /** Not Date.UTC, which takes the years 0 to 99 for those of the twentieth century. */

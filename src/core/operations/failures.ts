@@ -1,4 +1,3 @@
-import { InvalidInputError } from "../errors.ts";
 import type { SqlRow, SqlStatement } from "../executor.ts";
 import { NEVER_CACHED, cells, dateOrNull } from "../job.ts";
 import { MOST_TYPES, each } from "../sql/matching-jobs.ts";
@@ -7,6 +6,7 @@ import { send } from "../sql/run-statement.ts";
 import type { Connection } from "../sql/run-statement.ts";
 import { LOOK } from "../sql/small-indexes.ts";
 import type { TableNames } from "../sql/table-names.ts";
+import { checkWhole } from "../values/check-number.ts";
 import { checkOptions } from "../values/known-options.ts";
 
 /** Which failures to group. */
@@ -67,9 +67,7 @@ SELECT NULL AS a, (SELECT count(*) FROM looked)::text AS b,
 export function failuresStatement(names: TableNames, options: FailuresOptions): SqlStatement {
   checkOptions(options, FAILURES_OPTIONS);
   const { types, limit = 100 } = options;
-  if (!Number.isInteger(limit) || limit < 1 || limit > 1_000) {
-    throw new InvalidInputError("limit", "a whole number from 1 to 1000", limit);
-  }
+  checkWhole("limit", limit, 1, 1_000);
   return {
     text: failuresText(names),
     params: [types === undefined ? null : JSON.stringify(types), String(limit)],

@@ -1,4 +1,3 @@
-import { InvalidInputError } from "../errors.ts";
 import type { SqlRow, SqlStatement } from "../executor.ts";
 import { NEVER_CACHED, cells, dateOf, numberOrNull } from "../job.ts";
 import type { Cells } from "../job.ts";
@@ -6,6 +5,7 @@ import { momentText } from "../sql/moment-text.ts";
 import { send } from "../sql/run-statement.ts";
 import type { Connection } from "../sql/run-statement.ts";
 import type { TableNames } from "../sql/table-names.ts";
+import { checkWhole } from "../values/check-number.ts";
 import { checkOptions } from "../values/known-options.ts";
 
 /** How far back a history goes, and how much it looks at. */
@@ -151,12 +151,8 @@ SELECT 'finished', ${minute("l.finished_at")}::int8::text, (count(*) FILTER (WHE
 export function historyStatement(names: TableNames, options: HistoryOptions): SqlStatement {
   checkOptions(options, HISTORY_OPTIONS);
   const { minutes = 60, sample = 10_000, type = null } = options;
-  if (!Number.isInteger(minutes) || minutes < 1 || minutes > 1_440) {
-    throw new InvalidInputError("minutes", "a whole number from 1 to 1440", minutes);
-  }
-  if (!Number.isInteger(sample) || sample < 100 || sample > 20_000) {
-    throw new InvalidInputError("sample", "a whole number from 100 to 20000", sample);
-  }
+  checkWhole("minutes", minutes, 1, 1_440);
+  checkWhole("sample", sample, 100, 20_000);
   return { text: historyText(names), params: [String(minutes), String(sample), type] };
 }
 

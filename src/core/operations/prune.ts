@@ -1,5 +1,6 @@
 import type { QueryOptions, SqlRow, SqlStatement } from "../executor.ts";
 import { InvalidInputError } from "../errors.ts";
+import { checkWhole } from "../values/check-number.ts";
 import { checkOptions } from "../values/known-options.ts";
 import { quoteLiteral } from "../sql/table-names.ts";
 import type { TableNames } from "../sql/table-names.ts";
@@ -108,9 +109,7 @@ export function pruneStatement(text: string, options: PruneOptions): SqlStatemen
   if (!(olderThanSeconds >= 0 && olderThanSeconds <= 3_155_760_000)) {
     throw new InvalidInputError("olderThanSeconds", "seconds, 0 to a hundred years", olderThanSeconds);
   }
-  if (!Number.isInteger(limit) || limit < 1 || limit > 10_000) {
-    throw new InvalidInputError("limit", "a whole number from 1 to 10000", limit);
-  }
+  checkWhole("limit", limit, 1, 10_000);
   const foreign = statuses.find((status) => !FINISHED_STATUSES.includes(status));
   if (foreign !== undefined) throw new InvalidInputError("statuses", FINISHED_STATUSES.join(", "), foreign);
   return { text, params: [String(olderThanSeconds), JSON.stringify(statuses), String(limit)] };

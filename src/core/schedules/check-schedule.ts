@@ -1,4 +1,5 @@
 import type { JobContract, JobContracts } from "../contract.ts";
+import { checkWhole } from "../values/check-number.ts";
 import { checkJob, checkSchema } from "../enqueue/check-job.ts";
 import { InvalidInputError } from "../errors.ts";
 import { checkCron, checkTimeZone } from "./cron.ts";
@@ -55,9 +56,7 @@ export async function checkSchedule(
   checkTimeZone(`${name}.timeZone`, timeZone);
   checkChoice(`${name}.missed`, missed, ["once", "all", "skip"]);
   checkChoice(`${name}.overlap`, overlap, ["skip", "allow"]);
-  if (!Number.isInteger(jitterSeconds) || jitterSeconds < 0 || jitterSeconds > 86_400) {
-    throw new InvalidInputError(`${name}.jitterSeconds`, "a whole number from 0 to 86400", jitterSeconds);
-  }
+  checkWhole(`${name}.jitterSeconds`, jitterSeconds, 0, 86_400);
   if (tickAs !== undefined && (typeof tickAs !== "string" || tickAs === "" || tickAs === "__proto__")) {
     throw new InvalidInputError(`${name}.tickAs`, "a field of the payload", tickAs);
   }

@@ -1,4 +1,5 @@
 import type { JobContracts, UntypedJobs } from "../contract.ts";
+import { checkWhole } from "../values/check-number.ts";
 import { InvalidInputError } from "../errors.ts";
 import type { SqlExecutor, SqlStatement } from "../executor.ts";
 import { cells } from "../job.ts";
@@ -113,9 +114,7 @@ export class ScheduleStore<J extends JobContracts = UntypedJobs, Tx = never> ext
   ): Promise<readonly Date[]> {
     checkCron("cron", cron);
     checkTimeZone("timeZone", timeZone);
-    if (!Number.isInteger(count) || count < 1 || count > 1_000) {
-      throw new InvalidInputError("count", "a whole number from 1 to 1000", count);
-    }
+    checkWhole("count", count, 1, 1_000);
     if (after !== undefined && Number.isNaN(after.getTime()))
       throw new InvalidInputError("after", "a valid Date", after);
     const statement = nextTicksStatement(this.connection.names, cron, { timeZone, after, count });

@@ -1,4 +1,5 @@
 import { InvalidInputError } from "../errors.ts";
+import { checkWhole } from "../values/check-number.ts";
 import { JOB_STATUSES } from "../job.ts";
 import type { JobStatus } from "../job.ts";
 import { checkId } from "../values/job-id.ts";
@@ -110,9 +111,7 @@ listed AS (
 /** The parameters of {@link matchingText}. @throws InvalidInputError naming the option. */
 export function matchingParams(options: JobFilter, usualLimit: number): readonly (string | null)[] {
   const { statuses, types, ids, dedupeKey = null, since, beforeId, limit = usualLimit } = options;
-  if (!Number.isInteger(limit) || limit < 1 || limit > 1_000) {
-    throw new InvalidInputError("limit", "a whole number from 1 to 1000", limit);
-  }
+  checkWhole("limit", limit, 1, 1_000);
   const foreign = statuses?.find((status) => !JOB_STATUSES.includes(status));
   if (foreign !== undefined) throw new InvalidInputError("statuses", JOB_STATUSES.join(", "), foreign);
   if (ids !== undefined && ids.length > 1_000) throw new InvalidInputError("ids", "at most 1000", ids.length);

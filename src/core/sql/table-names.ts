@@ -20,6 +20,8 @@ export interface TableNames {
   readonly schedules: string;
   /** `"schema"."table_tick"`, the function that makes the jobs of due ticks. */
   readonly tick: string;
+  /** `"schema"."table_limits"`, one row for each type that is paused or limited. */
+  readonly limits: string;
   /** `"schema"."table_steps"`, one row for each step that a job has remembered. */
   readonly steps: string;
   /** The channel for LISTEN and `pg_notify`, unquoted. */
@@ -59,6 +61,7 @@ export function tableNames({ schema = "public", table = "jobs" }: TableOptions =
     waiting: inSchema(derivedName(table, "waiting")),
     schedules: inSchema(derivedName(table, "schedules")),
     tick: inSchema(derivedName(table, "tick")),
+    limits: inSchema(derivedName(table, "limits")),
     steps: inSchema(derivedName(table, "steps")),
     channel: channelName(schema, table),
   });

@@ -1,3 +1,4 @@
+import { JOB, kindOf } from "./answer-rows.ts";
 import { NO_ERRORS, readAttemptErrors } from "../values/attempt-error.ts";
 import type { AttemptError } from "../values/attempt-error.ts";
 import { USUAL, dateOf, numberOrNull } from "../job.ts";
@@ -28,28 +29,30 @@ export class PickedUpJobRow implements PickedUpJob {
   readonly errors: readonly AttemptError[];
   readonly alone: boolean;
 
-  /** @param row of kind `job` or `alone`, in the order of the turn's last SELECT */
+  /** @param row of kind `job` or `alone`, of {@link JOB}'s columns */
   constructor(row: Cells, lockedBy: string) {
-    const [kind, id, type, payloadText, attempts, maxAttempts, , runAfter, timeout, dedupeKey, created] = row;
-    this.id = id ?? "";
-    this.type = type ?? "";
-    this.payloadText = payloadText ?? "null";
+    const attempts = row[JOB.attempts];
+    const runAfter = row[JOB.runAfter];
+    const created = row[JOB.created];
+    this.id = row[JOB.id] ?? "";
+    this.type = row[JOB.type] ?? "";
+    this.payloadText = row[JOB.payload] ?? "null";
     // Only what comes again has a history, which stands behind that number.
     this.attempts = Number.parseInt(attempts ?? String(USUAL.attempts), 10);
     this.errors =
       attempts?.includes(" ") === true ? readAttemptErrors(attempts.slice(attempts.indexOf(" "))) : NO_ERRORS;
-    this.maxAttempts = Number(maxAttempts ?? USUAL.maxAttempts);
+    this.maxAttempts = Number(row[JOB.maxAttempts] ?? USUAL.maxAttempts);
     this.lockedBy = lockedBy;
     this.priority = priorityOf(row);
     this.runAfter = dateOf(runAfter);
-    this.timeoutSeconds = numberOrNull(timeout);
-    this.dedupeKey = dedupeKey ?? null;
+    this.timeoutSeconds = numberOrNull(row[JOB.timeoutSeconds]);
+    this.dedupeKey = row[JOB.dedupeKey] ?? null;
     // Most are due from the beginning, which is told once, and no schedule has made them.
     const tick = created?.includes(" ") === true ? readTick(created) : undefined;
     this.schedule = tick?.schedule ?? null;
     this.scheduledFor = tick?.scheduledFor ?? null;
     this.createdAt = dateOf(tick?.created ?? created ?? runAfter);
-    this.alone = kind === "alone";
+    this.alone = kindOf(row) === "alone";
   }
 }
 
@@ -64,7 +67,7 @@ function readTick(text: string): {
   return { created, scheduledFor: tick === "" ? null : dateOf(tick), schedule: schedule.join(" ") };
 }
 
-/** The priority of a job's row, or a lane's. */
+/** The priority of a job's row. */
 export function priorityOf(row: Cells): number {
-  return Number(row[6] ?? USUAL.priority);
+  return Number(row[JOB.priority] ?? USUAL.priority);
 }

@@ -1,5 +1,6 @@
 import { InvalidInputError } from "../errors.ts";
 import { checkJobTypes, checkWorkerId } from "../values/check-names.ts";
+import { checkWhole } from "../values/check-number.ts";
 import { checkOptions } from "../values/known-options.ts";
 
 /** What `PgJobStore.pickup` picks up. */
@@ -33,7 +34,7 @@ export function checkPickup(options: PickupOptions): {
     throw new InvalidInputError("types", "a list of one job type or more", list);
   }
   checkJobTypes("types", types);
-  checkWhole("limit", limit, 1_000);
+  checkWhole("limit", limit, 1, 1_000);
   checkWorkerId(workerId);
   if (!(leaseMs >= 1 && leaseMs <= MAX_LEASE_MS)) {
     throw new InvalidInputError("leaseMs", `milliseconds from 1 to ${MAX_LEASE_MS}`, leaseMs);
@@ -50,10 +51,5 @@ export function checkReap(defaultTimeoutSeconds: number, limit: number): void {
       defaultTimeoutSeconds,
     );
   }
-  checkWhole("limit", limit, 10_000);
-}
-
-function checkWhole(field: string, value: number, max: number): void {
-  if (Number.isInteger(value) && value >= 1 && value <= max) return;
-  throw new InvalidInputError(field, `a whole number from 1 to ${max}`, value);
+  checkWhole("limit", limit, 1, 10_000);
 }

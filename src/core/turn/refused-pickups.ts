@@ -58,7 +58,8 @@ export class RefusedPickUps {
   next(pickUp: PickUp, now: number): PickUp {
     if (this.#groups.length === 0 && this.#next === "whole" && this.#leftOut.size === 0) return pickUp;
     const { lanes: _, shares: __, buffer = 0, ...rest } = pickUp;
-    const only = this.#groups[0] ?? (this.#next === "whole" ? this.#toTest(now) : undefined);
+    const [group] = this.#groups;
+    const only = group ?? (this.#next === "whole" ? this.#toTest(now) : undefined);
     if (only !== undefined) return { ...rest, slots: Math.min(only.length, rest.slots + buffer), only };
     const without = [...this.#leftOut.keys()];
     return this.#next === "look" ? { ...rest, buffer, without, looks: true } : { ...pickUp, without };

@@ -1,6 +1,3 @@
-import { arrayLiteral, columnLiteral } from "../sql/array-literal.ts";
-import type { Element } from "../sql/array-literal.ts";
-import { ABSENT, USUAL } from "../job.ts";
 import type { Fence, JobStatus } from "../job.ts";
 
 /** How an attempt may end. */
@@ -72,73 +69,4 @@ export interface SettlementAnswer {
 /** A settlement is found again in the answers by its job and its pick-up. */
 export function settlementKey({ id, lockedBy }: Pick<Fence, "id" | "lockedBy">): string {
   return `${id} ${lockedBy}`;
-}
-
-/** int4's greatest value: a handler of more than 24 days. */
-const MAX_DURATION_MS = 2_147_483_647;
-/** A hundred years: what is later is out of timestamptz's reach or a mistake. */
-const MAX_DELAY_MS = 3_155_760_000_000;
-
-/** The settlements as the columns that the turn opens, ten parameters. */
-export function encodeSettlements(settlements: readonly Settlement[]): readonly string[] {
-  const holders = [...new Set(settlements.map(({ job }) => job.lockedBy))];
-  const places = new Map(holders.map((holder, index) => [holder, index + 1]));
-  const column = (of: (settlement: Settlement) => Element, none: string | number): string =>
-    columnLiteral(settlements.map(of), none);
-  return [
-    arrayLiteral(settlements.map(({ job }) => job.id)),
-    column(({ job }) => (job.attempts === USUAL.attempts ? null : job.attempts), USUAL.attempts),
-    column(({ job }) => (job.lockedBy === holders[0] ? null : places.get(job.lockedBy)), 1),
-    column(outcomeOf, USUAL.outcome),
-    column(durationOf, ABSENT.number),
-    column(resultOf, ABSENT.json),
-    column(errorOf, ABSENT.text),
-    column(waitOf, ABSENT.number),
-    column(dueOf, ABSENT.number),
-    arrayLiteral(holders),
-  ];
-}
-
-/** A retry whose attempt ended otherwise than by an error goes by the name of that. */
-function outcomeOf(settlement: Settlement): Element {
-  if (settlement.outcome === "retry") return settlement.kind ?? "retry";
-  return settlement.outcome === USUAL.outcome ? null : settlement.outcome;
-}
-
-function durationOf({ durationMs }: Settlement): Element {
-  return durationMs === null ? null : Math.round(clamp(durationMs, MAX_DURATION_MS));
-}
-
-/** JSON's null is stored as none, as an absent result is. */
-function resultOf(settlement: Settlement): Element {
-  return settlement.outcome === "done" && settlement.resultText !== "null" ? settlement.resultText : null;
-}
-
-function errorOf(settlement: Settlement): Element {
-  switch (settlement.outcome) {
-    case "done":
-      return settlement.note;
-    case "retry":
-    case "fail":
-      return settlement.error;
-    case "snooze":
-    case "release":
-      return null;
-  }
-}
-
-function waitOf(settlement: Settlement): Element {
-  return "due" in settlement && typeof settlement.due === "number"
-    ? clamp(settlement.due, MAX_DELAY_MS)
-    : null;
-}
-
-function dueOf(settlement: Settlement): Element {
-  return "due" in settlement && typeof settlement.due !== "number"
-    ? clamp(settlement.due.getTime(), Number.MAX_SAFE_INTEGER)
-    : null;
-}
-
-function clamp(value: number, max: number): number {
-  return Number.isNaN(value) ? 0 : Math.min(Math.max(value, 0), max);
 }

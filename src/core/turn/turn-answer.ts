@@ -1,6 +1,8 @@
 import type { SqlRow } from "../executor.ts";
 import { PickedUpJobRow, priorityOf } from "./picked-up-job-row.ts";
-import { cells, isJobStatus, numberOrNull } from "../job.ts";
+import { CANDIDATE, JOB, LANE, REAPED, SETTLEMENT, TICK, TURN, kindOf } from "./answer-rows.ts";
+import type { RowShape } from "./answer-rows.ts";
+import { USUAL, cells, isJobStatus, numberOrNull } from "../job.ts";
 import type { Cells, JobStatus, PickedUpJob } from "../job.ts";
 import { settlementKey } from "./settlement.ts";
 import type { Settlement, SettlementAnswer, Verdict } from "./settlement.ts";
@@ -65,44 +67,50 @@ export interface TurnAnswer {
   readonly serverMs: number;
 }
 
-/** Reads the answer to {@link turnStatement}. */
+/** Reads the answer to a turn. */
 export function readTurn(rows: readonly SqlRow[], { settlements = [], pickUp }: TurnRequest): TurnAnswer {
   const table = rows.map(cells);
-  const [, more, dueElsewhere, nextDue, nextLeaseEnd, oldest, next, bytes, took, stood, clock] =
-    table.find(([kind]) => kind === "turn") ?? [];
-  const ofKind = (wanted: string): readonly Cells[] => table.filter((row) => row[0] === wanted);
-  const tick = table.find(([kind]) => kind === "tick");
+  const ofKind = (kind: string): readonly Cells[] => table.filter((row) => kindOf(row) === kind);
+  const [turn = []] = ofKind("turn");
+  const [tick] = ofKind("tick");
   const handedOut = table.filter(isHandedOut).sort(byUrgency);
+  const passedOver = ofKind("lane");
   const { lockedBy = "", slots = 0 } = pickUp ?? {};
+  const more = turn[TURN.more];
+  const dueElsewhere = turn[TURN.dueElsewhere] === "true";
+  const bytes = turn[TURN.tableBytes];
   return {
-    jobs: handedOut.filter((row) => row[0] !== "exhausted").map((row) => new PickedUpJobRow(row, lockedBy)),
-    candidates: ofKind("candidate").map(([, id]) => id ?? ""),
-    lanes: readLanes(handedOut, ofKind("lane")),
-    suspects: ofKind("lane").some(([, , , alone]) => alone === "alone"),
-    exhausted: ofKind("exhausted").map(([, id, type]) => ({
-      id: id ?? "",
-      type: type ?? "",
+    jobs: handedOut
+      .filter((row) => kindOf(row) !== "exhausted")
+      .map((row) => new PickedUpJobRow(row, lockedBy)),
+    candidates: ofKind("candidate").map((row) => row[CANDIDATE.id] ?? ""),
+    lanes: readLanes(handedOut, passedOver),
+    suspects: passedOver.some((row) => row[LANE.alone] === "alone"),
+    exhausted: ofKind("exhausted").map((row) => ({
+      id: row[JOB.id] ?? "",
+      type: row[JOB.type] ?? "",
       status: "FAILED",
     })),
-    settlements: readSettlements(table, settlements),
-    reaped: ofKind("reaped").map(([, id, type, status]) => readReaped(id, type, status)),
+    settlements: readSettlements(ofKind("settlement"), settlements),
+    reaped: ofKind("reaped").map(readReaped),
     // What is due and was not handed out is more where nothing was asked for, and locked by somebody where it was.
-    more: more === "true" || more === "deeper" || (slots === 0 && dueElsewhere === "true"),
+    more: more === "true" || more === "deeper" || (slots === 0 && dueElsewhere),
     deeper: more === "deeper",
-    contended: slots > 0 && dueElsewhere === "true",
-    nextDueInMs: untilMs(nextDue),
-    nextLeaseEndInMs: untilMs(nextLeaseEnd),
-    ...(tick && { nextTickInMs: untilMs(tick[1]), keepsErrors: tick[2] === "errors" }),
-    snapshot: { oldest: BigInt(oldest ?? 0), next: BigInt(next ?? 0) },
+    contended: slots > 0 && dueElsewhere,
+    nextDueInMs: untilMs(turn[TURN.nextDueInMs]),
+    nextLeaseEndInMs: untilMs(turn[TURN.nextLeaseEndInMs]),
+    ...(tick && { nextTickInMs: untilMs(tick[TICK.inMs]), keepsErrors: tick[TICK.keepsErrors] === "errors" }),
+    snapshot: { oldest: BigInt(turn[TURN.oldestOpen] ?? 0), next: BigInt(turn[TURN.nextId] ?? 0) },
     tableBytes: Math.abs(Number(bytes ?? 0)),
     rowsHidden: bytes?.startsWith("-") === true,
-    stood: stood === "true",
-    clockMs: Number(clock ?? NaN) / 1_000,
-    serverMs: Number.parseInt(took ?? "", 10) / 1_000,
+    stood: turn[TURN.stood] === "true",
+    clockMs: Number(turn[TURN.clockUs] ?? NaN) / 1_000,
+    serverMs: Number.parseInt(turn[TURN.serverUs] ?? "", 10) / 1_000,
   };
 }
 
-function isHandedOut([kind]: Cells): boolean {
+function isHandedOut(row: Cells): boolean {
+  const kind = kindOf(row);
   return kind === "job" || kind === "alone" || kind === "exhausted";
 }
 
@@ -113,33 +121,42 @@ function readLanes(rows: readonly Cells[], passedOver: readonly Cells[]): readon
     const row = rows[index];
     const after = rows[index + 1];
     // Mostly there is one lane, and only its last row counts.
-    if (row === undefined || (row[2] === after?.[2] && row[6] === after?.[6])) continue;
-    lanes.set(laneKey(row), readLane(row));
+    if (
+      row === undefined ||
+      (row[JOB.type] === after?.[JOB.type] && row[JOB.priority] === after?.[JOB.priority])
+    )
+      continue;
+    const lane = readLane(row, JOB);
+    lanes.set(laneKey(lane), lane);
   }
   for (const row of passedOver) {
-    if (!lanes.has(laneKey(row))) lanes.set(laneKey(row), readLane(row));
+    const lane = readLane(row, LANE);
+    if (!lanes.has(laneKey(lane))) lanes.set(laneKey(lane), lane);
   }
   return [...lanes.values()];
 }
 
-function laneKey(row: Cells): string {
-  return `${priorityOf(row)} ${row[2] ?? ""}`;
+function laneKey({ type, priority }: Lane): string {
+  return `${priority} ${type}`;
 }
 
-function readLane(row: Cells): Lane {
-  const [, id, type, , , , , runAfter] = row;
+function readLane(row: Cells, at: RowShape<"id" | "type" | "priority" | "runAfter">): Lane {
   return {
-    type: type ?? "",
-    priority: priorityOf(row),
-    afterDue: runAfter ?? "-infinity",
-    afterId: id ?? "",
+    type: row[at.type] ?? "",
+    priority: Number(row[at.priority] ?? USUAL.priority),
+    afterDue: row[at.runAfter] ?? "-infinity",
+    afterId: row[at.id] ?? "",
   };
 }
 
 /** By priority, due time and id. Mostly they come so already, and the server has enough to do. */
 function byUrgency(a: Cells, b: Cells): number {
   // Of two that are due for ever the difference is NaN.
-  return priorityOf(b) - priorityOf(a) || Number(a[7]) - Number(b[7]) || compareIds(a[1] ?? "", b[1] ?? "");
+  return (
+    priorityOf(b) - priorityOf(a) ||
+    Number(a[JOB.runAfter]) - Number(b[JOB.runAfter]) ||
+    compareIds(a[JOB.id] ?? "", b[JOB.id] ?? "")
+  );
 }
 
 /** Beyond 2^53 numbers may be equal that are not. */
@@ -149,35 +166,35 @@ function compareIds(a: string, b: string): number {
 
 /** The turn names what it did not settle as DONE; the rest it only counts, as there may be a thousand. */
 function readSettlements(
-  table: readonly Cells[],
+  rows: readonly Cells[],
   settlements: readonly Settlement[],
 ): readonly SettlementAnswer[] {
-  const answers = new Map<string, string>();
-  for (const row of table) {
-    if (row[0] !== "settlement") continue;
-    const [, id, lockedBy, answer] = row;
-    answers.set(settlementKey({ id: id ?? "", lockedBy: lockedBy ?? "" }), answer ?? "lost");
+  const verdicts = new Map<string, string>();
+  for (const row of rows) {
+    const key = settlementKey({ id: row[SETTLEMENT.id] ?? "", lockedBy: row[SETTLEMENT.lockedBy] ?? "" });
+    verdicts.set(key, row[SETTLEMENT.verdict] ?? "lost");
   }
-  const allDone = answers.size === 0;
+  const allDone = verdicts.size === 0;
   return settlements.map(({ job: { id, lockedBy } }) => {
     if (allDone) return { id, lockedBy, verdict: "settled", status: "DONE" };
-    const [first = "", second] = (answers.get(settlementKey({ id, lockedBy })) ?? "DONE").split(" ");
+    const [first = "", second] = (verdicts.get(settlementKey({ id, lockedBy })) ?? "DONE").split(" ");
     return isJobStatus(first)
       ? { id, lockedBy, verdict: "settled", status: first }
       : { id, lockedBy, verdict: readVerdict(first), status: isJobStatus(second) ? second : null };
   });
 }
 
-function readVerdict(answer: string): Verdict {
-  return answer === "already" || answer === "busy" || answer === "cancelled" ? answer : "lost";
+function readVerdict(text: string): Verdict {
+  return text === "already" || text === "busy" || text === "cancelled" ? text : "lost";
 }
 
-function readReaped(
-  id: string | null | undefined,
-  type: string | null | undefined,
-  status: unknown,
-): ReapedJob {
-  return { id: id ?? "", type: type ?? "", status: isJobStatus(status) ? status : "READY" };
+function readReaped(row: Cells): ReapedJob {
+  const status = row[REAPED.status];
+  return {
+    id: row[REAPED.id] ?? "",
+    type: row[REAPED.type] ?? "",
+    status: isJobStatus(status) ? status : "READY",
+  };
 }
 
 /** Never below 0. */

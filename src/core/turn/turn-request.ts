@@ -1,9 +1,4 @@
-import { arrayLiteral } from "../sql/array-literal.ts";
-import type { SqlStatement } from "../executor.ts";
-import { encodeSettlements } from "./settlement.ts";
 import type { Settlement } from "./settlement.ts";
-import { SUSPECTS } from "./pickup-text.ts";
-import type { TurnScope } from "./turn-text.ts";
 
 /** Jobs of one type and priority, and the place among them, by due time and id, behind which a next pick-up may go on. */
 export interface Lane {
@@ -88,99 +83,5 @@ export interface TurnRequest {
   readonly probe?: string | undefined;
 }
 
-/** Most bytes of payload in one pick-up; a single job may be larger. */
-const PICK_UP_BYTES = 4_194_304;
-/** Most characters of the types that a guard names: each insert of others' types looks through them all. */
-const GUARD_CHARACTERS = 1_000;
 /** Most rows of one reap: one that is full may have left some. */
 export const REAP_LIMIT = 100;
-
-/** The turn as a statement: `textOf` a scope is {@link turnText} of it. */
-export function turnStatement(textOf: (scope: TurnScope) => string, request: TurnRequest): SqlStatement {
-  const scope = scopeOf(request);
-  return { text: textOf(scope), params: (PARAMS[scope] ?? wholeParams)(request) };
-}
-
-/** The least that does what is asked. */
-function scopeOf({
-  settlements = [],
-  pickUp,
-  reap,
-  running = [],
-  guard,
-  probe,
-  schedules = false,
-}: TurnRequest): TurnScope {
-  if (pickUp?.looks === true) return "look";
-  if (pickUp?.only !== undefined) return "only";
-  if (pickUp?.without !== undefined) return "without";
-  const others =
-    schedules || reap !== undefined || running.length > 0 || guard !== undefined || probe !== undefined;
-  if (others || (pickUp !== undefined && settlements.length > 0)) return "whole";
-  return pickUp === undefined ? "settling" : "pick-up";
-}
-
-type Params = readonly (string | null)[];
-
-const PARAMS: Readonly<Partial<Record<TurnScope, (request: TurnRequest) => Params>>> = {
-  "pick-up": (request) => [...pickUpParams(request), withinParam(request)],
-  settling: ({ settlements = [] }) => encodeSettlements(settlements),
-};
-
-function wholeParams(request: TurnRequest): Params {
-  const { settlements = [], reap, running = [], guard, probe, pickUp } = request;
-  return [
-    ...pickUpParams(request),
-    String(reap === undefined ? 0 : (reap.limit ?? REAP_LIMIT)),
-    String(reap?.defaultTimeoutSeconds ?? 0),
-    arrayLiteral([...running, ...(pickUp?.only ?? pickUp?.without ?? [])]),
-    guard?.worker ?? null,
-    String(guard?.forMs ?? 0),
-    probe ?? null,
-    ...encodeSettlements(settlements),
-    withinParam(request),
-    guardTypes(guard?.types),
-  ];
-}
-
-function withinParam({ pickUp }: TurnRequest): string | null {
-  return pickUp?.withinMs === undefined ? null : String(pickUp.withinMs);
-}
-
-function guardTypes(types: readonly string[] = []): string | null {
-  const text = arrayLiteral(types);
-  return types.length === 0 || text.length > GUARD_CHARACTERS ? null : text;
-}
-
-function pickUpParams({ pickUp }: TurnRequest): Params {
-  return [
-    JSON.stringify(pickUp === undefined ? [] : encodePlaces(pickUp)),
-    String(pickUp?.slots ?? 0),
-    String(pickUp?.buffer ?? 0),
-    String(PICK_UP_BYTES),
-    pickUp?.lockedBy ?? null,
-    String(pickUp?.leaseMs ?? 0),
-    pickUp?.timeoutSeconds === undefined ? null : String(pickUp.timeoutSeconds),
-    String(pickUp?.marginMs ?? 0),
-    String(pickUp?.fast ?? false),
-  ];
-}
-
-function encodePlaces({
-  types,
-  lanes,
-  shares = [],
-  suspects = "taken",
-}: PickUp): readonly Readonly<Record<string, string | number | undefined>>[] {
-  const s = suspects === "taken" ? undefined : SUSPECTS[suspects];
-  return (
-    lanes?.map(({ type, priority, afterDue, afterId }, n) => ({
-      t: type,
-      p: priority,
-      r: afterDue,
-      i: afterId,
-      m: shares[n],
-      s,
-    })) ?? types.map((type, n) => ({ t: type, m: shares[n], s }))
-  );
-}

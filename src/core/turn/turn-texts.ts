@@ -2,13 +2,15 @@ import type { SqlRow, SqlStatement } from "../executor.ts";
 import { cells } from "../job.ts";
 import { sqlState } from "../sql/sql-state.ts";
 import type { TableNames } from "../sql/table-names.ts";
-import type { LaneDepth } from "./lanes-text.ts";
+import type { NumberedText } from "../sql/parameters.ts";
+import type { TurnScope } from "./clauses/clause.ts";
+import type { LaneDepth } from "./clauses/lanes.ts";
+import { keepsErrorsQuestionText } from "./clauses/ticks.ts";
 import { sizedText } from "./text-for-table-size.ts";
 import type { TurnAnswer } from "./turn-answer.ts";
-import { turnStatement } from "./turn-request.ts";
 import type { TurnRequest } from "./turn-request.ts";
-import { keepsErrorsText, turnText } from "./turn-text.ts";
-import type { TurnScope } from "./turn-text.ts";
+import { turnStatement } from "./turn-statement.ts";
+import { turnText } from "./turn-text.ts";
 
 /** How many pick-ups in a backlog of very many priorities find them by what is due, before one walks through them again. */
 const DEEP_TURNS = 16;
@@ -16,7 +18,7 @@ const DEEP_TURNS = 16;
 /** The texts of a store's turns, and what decides between them: how large the table is, and how priorities are found. */
 export class TurnTexts {
   readonly #names: TableNames;
-  readonly #texts = new Map<string, string>();
+  readonly #texts = new Map<string, NumberedText>();
   #tableBytes = 0;
   /** How many more pick-ups that leave something look for priorities by what is due; undefined where none has had to. */
   #deepTurns: number | undefined;
@@ -40,21 +42,24 @@ export class TurnTexts {
   }
 
   statement(request: TurnRequest, depth: LaneDepth): SqlStatement {
-    return turnStatement((scope) => sizedText(this.#text(scope, depth), this.#tableBytes), request);
+    const textOf = (scope: TurnScope): NumberedText => {
+      const { text, parameters } = this.#text(scope, depth);
+      return { text: sizedText(text, this.#tableBytes), parameters };
+    };
+    return turnStatement(textOf, request);
   }
 
   /** What must be asked before a turn, for {@link keeps}; undefined where nothing must. */
   question({ settlements = [], reap }: TurnRequest): SqlStatement | undefined {
     const writes = reap !== undefined || settlements.some(({ outcome }) => outcome !== "done");
-    return this.#mustAsk && writes
-      ? { text: `SELECT ${keepsErrorsText(this.#names.jobs)} AS a`, params: [] }
-      : undefined;
+    return this.#mustAsk && writes ? { text: keepsErrorsQuestionText(this.#names), params: [] } : undefined;
   }
 
   /** Learns the answer. */
   keeps([row = {}]: readonly SqlRow[]): void {
     this.#mustAsk = false;
-    this.#know(this.#asksTick, cells(row)[0] === "errors");
+    const [errors] = cells(row);
+    this.#know(this.#asksTick, errors === "errors");
   }
 
   /** Learns from a turn of that depth. */
@@ -87,7 +92,7 @@ export class TurnTexts {
     this.#keepsErrors = keepsErrors;
   }
 
-  #text(scope: TurnScope, depth: LaneDepth): string {
+  #text(scope: TurnScope, depth: LaneDepth): NumberedText {
     const key = `${depth} ${scope}`;
     const text =
       this.#texts.get(key) ?? turnText(this.#names, scope, depth, this.#asksTick, this.#keepsErrors);

@@ -1,8 +1,9 @@
 import type { JobContracts, JobName, UntypedJobs } from "../../core/contract.ts";
+import { checkNumber, checkWhole } from "../../core/values/check-number.ts";
 import { InvalidInputError } from "../../core/errors.ts";
 import { loggerOf } from "../../core/logger.ts";
 import type { PruneOptions } from "../../core/operations/prune.ts";
-import { checkNumber, checkRunner, checkStore } from "../runner-options.ts";
+import { checkRunner, checkStore } from "../runner-options.ts";
 import type { CheckedRunner, RunnerOptions } from "../runner-options.ts";
 import { safeBudget } from "../safe-callbacks.ts";
 import { monotonicMs } from "../timers.ts";
@@ -113,10 +114,9 @@ export function checkDrain<J extends JobContracts, Tx, N extends JobName<J>>(
   } = options;
   const budgetMs = typeof budget === "function" ? budget() : budget;
   checkNumber("budgetMs", budgetMs, 100, 86_400_000);
-  checkNumber("batchSize", batchSize, 1, 1_000, true);
-  if (maxJobs !== Infinity) checkNumber("maxJobs", maxJobs, 1, Number.MAX_SAFE_INTEGER, true);
-  if (maxStatements !== Infinity)
-    checkNumber("maxStatements", maxStatements, 2, Number.MAX_SAFE_INTEGER, true);
+  checkWhole("batchSize", batchSize, 1, 1_000);
+  if (maxJobs !== Infinity) checkWhole("maxJobs", maxJobs, 1, Number.MAX_SAFE_INTEGER);
+  if (maxStatements !== Infinity) checkWhole("maxStatements", maxStatements, 2, Number.MAX_SAFE_INTEGER);
   const reserveMs = options.reserveMs ?? Math.min(1_000, budgetMs / 4);
   checkNumber("reserveMs", reserveMs, 0, budgetMs);
   if (reserveMs > budgetMs / 2)

@@ -1,8 +1,9 @@
 import type { JobContracts, JobName, UntypedJobs } from "../../core/contract.ts";
+import { checkNumber, checkWhole } from "../../core/values/check-number.ts";
 import { loggerOf } from "../../core/logger.ts";
 import { idlePollPolicy, loopErrorPolicy } from "../../core/delay-policies.ts";
 import type { IdlePollPolicy, LoopErrorPolicy } from "../../core/delay-policies.ts";
-import { checkNumber, checkRunner, checkStore } from "../runner-options.ts";
+import { checkRunner, checkStore } from "../runner-options.ts";
 import type { CheckedRunner, RunnerOptions } from "../runner-options.ts";
 import { safePolicy } from "../safe-callbacks.ts";
 import { monotonicMs } from "../timers.ts";
@@ -98,7 +99,7 @@ export function checkWorker<J extends JobContracts, Tx, N extends JobName<J>>(
   checkNumber("shutdownGraceSeconds", all.shutdownGraceSeconds, 0, 86_400);
   checkNumber("shutdownTimeoutSeconds", all.shutdownTimeoutSeconds, 0, 86_400);
   checkNumber("leaseMs", all.leaseMs, 1_000, 3_600_000);
-  checkNumber("maxBuffer", all.maxBuffer, 0, 2_000, true);
+  checkWhole("maxBuffer", all.maxBuffer, 0, 2_000);
   if (all.safetyPollSeconds !== Infinity) checkNumber("safetyPollSeconds", all.safetyPollSeconds, 1, 86_400);
   return {
     ...runner,

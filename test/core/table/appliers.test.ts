@@ -7,7 +7,8 @@ import { PYTHON_COUNTS, PYTHON_DDL, PYTHON_ROWS } from "../../support/table-pyth
 import { session, type Session } from "../../support/table-sessions.ts";
 
 const COMPLETE = `
-SELECT ARRAY['jobs_ready', 'jobs_ready_due', 'jobs_running', 'jobs_failed', 'jobs_cancelled', 'uq_jobs_active_dedupe', 'uq_jobs_tick', 'uq_jobs_idempotency', 'uq_jobs_debounce'] <@ array_agg(c.relname::text)
+SELECT ARRAY['jobs_ready', 'jobs_ready_due', 'jobs_running', 'jobs_failed', 'jobs_cancelled', 'uq_jobs_active_dedupe', 'uq_jobs_tick',
+       'uq_jobs_idempotency', 'uq_jobs_debounce', 'jobs_parked', 'jobs_running_keys', 'jobs_begun'] <@ array_agg(c.relname::text)
        AND bool_and(i.indisvalid) AND to_regprocedure('jobs_tick(int, timestamptz)') IS NOT NULL AS complete
   FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = 'jobs'::regclass`;
 

@@ -33,6 +33,9 @@ async function expectComplete(database: TableDatabase): Promise<void> {
     "uq_jobs_tick ",
     "uq_jobs_idempotency ",
     "uq_jobs_debounce ",
+    "jobs_parked ",
+    "jobs_running_keys ",
+    "jobs_begun ",
   ]) {
     expect(indexes.filter((definition) => definition.includes(name))).toHaveLength(1);
   }
@@ -45,11 +48,14 @@ test("an invalid index that an earlier build left is replaced, beside the table'
   await leaveInvalid(database, "jobs_ready");
   const report = await database.migrate();
   expect(report.built.toSorted()).toEqual([
+    "jobs_begun",
     "jobs_cancelled",
     "jobs_failed",
+    "jobs_parked",
     "jobs_ready",
     "jobs_ready_due",
     "jobs_running",
+    "jobs_running_keys",
     "uq_jobs_debounce",
     "uq_jobs_idempotency",
     "uq_jobs_tick",
@@ -145,13 +151,19 @@ test("while somebody else builds, migrate waits between statements and holds no 
     "building index uq_jobs_tick",
     "building index uq_jobs_idempotency",
     "building index uq_jobs_debounce",
+    "building index jobs_parked",
+    "building index jobs_running_keys",
+    "building index jobs_begun",
   ]);
   expect(report.built.toSorted()).toEqual([
+    "jobs_begun",
     "jobs_cancelled",
     "jobs_failed",
+    "jobs_parked",
     "jobs_ready",
     "jobs_ready_due",
     "jobs_running",
+    "jobs_running_keys",
     "uq_jobs_debounce",
     "uq_jobs_idempotency",
     "uq_jobs_tick",

@@ -3,7 +3,7 @@ import { join } from "node:path";
 
 import { expect, test } from "vitest";
 
-import { renderMigrations } from "../../../src/migrate/migrations.ts";
+import { queueIndexes, renderMigrations } from "../../../src/migrate/migrations.ts";
 import { packageRoot } from "../../../src/migrate/package-root.ts";
 import { serverMajor } from "../../support/postgres.ts";
 import { catalog, indexDefinitions } from "../../support/table-catalog.ts";
@@ -11,13 +11,19 @@ import { tableDatabase } from "../../support/table-database.ts";
 import { session } from "../../support/table-sessions.ts";
 
 const INDEXES = [
+  "CREATE INDEX jobs_begun ON public.jobs USING btree (job_type, concurrency_key, id) WHERE ((status = 'READY'::job_status)" +
+    " AND (concurrency_key IS NOT NULL) AND ((attempts > 0) OR (locked_by IS NOT NULL)))",
   "CREATE INDEX jobs_cancelled ON public.jobs USING btree (id) WHERE (status = 'CANCELLED'::job_status)",
   "CREATE INDEX jobs_failed ON public.jobs USING btree (job_type, id) WHERE (status = 'FAILED'::job_status)",
+  "CREATE INDEX jobs_parked ON public.jobs USING btree (job_type, concurrency_key, priority DESC, due_at, id)" +
+    " WHERE ((status = 'READY'::job_status) AND (due_at IS NOT NULL))",
   "CREATE INDEX jobs_ready ON public.jobs USING btree (job_type, priority DESC, run_after, id)" +
     " WHERE (status = 'READY'::job_status)",
   "CREATE INDEX jobs_ready_due ON public.jobs USING btree (job_type, run_after, priority)" +
     " WHERE ((status = 'READY'::job_status) AND (priority <> 0))",
   "CREATE INDEX jobs_running ON public.jobs USING btree (id) WHERE (status = 'RUNNING'::job_status)",
+  "CREATE INDEX jobs_running_keys ON public.jobs USING btree (job_type, concurrency_key)" +
+    " WHERE ((status = 'RUNNING'::job_status) AND (concurrency_key IS NOT NULL))",
   "CREATE UNIQUE INDEX jobs_pkey ON public.jobs USING btree (id)",
   "CREATE UNIQUE INDEX uq_jobs_active_dedupe ON public.jobs USING btree (dedupe_key) WHERE ((dedupe_key IS NOT NULL)" +
     " AND (status = ANY (ARRAY['READY'::job_status, 'RUNNING'::job_status])))",
@@ -55,6 +61,8 @@ const COLUMNS = [
   "errors jsonb",
   "idempotency_key text",
   "debounce_key text",
+  "concurrency_key text",
+  "due_at timestamp with time zone",
   "steps integer",
 ];
 
@@ -73,6 +81,9 @@ test("an empty database gets Python's table, name for name and type for type, an
       "uq_jobs_tick",
       "uq_jobs_idempotency",
       "uq_jobs_debounce",
+      "jobs_parked",
+      "jobs_running_keys",
+      "jobs_begun",
     ],
     dropped: [],
   });
@@ -152,6 +163,8 @@ test("the files run as they stand, whatever the search_path, and leave the sessi
     "003_wake_up",
     "004_schedules",
     "005_history",
+    "006_keys",
+    "007_limits",
     "008_steps",
   ]) {
     await user.rows("BEGIN");
@@ -171,7 +184,7 @@ test("standard_conforming_strings = off makes no difference", async () => {
   await using user = await session(database.url);
   await user.rows("SET standard_conforming_strings = off");
   await user.rows(renderMigrations({ table: "odd'name\\" }));
-  expect(await indexDefinitions(database, `public."odd'name\\"`)).toHaveLength(8);
+  expect(await indexDefinitions(database, `public."odd'name\\"`)).toHaveLength(queueIndexes({}).length + 1);
 });
 
 test("a role without superuser's rights can apply, where it may create in the schema", async () => {
@@ -188,7 +201,7 @@ test("a role without superuser's rights can apply, where it may create in the sc
     await user.rows(renderMigrations({ schema: "queue" }));
     await user.rows(renderMigrations({ schema: "queue" }));
     await user.rows("INSERT INTO queue.jobs (job_type) VALUES ('embed')");
-    expect(await indexDefinitions(database, "queue.jobs")).toHaveLength(8);
+    expect(await indexDefinitions(database, "queue.jobs")).toHaveLength(queueIndexes({}).length + 1);
   } finally {
     await user.rows(`RESET ROLE; DROP OWNED BY ${role}; DROP ROLE ${role}`);
   }

@@ -112,6 +112,15 @@ const TAKEN = [
     says: /the name of the index public\.jobs_schedules_due is taken/,
   },
   {
+    setUp: "CREATE TABLE jobs_limits (id int, name text)",
+    says: /the name of the table public\.jobs_limits is taken/,
+  },
+  {
+    setUp: "CREATE FUNCTION jobs_wake_limits() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
+    says: /the name of the function public\.jobs_wake_limits\(\) is taken/,
+  },
+  { setUp: "CREATE TABLE jobs_parked (id int)", says: /the name of the index public\.jobs_parked is taken/ },
+  {
     setUp: "CREATE TABLE jobs_steps (id int, name text)",
     says: /the name of the table public\.jobs_steps is taken/,
   },

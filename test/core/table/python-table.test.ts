@@ -10,7 +10,7 @@ import { session } from "../../support/table-sessions.ts";
 
 const NEW_COLUMNS = [
   ...["lease_expires_at", "lease_holder", "released", "schedule", "scheduled_for", "errors"],
-  ...["idempotency_key", "debounce_key"],
+  ...["idempotency_key", "debounce_key", "concurrency_key", "due_at", "steps"],
 ];
 /** The unique indexes of columns that Python's table hasn't. */
 const NEW_UNIQUE = ["uq_jobs_debounce", "uq_jobs_idempotency", "uq_jobs_tick"];
@@ -37,7 +37,9 @@ test("10,000 rows of Python's in all five states are afterwards what they were, 
   const { built, ...report } = await database.migrate();
   expect(report).toEqual({ table: "upgraded", dropped: [] });
   const expected = ["jobs_ready", "jobs_ready_due", "jobs_running", "jobs_failed", "jobs_cancelled"];
-  expect(built.toSorted()).toEqual([...expected, ...NEW_UNIQUE].toSorted());
+  expect(built.toSorted()).toEqual(
+    [...expected, ...NEW_UNIQUE, "jobs_parked", "jobs_running_keys", "jobs_begun"].toSorted(),
+  );
   expect(await database.rows(ROWS)).toEqual(before);
   expect(
     await database.rows("SELECT status, count(*)::int FROM jobs GROUP BY status ORDER BY status"),
@@ -71,11 +73,14 @@ test("a dedupe index under another name is enough; no second one is built", asyn
   expect(await indexDefinitions(database)).toEqual([
     expect.stringContaining(" idx_jobs_pick "),
     expect.stringContaining(" idx_jobs_type "),
+    expect.stringContaining(" jobs_begun "),
     expect.stringContaining(" jobs_cancelled "),
     expect.stringContaining(" jobs_failed "),
+    expect.stringContaining(" jobs_parked "),
     expect.stringContaining(" jobs_ready "),
     expect.stringContaining(" jobs_ready_due "),
     expect.stringContaining(" jobs_running "),
+    expect.stringContaining(" jobs_running_keys "),
     expect.stringContaining(" jobs_pkey "),
     expect.stringContaining(" their_own "),
     ...NEW_UNIQUE.map((name) => expect.stringContaining(` ${name} `) as unknown),

@@ -6,7 +6,7 @@ import { pathToFileURL } from "node:url";
 import { expect, test } from "vitest";
 
 import { migrationFiles } from "../../../src/migrate/migration-files.ts";
-import { renderMigrations } from "../../../src/migrate/migrations.ts";
+import { queueIndexes, renderMigrations } from "../../../src/migrate/migrations.ts";
 import { packageRoot } from "../../../src/migrate/package-root.ts";
 import { indexDefinitions } from "../../support/table-catalog.ts";
 import { tableDatabase } from "../../support/table-database.ts";
@@ -49,7 +49,8 @@ test("--drop-python-indexes drops Python's two, inline and concurrently", async 
       (definition) => / INDEX (\S+)/.exec(definition)?.[1],
     );
     expect(names.sort()).toEqual([
-      ...["jobs_cancelled", "jobs_failed", "jobs_pkey", "jobs_ready", "jobs_ready_due", "jobs_running"],
+      ...["jobs_begun", "jobs_cancelled", "jobs_failed", "jobs_parked", "jobs_pkey"],
+      ...["jobs_ready", "jobs_ready_due", "jobs_running", "jobs_running_keys"],
       "uq_jobs_active_dedupe",
       "uq_jobs_debounce",
       "uq_jobs_idempotency",
@@ -62,8 +63,8 @@ test("pythonPickIndex builds an index in the order of Python's pick-up, beside P
   const own = "CREATE INDEX jobs_python_pick ON public.jobs USING btree (priority DESC, id) WHERE";
   for (const concurrently of [false, true]) {
     for (const [dropPythonIndexes, indexes] of [
-      [false, 13],
-      [true, 11],
+      [false, queueIndexes({ pythonPickIndex: true }).length + 3],
+      [true, queueIndexes({ pythonPickIndex: true }).length + 1],
     ] as const) {
       await using database = await tableDatabase();
       await database.rows(PYTHON_DDL);
@@ -102,6 +103,9 @@ test("from leaves out the migrations before it, and refuses a number that there 
     'INDEX CONCURRENTLY IF NOT EXISTS "uq_jobs_tick" ',
     'INDEX CONCURRENTLY IF NOT EXISTS "uq_jobs_idempotency" ',
     'INDEX CONCURRENTLY IF NOT EXISTS "uq_jobs_debounce" ',
+    'INDEX CONCURRENTLY IF NOT EXISTS "jobs_parked" ',
+    'INDEX CONCURRENTLY IF NOT EXISTS "jobs_running_keys" ',
+    'INDEX CONCURRENTLY IF NOT EXISTS "jobs_begun" ',
   ]);
   for (const from of [0, LAST + 1, 1.5, Number.NaN]) {
     expect(() => renderMigrations({ from })).toThrow(`from: expected a whole number from 1 to ${LAST}`);

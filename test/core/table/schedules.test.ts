@@ -113,6 +113,7 @@ test("each function says what it is", async () => {
     "jobs_forget_steps",
     "jobs_plan",
     "jobs_tick",
+    "jobs_wake_limits",
     "jobs_wake_tick",
   ]);
   for (const { comment } of functions) expect(comment).toMatch(/^pqrun: /);

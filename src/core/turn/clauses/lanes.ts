@@ -1,5 +1,5 @@
-import { USUAL } from "../job.ts";
-import type { TableNames } from "../sql/table-names.ts";
+import { USUAL } from "../../job.ts";
+import type { TableNames } from "../../sql/table-names.ts";
 
 /**
  * How the priorities of a type are found in which jobs may be due.
@@ -51,13 +51,13 @@ export function dueLanesText(names: Jobs, depth: LaneDepth): string {
   if (depth === "shallow") return "";
   return `due_first AS MATERIALIZED (
   SELECT h.job_type, d.priority
-    FROM handled h
+    FROM wanted_types h
    CROSS JOIN LATERAL (
     SELECT j.priority FROM ${names.jobs} j
      WHERE j.status = 'READY' AND j.job_type = h.job_type AND j.priority <> ${USUAL_PRIORITY} AND j.run_after <= now()
      ORDER BY j.run_after LIMIT ${MOST_DUE}
    ) d
-   WHERE (SELECT n FROM wanted) > 0
+   WHERE (SELECT n FROM row_limit) > 0
 ),
 crowded AS MATERIALIZED (
   SELECT job_type FROM due_first GROUP BY job_type HAVING count(*) = ${MOST_DUE}
@@ -66,7 +66,7 @@ ${walkText(names, "walked", "crowded")},
 due_lanes AS MATERIALIZED (
   SELECT job_type, priority FROM due_first
    UNION
-  SELECT job_type, ${USUAL_PRIORITY} FROM handled
+  SELECT job_type, ${USUAL_PRIORITY} FROM wanted_types
    UNION
   SELECT job_type, priority FROM walked WHERE priority IS NOT NULL
 ),
@@ -75,7 +75,7 @@ due_lanes AS MATERIALIZED (
 
 /** `lanes`, all that the types have, for those who will sleep; or no more than were walked. */
 export function lanesText(names: Jobs): string {
-  return walkText(names, "lanes", "handled");
+  return walkText(names, "lanes", "wanted_types");
 }
 
 function walkText(names: Jobs, name: string, from: string): string {
@@ -112,6 +112,6 @@ export function inLanes(
   return depth === "shallow"
     ? read("lanes l", "j.job_type = l.job_type AND j.priority = l.priority")
     : ["=", "<>"]
-        .map((is) => read("handled l", `j.job_type = l.job_type AND j.priority ${is} ${USUAL_PRIORITY}`))
+        .map((is) => read("wanted_types l", `j.job_type = l.job_type AND j.priority ${is} ${USUAL_PRIORITY}`))
         .join(join);
 }

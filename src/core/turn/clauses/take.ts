@@ -1,0 +1,85 @@
+import { JOB, rowText } from "../answer-rows.ts";
+import { USUAL } from "../../job.ts";
+import { momentText } from "../../sql/moment-text.ts";
+import { newerColumn } from "../../sql/newer-column.ts";
+import { clause } from "./clause.ts";
+import type { TurnVariant } from "./clause.ts";
+
+/** Takes what was chosen: `picked` run now, and `exhausted` are FAILED, since they had no attempt left. */
+export const take = clause({
+  parameters: {
+    /** `locked_by` of this pick-up, with its nonce. */
+    lockedBy: "text",
+    leaseMs: "float8",
+    /** Seconds of a handler without `timeout_seconds`, if that also bounds the lease; or null. */
+    timeoutSeconds: "float8",
+    /** Added to the lease after both bounds. */
+    marginMs: "float8",
+  },
+  encode: ({ pickUp }) => ({
+    lockedBy: pickUp?.lockedBy ?? null,
+    leaseMs: String(pickUp?.leaseMs ?? 0),
+    timeoutSeconds: pickUp?.timeoutSeconds === undefined ? null : String(pickUp.timeoutSeconds),
+    marginMs: String(pickUp?.marginMs ?? 0),
+  }),
+  text: takeText,
+});
+
+function takeText({ names: { jobs }, schedules, errors }: TurnVariant): string {
+  const history = errors ? "j.errors" : `${newerColumn("errors")} AS errors`;
+  const tick = schedules
+    ? "j.schedule, j.scheduled_for"
+    : `${newerColumn("schedule")} AS schedule, ${newerColumn("scheduled_for")} AS scheduled_for`;
+  return `lease AS (
+  SELECT now() + (:leaseMs + :marginMs) * interval '1 ms' AS longest
+),
+picked AS (
+  UPDATE ${jobs} j
+     SET status = 'RUNNING', attempts = j.attempts + 1, locked_by = :lockedBy, locked_at = now(),
+         lease_holder = :lockedBy,
+         lease_expires_at = CASE
+           WHEN :timeoutSeconds IS NULL THEN (SELECT longest FROM lease)
+           ELSE least((SELECT longest FROM lease),
+                      now() + coalesce(j.timeout_seconds, :timeoutSeconds) * interval '1 s'
+                            + :marginMs * interval '1 ms')
+         END,
+         finished_at = NULL, duration_ms = NULL, updated_at = now()
+   WHERE j.id = ANY (ARRAY(SELECT id FROM ranked WHERE chosen AND runs))
+  RETURNING j.id, j.job_type, j.payload, j.status, j.attempts, j.max_attempts, j.priority, j.run_after, j.timeout_seconds,
+            j.dedupe_key, j.created_at, ${tick}, ${history}
+),
+exhausted AS (
+  UPDATE ${jobs} j
+     SET status = 'FAILED', locked_by = NULL, locked_at = NULL, lease_holder = NULL, lease_expires_at = NULL,
+         finished_at = now(),
+         last_error = coalesce(j.last_error, 'no attempt left: ' || j.attempts || ' of ' || j.max_attempts),
+         duration_ms = NULL, updated_at = now()
+   WHERE j.id = ANY (ARRAY(SELECT id FROM ranked WHERE chosen AND NOT runs))
+  RETURNING j.id, j.job_type, j.payload, j.status, j.attempts, j.max_attempts, j.priority, j.run_after, j.timeout_seconds,
+            j.dedupe_key, j.created_at, ${tick}, ${history}
+)`;
+}
+
+/** Of what was picked up. The caller sorts them, and what most jobs have is left out: each value costs both sides. */
+export function jobRowsText(): string {
+  const columns = rowText(
+    `CASE WHEN p.status = 'FAILED' THEN 'exhausted' WHEN EXISTS (SELECT 1 FROM ranked WHERE chosen AND alone) THEN 'alone' ELSE 'job' END`,
+    JOB,
+    {
+      id: "p.id::text",
+      type: "p.job_type",
+      payload: "p.payload::text",
+      attempts: `CASE WHEN p.attempts <> ${USUAL.attempts} THEN concat_ws(' ', p.attempts, p.errors) END`,
+      maxAttempts: `nullif(p.max_attempts, ${USUAL.maxAttempts})::text`,
+      priority: `nullif(p.priority, ${USUAL.priority})::text`,
+      runAfter: momentText("p.run_after"),
+      timeoutSeconds: "p.timeout_seconds::text",
+      dedupeKey: "p.dedupe_key",
+      created: `CASE WHEN p.schedule IS NOT NULL THEN concat(${momentText("p.created_at")}, ' ', ${momentText("p.scheduled_for")}, ' ', p.schedule)
+            WHEN p.created_at <> p.run_after THEN ${momentText("p.created_at")} END`,
+    },
+    true,
+  );
+  return `SELECT ${columns}
+  FROM (SELECT * FROM picked UNION ALL SELECT * FROM exhausted) p`;
+}
