@@ -10,6 +10,7 @@ export const ENTRIES = {
   index: "src/index.ts",
   producer: "src/producer.ts",
   schedules: "src/schedules.ts",
+  steps: "src/steps.ts",
   operate: "src/operate.ts",
   runner: "src/runner.ts",
   executor: "src/executor.ts",

@@ -59,7 +59,7 @@ export type { JobToEnqueue, ProducerOptions } from "./core/producer.ts";
 export { FINISHED_STATUSES } from "./core/operations/prune.ts";
 export type { PruneOptions, Pruned } from "./core/operations/prune.ts";
 export type { AttemptEnd, AttemptError } from "./core/values/attempt-error.ts";
-export type { Retried } from "./core/operations/retry.ts";
+export type { RetryOptions, Retried } from "./core/operations/retry.ts";
 export { VERDICTS } from "./core/turn/settlement.ts";
 export type { Due, SettlementAnswer, Verdict } from "./core/turn/settlement.ts";
 export { notSent } from "./core/sql/sql-state.ts";

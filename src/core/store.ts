@@ -23,8 +23,8 @@ import type { ProducerOptions } from "./producer.ts";
 import { holdersText, readHolders } from "./operations/prune-holders.ts";
 import { pruneStatement, pruneText, readPruned } from "./operations/prune.ts";
 import type { PruneOptions, PruneQuery, Pruned } from "./operations/prune.ts";
-import { readRetried, retryStatement, retryText } from "./operations/retry.ts";
-import type { Retried } from "./operations/retry.ts";
+import { RETRY_OPTIONS, readRetried, retryStatement, retryText } from "./operations/retry.ts";
+import type { RetryOptions, Retried } from "./operations/retry.ts";
 import { sendApart } from "./sql/send-apart.ts";
 import { send, warnOfHiddenRows } from "./sql/run-statement.ts";
 import { asLeaseLost } from "./sql/lease-lost.ts";
@@ -230,13 +230,15 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
   }
 
   /**
-   * Makes a FAILED job READY, its attempts beginning anew; `blockedBy` names the job because of which it stays FAILED, since
+   * Makes a FAILED job READY, its attempts beginning anew, behind the steps that it has remembered; `blockedBy` names the job because of which it stays FAILED, since
    * that is active and has its dedupe key. In a transaction of the caller's it takes a savepoint.
    *
    * @throws DedupeConflictError where the key became active, and free again, at each of five tries.
    */
-  async retry(id: string): Promise<Retried> {
-    const statement = retryStatement(retryText(this.connection.names), checkId("id", id));
+  async retry(id: string, options: RetryOptions = {}): Promise<Retried> {
+    checkOptions(options, RETRY_OPTIONS);
+    const text = retryText(this.connection.names, options.fromStart);
+    const statement = retryStatement(text, checkId("id", id));
     return readRetried(await sendApart(this.connection, "retry", statement));
   }
 

@@ -4,14 +4,15 @@ import type { TurnScope } from "./clauses/clause.ts";
 import type { TurnRequest } from "./turn-request.ts";
 import { turnValues } from "./turn-text.ts";
 
-/** The turn as a statement: `textOf` a scope is `turnText` of it. */
+/** The turn as a statement: `textOf` a scope is `turnText` of it, with the clause that `forgets` steps or without. */
 export function turnStatement(
   textOf: (scope: TurnScope) => NumberedText,
   request: TurnRequest,
+  forgets = false,
 ): SqlStatement {
   const scope = scopeOf(request);
   const { text, parameters } = textOf(scope);
-  const values = turnValues(scope, request);
+  const values = turnValues(scope, request, forgets);
   return { text, params: parameters.map((name) => values[name] ?? null) };
 }
 

@@ -4,6 +4,7 @@ import { sqlState } from "../sql/sql-state.ts";
 import type { TableNames } from "../sql/table-names.ts";
 import type { NumberedText } from "../sql/parameters.ts";
 import type { TurnScope } from "./clauses/clause.ts";
+import { forgetsSteps } from "./clauses/forget-steps.ts";
 import type { LaneDepth } from "./clauses/lanes.ts";
 import { keepsErrorsQuestionText } from "./clauses/ticks.ts";
 import { sizedText } from "./text-for-table-size.ts";
@@ -42,11 +43,12 @@ export class TurnTexts {
   }
 
   statement(request: TurnRequest, depth: LaneDepth): SqlStatement {
+    const forgets = request.settlements?.some(forgetsSteps);
     const textOf = (scope: TurnScope): NumberedText => {
-      const { text, parameters } = this.#text(scope, depth);
+      const { text, parameters } = this.#text(scope, depth, forgets);
       return { text: sizedText(text, this.#tableBytes), parameters };
     };
-    return turnStatement(textOf, request);
+    return turnStatement(textOf, request, forgets);
   }
 
   /** What must be asked before a turn, for {@link keeps}; undefined where nothing must. */
@@ -92,10 +94,11 @@ export class TurnTexts {
     this.#keepsErrors = keepsErrors;
   }
 
-  #text(scope: TurnScope, depth: LaneDepth): NumberedText {
-    const key = `${depth} ${scope}`;
+  #text(scope: TurnScope, depth: LaneDepth, forgets = false): NumberedText {
+    const key = `${depth} ${scope} ${forgets}`;
     const text =
-      this.#texts.get(key) ?? turnText(this.#names, scope, depth, this.#asksTick, this.#keepsErrors);
+      this.#texts.get(key) ??
+      turnText(this.#names, scope, depth, this.#asksTick, this.#keepsErrors, forgets);
     this.#texts.set(key, text);
     return text;
   }

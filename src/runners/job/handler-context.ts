@@ -3,9 +3,8 @@ import type { SqlExecutor, SqlStatement } from "../../core/executor.ts";
 import type { PickedUpJob } from "../../core/job.ts";
 import type { Logger } from "../../core/logger.ts";
 import type { PgJobStore } from "../../core/store.ts";
-import { steps } from "../../core/operations/read-steps.ts";
 import type { JobContext } from "./handler.ts";
-import type { JobSteps } from "./job-steps.ts";
+import type { RunSteps } from "./run-steps.ts";
 
 /** What a context asks of the run that it belongs to. */
 export interface HandlerRun {
@@ -14,8 +13,8 @@ export interface HandlerRun {
   settling(): number;
   /** Whether the steps go when the job is DONE. */
   readonly forgetsSteps: boolean;
-  /** Made when they are first asked for. */
-  readonly steps: JobSteps;
+  /** Made when they are first asked for. @throws InvalidInputError where the runner was given none */
+  readonly steps: RunSteps;
 }
 
 /**
@@ -78,7 +77,7 @@ export class HandlerContext implements JobContext<JobContracts, string> {
     this.stepIn = steppingIn(run);
     this.stepStatement = steppingStatement(run);
     this.sleep = sleeping(run);
-    this.steps = listing(job, store);
+    this.steps = listing(run);
     this[RUN] = run;
     Object.defineProperty(this, "signal", SIGNAL);
   }
@@ -124,6 +123,6 @@ function sleeping(run: HandlerRun): HandlerContext["sleep"] {
   return (name, until) => run.steps.sleep(name, until);
 }
 
-function listing(job: PickedUpJob, store: PgJobStore<JobContracts>): HandlerContext["steps"] {
-  return () => steps(store, job.id);
+function listing(run: HandlerRun): HandlerContext["steps"] {
+  return () => run.steps.list();
 }

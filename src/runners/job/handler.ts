@@ -4,7 +4,7 @@ import type { PickedUpJob } from "../../core/job.ts";
 import type { Logger } from "../../core/logger.ts";
 import type { Step } from "../../core/operations/read-steps.ts";
 import type { PgJobStore } from "../../core/store.ts";
-import type { Sleep } from "./job-steps.ts";
+import type { Sleep } from "./run-steps.ts";
 
 /**
  * Why a handler's signal aborted: its own `timeoutSeconds`; the end of a
@@ -38,7 +38,7 @@ export interface JobContext<J extends JobContracts, N extends JobName<J>, Tx = n
   /** As {@link JobContext.settleIn}, for transactions that are lists: the list fails if the lease is gone. */
   readonly settleStatement: (result?: ResultOf<J[N]>) => SqlStatement;
   /**
-   * Runs `work` once and remembers what it returns, in one statement that extends the lease too. Where a former attempt
+   * For runners that were given `steps` of `pqrun/steps`. Runs `work` once and remembers what it returns, in one statement that extends the lease too. Where a former attempt
    * has remembered the step, that value is returned and `work` is not called: so a job goes on where it was after a
    * failure, a deploy, or the end of a drain's budget. Until then it may run again, since its process may die between the
    * effect and the statement: see {@link JobContext.stepIn}. Steps may run side by side. Where too little time is left for

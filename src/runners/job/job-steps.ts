@@ -1,8 +1,8 @@
-import type { JobContracts, Jsonified } from "../../core/contract.ts";
+import type { Jsonified } from "../../core/contract.ts";
 import { InvalidInputError, SnoozeError, isPqrunError } from "../../core/errors.ts";
 import type { SqlExecutor, SqlStatement } from "../../core/executor.ts";
-import type { PickedUpJob } from "../../core/job.ts";
-import { steps } from "../../core/operations/read-steps.ts";
+import { stepsOf } from "../../core/operations/read-steps.ts";
+import type { Step } from "../../core/operations/read-steps.ts";
 import {
   rememberStep,
   rememberStepStatement,
@@ -10,24 +10,12 @@ import {
 } from "../../core/operations/remember-step.ts";
 import type { NewStep } from "../../core/operations/remember-step.ts";
 import { isOutage } from "../../core/sql/sql-state.ts";
-import type { PgJobStore } from "../../core/store.ts";
 import type { Settlement } from "../../core/turn/settlement.ts";
 import { PAYLOAD_LIMITS, byteLength, encodeJson } from "../../core/values/json.ts";
 import { setTimeout } from "../timers.ts";
+import type { RunSteps, Sleep, StepRun, Steps } from "./run-steps.ts";
 import { stepKey } from "./step-room.ts";
 import type { StepRoom } from "./step-room.ts";
-
-/** The run whose steps these are. */
-export interface StepRun {
-  readonly job: PickedUpJob;
-  readonly store: PgJobStore<JobContracts>;
-  readonly room: StepRoom;
-  /** Milliseconds of a clock that never goes back. */
-  now(): number;
-}
-
-/** How long a sleep lasts, or until when. */
-export type Sleep = { readonly seconds: number } | Date;
 
 /** What is known of a step: its value's JSON text, null for nothing; and of a sleep, when it ends. */
 interface Known {
@@ -49,8 +37,18 @@ const MAX_SECONDS = 3_155_760_000;
 const AGAIN_MS = [50, 250, 1_000] as const;
 const GOES_ON: Ending = { outcome: "snooze", due: 0, continues: true };
 
+/**
+ * For a runner whose handlers use `ctx.step`:
+ *
+ * ```ts
+ * import { steps } from "pqrun/steps";
+ * await drainOnce({ store, handlers, steps, budgetMs: 25_000 });
+ * ```
+ */
+export const steps: Steps = { of: (run) => new JobSteps(run) };
+
 /** The steps of one run: what former ones remembered, read once, and what this one adds. */
-export class JobSteps {
+class JobSteps implements RunSteps {
   readonly #run: StepRun;
   #known: Promise<Map<string, Known>> | undefined;
   /** The names that this run has used: each once. */
@@ -73,7 +71,6 @@ export class JobSteps {
     this.#run = run;
   }
 
-  /** @throws SnoozeError where the run is over, and its job goes on in another one. */
   throwIfOver(): void {
     if (this.#ending !== undefined)
       throw new SnoozeError(0, "this attempt is over, and its job goes on later: let this error through");
@@ -116,12 +113,15 @@ export class JobSteps {
     return rememberStepStatement(text, job, this.#inTransaction(name, value), room.leaseMs);
   }
 
-  /** Ends once no step is under way: what is done is to be remembered before its job is anybody else's. */
+  /** See `JobContext.steps`. */
+  list(): Promise<readonly Step[]> {
+    return stepsOf(this.#run.store, this.#run.job.id);
+  }
+
   async atRest(): Promise<void> {
     while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
   }
 
-  /** The run's settlement, by what its handler has come to. */
   settlement(concluded: Settlement | null, durationMs: number, keeps: boolean): Settlement | null {
     const { job } = this.#run;
     if (this.#ending !== undefined) return { job, durationMs, ...this.#ending };
@@ -137,12 +137,12 @@ export class JobSteps {
     const found = known.get(name);
     if (found !== undefined) return valueOf(found.text);
     await this.#goOn(name);
-    const { job, room, now } = this.#run;
-    const startedAt = now();
+    const { job, room } = this.#run;
+    const startedAt = this.#run.now();
     this.#working.add(name);
     try {
       const value = await work();
-      const durationMs = now() - startedAt;
+      const durationMs = this.#run.now() - startedAt;
       let text = this.#inTransactions.get(name);
       if (text === undefined) {
         text = encode(name, value);
@@ -183,7 +183,7 @@ export class JobSteps {
       typeof name !== "string" ||
       name === "" ||
       name.length > MAX_NAME ||
-      /\0/.test(name) ||
+      name.includes("\0") ||
       !name.isWellFormed()
     )
       throw new InvalidInputError("name", `a name of 1 to ${MAX_NAME} characters`, name);
@@ -195,7 +195,7 @@ export class JobSteps {
   async #read(): Promise<Map<string, Known>> {
     const { store, job, room } = this.#run;
     try {
-      const found = await steps(store, job.id);
+      const found = await stepsOf(store, job.id);
       for (const { name, durationMs, valueText } of found) {
         if (durationMs !== null) learn(room, job.type, name, durationMs);
         this.#bytes += valueText === null ? 0 : byteLength(valueText);
@@ -215,14 +215,14 @@ export class JobSteps {
     const expectedMs = longestMs?.get(stepKey(job.type, name)) ?? longestMs?.get(job.type) ?? 0;
     // What is longer than any budget is tried, by a run that has done nothing yet: cut short, it counts.
     const tooLong = expectedMs > room.leftMs() && (this.#progressed || expectedMs <= room.wholeMs);
-    if (room.stopping() || tooLong || !room.take()) await this.#leave();
+    if (room.stopping() || this.#run.ends() || tooLong || !room.take()) await this.#leave();
   }
 
   /** Ends the run. Without progress that counts, at last, lest the job goes round for ever. */
   async #leave(): Promise<never> {
     const { job, store, room } = this.#run;
     if (!this.#progressed && this.#inTransactions.size > 0)
-      this.#progressed = (await steps(store, job.id)).length > this.#found;
+      this.#progressed = (await stepsOf(store, job.id)).length > this.#found;
     room.left(job.type);
     return this.#end(this.#progressed ? GOES_ON : { outcome: "release" });
   }

@@ -16,7 +16,7 @@ import type { HandlerRun } from "./handler-context.ts";
 import type { AbortReason, JobContext } from "./handler.ts";
 import { JobAbortedError } from "./job-aborted.ts";
 import { FinishedRun } from "./finished-run.ts";
-import { JobSteps } from "./job-steps.ts";
+import type { RunSteps, Steps } from "./run-steps.ts";
 import type { StepRoom } from "./step-room.ts";
 import { withoutLeakWarning } from "./quiet-signal.ts";
 import { MAX_TIMER_MS, clearTimeout, setTimeout } from "../timers.ts";
@@ -33,6 +33,7 @@ export interface RunJobOptions {
   readonly timeoutSeconds: number;
   readonly logger: Logger;
   readonly redact: ((text: string) => string) | undefined;
+  readonly steps?: Steps | undefined;
   /** Milliseconds of a clock that never goes back. */
   readonly now: () => number;
 }
@@ -70,7 +71,7 @@ export class JobRun {
   #soon = false;
   #settledItself = false;
   #ended = false;
-  #steps: JobSteps | undefined;
+  #steps: RunSteps | undefined;
   /** What the handler has come to, while steps are under way. */
   #result: HandlerResult | undefined;
 
@@ -166,9 +167,14 @@ export class JobRun {
   }
 
   /** What the handler remembers between its attempts. */
-  get steps(): JobSteps {
-    const { store, now } = this.#options;
-    return (this.#steps ??= new JobSteps({ job: this.job, store, now, room: this.#owner.stepRoom }));
+  get steps(): RunSteps {
+    const { store, now, steps } = this.#options;
+    if (steps === undefined)
+      throw new InvalidInputError("steps", 'those of "pqrun/steps" among the runner\'s options', steps);
+    return (this.#steps ??= steps.of({
+      ...{ job: this.job, store, now, room: this.#owner.stepRoom },
+      ends: () => this.#reason === "deadline" || this.#reason === "shutdown",
+    }));
   }
 
   /** Whether the steps go when the job is DONE: a run that has used none leaves them alone. */
