@@ -12,4 +12,5 @@ export {
 } from "./core/errors.ts";
 export type { CallOptions, SqlExecutor, SqlRow, SqlStatement } from "./core/executor.ts";
 export { JobProducer } from "./core/producer.ts";
+export type { JobHeaders } from "./core/values/headers.ts";
 export type { JobToEnqueue, ProducerOptions } from "./core/producer.ts";

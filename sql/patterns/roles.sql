@@ -20,7 +20,7 @@ GRANT USAGE ON SCHEMA public TO pqrun_producer, pqrun_worker, pqrun_viewer;
 
 -- A producer enqueues, and learns of a duplicate which job it is, and of which type. It can't read what jobs carry.
 GRANT INSERT (id, job_type, payload, priority, max_attempts, run_after, timeout_seconds, dedupe_key, idempotency_key, debounce_key,
-              concurrency_key)
+              concurrency_key, headers)
    ON public.jobs TO pqrun_producer;
 GRANT SELECT (id, job_type, status, attempts, run_after, locked_by, created_at, dedupe_key, idempotency_key, debounce_key)
    ON public.jobs TO pqrun_producer;

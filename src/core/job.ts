@@ -1,6 +1,7 @@
 import type { InputOf, JobContracts, JobName, Jsonified, ResultOf } from "./contract.ts";
 import type { SqlRow } from "./executor.ts";
 import type { AttemptError } from "./values/attempt-error.ts";
+import type { JobHeaders } from "./values/headers.ts";
 
 /** The states of a job: waiting, held by a worker, and the three that are final. */
 export const JOB_STATUSES = ["READY", "RUNNING", "DONE", "FAILED", "CANCELLED"] as const;
@@ -45,6 +46,8 @@ export interface PickedUpJob extends Fence {
   readonly createdAt: Date;
   /** How its attempts before this one ended, the oldest first: 10 at most, those before a retry by hand among them. */
   readonly errors: readonly AttemptError[];
+  /** What its enqueue gave as `headers`; empty where nothing. */
+  readonly headers: JobHeaders;
   /** Whether nothing may run beside it: its attempts so far were lost with their workers, and it may be why. */
   readonly alone: boolean;
 }
@@ -74,6 +77,8 @@ export interface Job {
   readonly lastError: string | null;
   /** How its attempts ended that were not DONE, the oldest first: the newest 10. */
   readonly errors: readonly AttemptError[];
+  /** What its enqueue gave as `headers`; empty where nothing. */
+  readonly headers: JobHeaders;
   readonly finishedAt: Date | null;
   readonly durationMs: number | null;
   /** Read as the payload is. */

@@ -146,7 +146,7 @@ export class JobProducer<J extends JobContracts = UntypedJobs, Tx = never> {
       const checking = this.#checked(type, payload, options, `jobs[${index}].`);
       // Ten thousand promises for nothing would be a third of the work.
       const job = checking instanceof Promise ? await checking : checking;
-      bytes += byteLength(job.payloadText);
+      bytes += byteLength(job.payloadText + (job.headersText ?? ""));
       if (bytes > MAX_BYTES_PER_CALL) {
         throw new InvalidInputError("jobs", `at most ${MAX_BYTES_PER_CALL} bytes of payloads`, jobs);
       }

@@ -9,6 +9,8 @@ import { drainOnce } from "../runners/drain/drain-once.ts";
 import type { DrainOptions, DrainReport } from "../runners/drain/drain-options.ts";
 
 export type { Secret } from "./bearer.ts";
+export { drainAfter } from "./drain-after.ts";
+export type { DrainDefinition, WaitsUntil } from "./drain-invocation.ts";
 
 /** Options of {@link drainRoute}: those of `drainOnce`, and who may call. */
 export interface DrainRouteOptions<

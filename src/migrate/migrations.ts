@@ -92,7 +92,7 @@ export function renderMigrations(options: RenderOptions = {}): string {
   const { from = 1, concurrently = false, ...table } = options;
   const migrations = tableMigrations(table, concurrently ? "never" : "always");
   if (!migrations.some(({ number }) => number === from)) {
-    throw new InvalidInputError("from", `a whole number from 1 to ${migrations.length}`, from);
+    throw new InvalidInputError("from", `a whole number from 1 to ${migrations.at(-1)?.number}`, from);
   }
   const blocks = migrations.filter(({ number }) => number >= from).map(({ text }) => text);
   return [...blocks, ...(concurrently ? indexStatements(table, from) : [])].join("\n");

@@ -36,12 +36,19 @@ export function enqueuePromises<Tx>(promise: Promises<Tx>): void {
   promise("enqueue's options are in the row", [], async (bench) => {
     const { store, job } = queueOf(bench);
     const runAfter = new Date("2099-12-31T23:59:59.123Z");
-    const options = { priority: -7, runAfter, maxAttempts: 2, timeoutSeconds: 60, dedupeKey: "ключ 'k'" };
+    const options = {
+      priority: -7,
+      runAfter,
+      maxAttempts: 2,
+      timeoutSeconds: 60,
+      dedupeKey: "ключ 'k'",
+      headers: { "a\\": "{\"b\",'c'}" },
+    };
     const { id } = await store.enqueue("type with 'quotes'", {}, options);
     const row = await job(id);
     equal({ ...options, type: row.type }, { ...options, type: "type with 'quotes'" });
-    const { priority, maxAttempts, timeoutSeconds, dedupeKey } = row;
-    equal({ priority, runAfter: row.runAfter, maxAttempts, timeoutSeconds, dedupeKey }, options);
+    const { priority, maxAttempts, timeoutSeconds, dedupeKey, headers } = row;
+    equal({ priority, runAfter: row.runAfter, maxAttempts, timeoutSeconds, dedupeKey, headers }, options);
   });
 
   promise("payloads come back as they were given", [], async (bench) => {

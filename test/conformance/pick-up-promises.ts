@@ -20,7 +20,8 @@ export function pickUpPromises<Tx>(promise: Promises<Tx>): void {
 
   promise("a pick-up counts the attempt and holds a lease", [], async (bench) => {
     const { store, job } = queueOf(bench);
-    const options = { priority: 3, maxAttempts: 4, timeoutSeconds: 9, dedupeKey: "k" };
+    const headers = { "a b": "c d" };
+    const options = { priority: 3, maxAttempts: 4, timeoutSeconds: 9, dedupeKey: "k", headers };
     const { id } = await store.enqueue("a", { n: 1 }, options);
     const [picked] = (
       await store.turn({ pickUp: { types: ["a"], slots: 1, lockedBy: "w:1", leaseMs: MINUTE } })

@@ -52,7 +52,7 @@ test("remembering extends the lease, and shortens none that lasts longer", async
   expect(await left()).toEqual({ minutes: 10 });
 });
 
-test.for([
+test.for<[title: string, change: string]>([
   ["reaped and picked up again", "UPDATE jobs SET attempts = 2, locked_by = 'other:1'"],
   ["picked up again after a release", "UPDATE jobs SET locked_by = 'other:1'"],
   ["picked up again by the same worker", "UPDATE jobs SET attempts = 2"],

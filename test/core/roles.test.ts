@@ -30,7 +30,7 @@ async function refused(work: Promise<unknown>): Promise<void> {
 
 test("a producer enqueues, with dedupe keys too, and does nothing else", async () => {
   const store = await storeOf("pqrun_producer");
-  const { id } = await store.enqueue("a", { n: 1 }, { dedupeKey: "k" });
+  const { id } = await store.enqueue("a", { n: 1 }, { dedupeKey: "k", headers: { a: "b" } });
   expect(await store.enqueue("a", { n: 2 }, { dedupeKey: "k" })).toEqual({ id, created: false });
   await store.enqueueMany([
     { type: "a", payload: {} },

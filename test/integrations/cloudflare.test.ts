@@ -4,6 +4,7 @@ import { pgExecutor } from "../../src/adapters/pg/pg.ts";
 import { silentLogger } from "../../src/core/logger.ts";
 import { PgJobStore } from "../../src/core/store.ts";
 import { drainAfter, scheduledDrain, type WaitsUntil } from "../../src/integrations/cloudflare.ts";
+import { drainAfter as drainAfterAnywhere } from "../../src/integrations/fetch.ts";
 import type { DrainReport } from "../../src/runners/drain/drain-options.ts";
 import { tableDatabase } from "../support/table-database.ts";
 
@@ -87,6 +88,39 @@ test("after a response, what the route enqueued runs while the invocation waits"
   expect(await ctx.ended()).toEqual([{ status: "fulfilled", value: undefined }]);
   expect(await statuses()).toEqual([{ status: "DONE", n: 1 }]);
 });
+
+test("it takes a platform's function as it takes a context, whose method keeps its object", async () => {
+  expect(drainAfterAnywhere).toBe(drainAfter);
+  // As Next's `after` and Vercel's `waitUntil` are.
+  const waits: Promise<unknown>[] = [];
+  await store.enqueue("a", {});
+  drainAfter((promise) => waits.push(promise), { store, handlers });
+  expect(await Promise.allSettled(waits)).toEqual([{ status: "fulfilled", value: undefined }]);
+  // As Netlify's and Hono's contexts are.
+  class Context {
+    readonly #waits: Promise<unknown>[] = [];
+    waitUntil(promise: Promise<unknown>): void {
+      this.#waits.push(promise);
+    }
+    ended = (): Promise<unknown> => Promise.allSettled(this.#waits);
+  }
+  const context = new Context();
+  await store.enqueue("a", {});
+  drainAfter(context, { store, handlers });
+  await context.ended();
+  expect(await statuses()).toEqual([{ status: "DONE", n: 2 }]);
+});
+
+test.each<unknown>([undefined, null, {}, "waitUntil"])(
+  "what can't wait is refused before anything runs: %j",
+  async (given) => {
+    await store.enqueue("a", {});
+    expect(() => {
+      drainAfter(given as WaitsUntil, { store, handlers });
+    }).toThrow("waitUntil: expected a function that takes a promise, or a context that has one");
+    expect(await statuses()).toEqual([{ status: "READY", n: 1 }]);
+  },
+);
 
 test("a budget that Cloudflare would cut off after the response is refused", () => {
   const ctx = invocation();

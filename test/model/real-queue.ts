@@ -178,10 +178,12 @@ export class RealQueue {
       updatedAt,
       ...others
     } = job;
-    const { payloadText, resultText, errors, ...rest } = others;
+    const { payloadText, resultText, errors, headers, ...rest } = others;
     if (!isJobStatus(status)) throw new Error(`no state: ${status}`);
     deepStrictEqual(JSON.parse(payloadText), rest.payload);
     deepStrictEqual(JSON.parse(resultText ?? "null"), rest.result);
+    // The model enqueues without.
+    deepStrictEqual(headers, {});
     // The newest entry is of this attempt or an earlier one, unless the job began anew.
     deepStrictEqual(errors.length <= 10 && errors.every(({ attempt }) => attempt >= 1), true);
     return {

@@ -15,6 +15,8 @@ const ARROWS = {
   dashboard: ["core"],
   // What makes and upgrades the table; exported as pqrun/migrate.
   migrate: ["core"],
+  // A queue for each test of an application; exported as pqrun/testing.
+  testing: ["core", "adapters", "runners", "migrate"],
   cli: ["core", "adapters", "runners", "integrations", "migrate", "dashboard"],
   // The files of src itself: they only export again.
   entry: ["core", "runners"],
@@ -72,6 +74,7 @@ export const WALLS: readonly (readonly [from: string, to: string])[] = [
 const PACKAGES: Partial<Record<Layer, RegExp>> = {
   integrations: /^hono(\/|$)/,
   dashboard: /^hono(\/|$)/,
+  testing: /^@electric-sql\/pglite$/,
   // The demo serves the example itself, and `work` and `drain` run a file of the user's.
   cli: /^node:|^a module that is computed: fileUrl$|^examples\/hono-node\/|^(pg|postgres|@neondatabase\/serverless|@electric-sql\/pglite|hono|@hono\/node-server)(\/|$)/,
 };

@@ -11,6 +11,8 @@ import { MORE_TESTS } from "../../scripts/more-tests.ts";
 import { testForecast } from "../../scripts/test-forecast.ts";
 import config from "../../vitest.config.ts";
 import browser from "../browser/package.json" with { type: "json" };
+import ormsLowest from "../orms/lowest/package.json" with { type: "json" };
+import ormsNewest from "../orms/newest/package.json" with { type: "json" };
 import runtimes from "../runtimes/package.json" with { type: "json" };
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -47,7 +49,13 @@ test("the package depends on nothing, and every peer is optional", () => {
 });
 
 /** What each command of a folder of its own installs, beside the root. */
-const BESIDE = { "bench/": bench, "test/browser/": browser, "test/runtimes/": runtimes } as const;
+const BESIDE = {
+  "bench/": bench,
+  "test/browser/": browser,
+  "test/orms/lowest/": ormsLowest,
+  "test/orms/newest/": ormsNewest,
+  "test/runtimes/": runtimes,
+} as const;
 
 test("the package says where it comes from, as its publication with provenance asks", () => {
   const home = "https://github.com/pqrun/pqrun-js";
@@ -56,7 +64,7 @@ test("the package says where it comes from, as its publication with provenance a
 });
 
 test("every development dependency is one exact version", () => {
-  const all = [manifest, bench, browser, runtimes].flatMap(({ devDependencies }) =>
+  const all = [manifest, ...Object.values(BESIDE)].flatMap(({ devDependencies }) =>
     Object.entries(devDependencies),
   );
   expect(all.filter(([, version]) => !/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(version))).toEqual([]);
@@ -81,6 +89,8 @@ test("npm ci leaves out what one command alone needs: other runtimes, a browser'
       "miniflare",
       "wrangler",
       "playwright-core",
+      "drizzle-orm",
+      "prisma",
     ]),
   );
   const installed = Object.keys(lockedIn("")).map((path) => path.replace(/^.*node_modules\//, ""));

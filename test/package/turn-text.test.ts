@@ -19,11 +19,13 @@ const SCOPES: readonly TurnScope[] = ["whole", "pick-up", "settling", "without",
 const TEXTS = SCOPES.flatMap((scope) =>
   (["shallow", "deep"] as const).flatMap((depth) =>
     [true, false].flatMap((schedules) =>
-      [true, false].map((errors) => ({
-        name: `${scope}, ${depth}${schedules ? "" : ", without schedules"}${errors ? "" : ", without errors"}`,
-        scope,
-        ...turnText(tableNames(), scope, depth, schedules, errors),
-      })),
+      [true, false].flatMap((errors) =>
+        [true, false].map((headers) => ({
+          name: `${scope}, ${depth}${schedules ? "" : ", without schedules"}${errors ? "" : ", without errors"}${headers ? "" : ", without headers"}`,
+          scope,
+          ...turnText(tableNames(), scope, depth, schedules, errors, headers),
+        })),
+      ),
     ),
   ),
 );

@@ -2,6 +2,7 @@ import type { JobContract, JobDefaults } from "../contract.ts";
 import type { CheckedJob } from "./enqueue.ts";
 import { InvalidInputError } from "../errors.ts";
 import { USUAL } from "../job.ts";
+import type { JobHeaders } from "../values/headers.ts";
 import { PAYLOAD_LIMITS, encodePayload } from "../values/json.ts";
 import { checkWhole } from "../values/check-number.ts";
 import { CALL_OPTIONS, checkOptions } from "../values/known-options.ts";
@@ -25,6 +26,13 @@ export interface EnqueueOptions extends JobDefaults {
    * @default 0
    */
   readonly delayMs?: number | undefined;
+  /**
+   * Texts by name beside the payload, which `ctx.job.headers` and `get` give back: what continues a trace, a tenant. At most
+   * 8,192 bytes of JSON. A retry has them still; a job that a schedule makes has none.
+   *
+   * @default none
+   */
+  readonly headers?: JobHeaders | undefined;
 }
 
 /** Bounds that an application may set on what it enqueues. */
@@ -42,6 +50,7 @@ const ENQUEUE_OPTIONS = {
   dedupeKey: true,
   runAfter: true,
   delayMs: true,
+  headers: true,
 } as const satisfies Record<keyof EnqueueOptions, true>;
 /** Of a call for one job, which has its call's options too. */
 const ONE_JOB_OPTIONS = { ...ENQUEUE_OPTIONS, ...CALL_OPTIONS };
@@ -51,6 +60,8 @@ const MAX_TYPE_LENGTH = 256;
 /** Most characters of a dedupe key: an index row of PostgreSQL holds 2,704 bytes. */
 const MAX_KEY_LENGTH = 512;
 
+/** A value that is no text is stored as it is, and read as its JSON. */
+const HEADER_LIMITS = { ...PAYLOAD_LIMITS, maxBytes: 8_192, maxDepth: 1 };
 const MAX_PAYLOAD_BYTES = 8_388_608;
 const MAX_PAYLOAD_DEPTH = 1_000;
 const MAX_DELAY_MS = 1e12;
@@ -72,7 +83,7 @@ export function checkJob(
 ): CheckedJob {
   checkOptions(options, field === "" ? ONE_JOB_OPTIONS : ENQUEUE_OPTIONS, field);
   checkText(`${field}type`, type, MAX_TYPE_LENGTH);
-  const { dedupeKey, runAfter, delayMs } = options;
+  const { dedupeKey, runAfter, delayMs, headers } = options;
   if (dedupeKey !== undefined) checkText(`${field}dedupeKey`, dedupeKey, MAX_KEY_LENGTH);
   const priority = options.priority ?? contract?.priority ?? USUAL.priority;
   checkWhole(`${field}priority`, priority, INT4.min, INT4.max);
@@ -101,6 +112,7 @@ export function checkJob(
     priority,
     runAfter: runAfter === undefined ? null : isoOf(`${field}runAfter`, runAfter),
     delayMs,
+    headersText: headers && encodePayload(headers, `${field}headers`, HEADER_LIMITS),
     maxAttempts,
     timeoutSeconds,
   };

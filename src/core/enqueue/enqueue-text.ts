@@ -14,6 +14,8 @@ export interface EnqueueTexts {
   readonly keyedMany: string;
   /** The same for a table that has no such sequence. */
   readonly keyedManyByDefault: string;
+  /** The same texts for jobs of which some have headers. */
+  readonly headed: () => EnqueueTexts;
 }
 
 /**
@@ -23,14 +25,21 @@ export interface EnqueueTexts {
  */
 const SKIPPED = "pqrun: a trigger skipped or changed some jobs; written, and undone: ";
 
+/** The names, and `", headers"` in the texts that write headers: the others have no column and no parameter for them. */
+type Names = TableNames & { readonly headed?: string };
+
 const WRITTEN = "job_type, payload, dedupe_key, priority, run_after, max_attempts, timeout_seconds";
 
-/** `$1` – `$8` are the jobs, each a column as an array, which may be shorter where the rest has what is usual. */
-const COLUMNS = `unnest($1::text::text[], $2::text::jsonb[], $3::text::text[], $4::text::int4[], $5::text::timestamptz[],
-                $6::text::int4[], $7::text::int4[], $8::text::int8[])`;
-const INPUT = `x.job_type, x.payload, nullif(x.dedupe_key, '${ABSENT.text}') AS dedupe_key, coalesce(x.priority, ${USUAL.priority}) AS priority,
+/** `$1` – `$8` are the jobs, each a column as an array, which may be shorter where the rest has what is usual; `$9` are headers. */
+const columns = (
+  headed: string,
+): string => `unnest($1::text::text[], $2::text::jsonb[], $3::text::text[], $4::text::int4[], $5::text::timestamptz[],
+                $6::text::int4[], $7::text::int4[], $8::text::int8[]${headed && ", $9::text::jsonb[]"})`;
+const input = (
+  headed: string,
+): string => `x.job_type, x.payload, nullif(x.dedupe_key, '${ABSENT.text}') AS dedupe_key, coalesce(x.priority, ${USUAL.priority}) AS priority,
          coalesce(nullif(x.run_after, '${ABSENT.moment}'), now() + x.delay * interval '1 ms', now()) AS run_after, coalesce(x.max_attempts, ${USUAL.maxAttempts}) AS max_attempts,
-         nullif(x.timeout_seconds, ${ABSENT.number}) AS timeout_seconds`;
+         nullif(x.timeout_seconds, ${ABSENT.number}) AS timeout_seconds${headed && `, nullif(x.headers, '${ABSENT.json}') AS headers`}`;
 
 const FIRST_KEY = "($3::text::text[])[1]";
 const ACTIVE = "status IN ('READY', 'RUNNING')";
@@ -38,30 +47,30 @@ const ACTIVE = "status IN ('READY', 'RUNNING')";
 const UNLESS_ACTIVE = `ON CONFLICT (dedupe_key) WHERE dedupe_key IS NOT NULL AND ${ACTIVE} DO NOTHING`;
 
 /** Without dedupe keys nothing `unless`: a plain INSERT writes less WAL than one that looks for conflicts. */
-const insertingText = ({ jobs }: TableNames, unless = ""): string => `
+const insertingText = ({ jobs, headed = "" }: Names, unless = ""): string => `
 WITH inserted AS (
-  INSERT INTO ${jobs} (${WRITTEN})
-  SELECT ${INPUT}
-    FROM ${COLUMNS} AS x(${WRITTEN}, delay)
+  INSERT INTO ${jobs} (${WRITTEN}${headed})
+  SELECT ${input(headed)}
+    FROM ${columns(headed)} AS x(${WRITTEN}, delay${headed})
   ${unless}
   RETURNING id
 )`;
 
 /** One job. */
-export const plainText = (names: TableNames): string => `${insertingText(names)}
+export const plainText = (names: Names): string => `${insertingText(names)}
 SELECT id::text AS id, 'true' AS created FROM inserted`;
 
 /**
- * Ids that come as one text. `$9` is the number of jobs.
+ * Ids that come as one text. The last parameter is the number of jobs.
  *
  * The nth id is the nth job's, whatever the column's default is: an INSERT takes
  * its rows one by one as its query gives them, here in the order of the arrays,
  * and gives each back before it takes the next. Only a trigger that skips a row
  * shifts them.
  */
-export const plainManyText = (names: TableNames): string => `${insertingText(names)}
+export const plainManyText = (names: Names): string => `${insertingText(names)}
 SELECT string_agg(id::text, ',') AS id,
-       (CASE WHEN count(*)::text = $9::text THEN 'true' ELSE '${SKIPPED}' || count(*) END)::bool::text AS created
+       (CASE WHEN count(*)::text = $${names.headed ? 10 : 9}::text THEN 'true' ELSE '${SKIPPED}' || count(*) END)::bool::text AS created
   FROM inserted`;
 
 /**
@@ -69,7 +78,7 @@ SELECT string_agg(id::text, ',') AS id,
  * after this statement's snapshot was taken: the caller asks again. `type` is
  * that of the job that has the key, where it is not this one.
  */
-export const keyedText = (names: TableNames): string => `${insertingText(names, UNLESS_ACTIVE)}
+export const keyedText = (names: Names): string => `${insertingText(names, UNLESS_ACTIVE)}
 SELECT coalesce(own.id, (${activeText(names, FIRST_KEY)}))::text AS id,
        (own.id IS NOT NULL)::text AS created,
        CASE WHEN own.id IS NULL THEN (${activeText(names, FIRST_KEY, "job_type")}) END AS type
@@ -92,22 +101,23 @@ SELECT coalesce(own.id, (${activeText(names, FIRST_KEY)}))::text AS id,
  * It fails where a row that was written is no input's, or an input without a key
  * has none: a trigger skipped or changed it.
  */
-export function keyedManyText(names: TableNames, byDefault = false): string {
+export function keyedManyText(names: Names, byDefault = false): string {
+  const { headed = "" } = names;
   // The subselect looks for the sequence once, not for each row.
   const mark = byDefault ? nth("x.place") : `nextval((${sequenceText(names)}))`;
   const [id, drawn] = byDefault ? ["", ""] : ["id, ", "mark, "];
   const own = byDefault ? writtenText() : "(SELECT id, id AS mark FROM inserted)";
   return `
 WITH input AS MATERIALIZED (
-  SELECT x.place, ${INPUT}, ${mark} AS mark
-    FROM ${COLUMNS} WITH ORDINALITY AS x(${WRITTEN}, delay, place)
+  SELECT x.place, ${input(headed)}, ${mark} AS mark
+    FROM ${columns(headed)} WITH ORDINALITY AS x(${WRITTEN}, delay${headed}, place)
 ),
 clash AS MATERIALIZED (
   SELECT FROM input i JOIN ${names.jobs} j ON j.dedupe_key = i.dedupe_key AND j.${ACTIVE} AND j.job_type <> i.job_type LIMIT 1
 ),
 inserted AS (
-  INSERT INTO ${names.jobs} (${id}${WRITTEN}) OVERRIDING SYSTEM VALUE
-  SELECT ${drawn}${WRITTEN} FROM input WHERE mark IS NOT NULL AND NOT EXISTS (SELECT FROM clash) ORDER BY dedupe_key, place
+  INSERT INTO ${names.jobs} (${id}${WRITTEN}${headed}) OVERRIDING SYSTEM VALUE
+  SELECT ${drawn}${WRITTEN}${headed} FROM input WHERE mark IS NOT NULL AND NOT EXISTS (SELECT FROM clash) ORDER BY dedupe_key, place
   ${UNLESS_ACTIVE}
   RETURNING id, dedupe_key
 ),
@@ -147,12 +157,14 @@ function sequenceText({ jobs }: TableNames): string {
 }
 
 /** The texts for one table. */
-export function enqueueTexts(names: TableNames): EnqueueTexts {
+export function enqueueTexts(names: Names): EnqueueTexts {
+  let headed: EnqueueTexts | undefined;
   return {
     plain: plainText(names),
     plainMany: plainManyText(names),
     keyed: keyedText(names),
     keyedMany: keyedManyText(names),
     keyedManyByDefault: keyedManyText(names, true),
+    headed: () => (headed ??= enqueueTexts({ ...names, headed: ", headers" })),
   };
 }

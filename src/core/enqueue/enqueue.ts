@@ -18,6 +18,8 @@ export interface NewJob {
 export interface CheckedJob extends NewJob {
   /** JSON text of an object. */
   readonly payloadText: string;
+  /** JSON text of an object. @default none */
+  readonly headersText?: string | undefined;
   /** Whether JSON gives back something else than the payload was. @default false */
   readonly changed?: boolean | undefined;
   readonly dedupeKey: string | null;
@@ -41,10 +43,12 @@ export function enqueueStatement(
   byDefault: boolean,
 ): SqlStatement {
   const params = COLUMNS.map(([column, none]) => columnLiteral(jobs.map(column), none));
+  const own = params.at(-1) === "{}" ? texts : texts.headed();
+  if (own === texts) params.pop();
   const keyed = jobs.some(({ dedupeKey }) => dedupeKey !== null);
-  if (jobs.length === 1) return { text: keyed ? texts.keyed : texts.plain, params };
-  if (!keyed) return { text: texts.plainMany, params: [...params, String(jobs.length)] };
-  return { text: byDefault ? texts.keyedManyByDefault : texts.keyedMany, params };
+  if (jobs.length === 1) return { text: keyed ? own.keyed : own.plain, params };
+  if (!keyed) return { text: own.plainMany, params: [...params, String(jobs.length)] };
+  return { text: byDefault ? own.keyedManyByDefault : own.keyedMany, params };
 }
 
 /**
@@ -77,7 +81,7 @@ export function readEnqueued(
   );
 }
 
-/** Each with what stands for null, where some jobs have a value and others have none. */
+/** Each with what stands for null, where some jobs have a value and others have none; without headers the last one is not sent. */
 const COLUMNS: readonly (readonly [(job: CheckedJob) => Element, none: string | number])[] = [
   [({ type }) => type, ABSENT.text],
   [({ payloadText }) => payloadText, ABSENT.json],
@@ -87,4 +91,5 @@ const COLUMNS: readonly (readonly [(job: CheckedJob) => Element, none: string | 
   [({ maxAttempts }) => (maxAttempts === USUAL.maxAttempts ? null : maxAttempts), USUAL.maxAttempts],
   [({ timeoutSeconds }) => timeoutSeconds, ABSENT.number],
   [({ delayMs }) => delayMs, 0],
+  [({ headersText }) => headersText, ABSENT.json],
 ];

@@ -3,6 +3,7 @@ import { momentText } from "../sql/moment-text.ts";
 import { newerColumn } from "../sql/newer-column.ts";
 import type { TableNames } from "../sql/table-names.ts";
 import { readAttemptErrors } from "../values/attempt-error.ts";
+import { readHeaders } from "../values/headers.ts";
 import { NEVER_CACHED, cells, dateOf, dateOrNull, numberOrNull } from "../job.ts";
 import type { PickedUpJob } from "../job.ts";
 
@@ -13,7 +14,7 @@ SELECT j.id::text AS a, j.job_type AS b, j.payload::text AS c, j.attempts::text 
        j.locked_by AS f, j.priority::text AS g, ${momentText("j.run_after")} AS h,
        j.timeout_seconds::text AS i, j.dedupe_key AS j, ${momentText("j.created_at")} AS k,
        ${newerColumn("schedule")} AS l, ${newerColumn("scheduled_for", momentText)} AS m,
-       ${newerColumn("errors", (name) => `${name}::text`)} AS n
+       ${newerColumn("errors", (name) => `${name}::text`)} AS n, ${newerColumn("headers", (name) => `${name}::text`)} AS o
   FROM ${jobs} j
  WHERE j.status = 'RUNNING'
    AND j.locked_by = ANY (ARRAY(SELECT value FROM json_array_elements_text($1::text::json)))
@@ -43,6 +44,7 @@ export function readFoundPickUp(rows: readonly SqlRow[]): readonly PickedUpJob[]
         schedule: tick[0] ?? null,
         scheduledFor: dateOrNull(tick[1]),
         errors: readAttemptErrors(tick[2]),
+        headers: readHeaders(tick[3]),
         createdAt: dateOf(created),
         // How its last attempt ended is no longer in the row: suspicion costs less than neighbours.
         alone: Number(attempts) > 1,

@@ -4,6 +4,7 @@ import type { SqlRow } from "../executor.ts";
 import { momentText } from "./moment-text.ts";
 import { newerColumn } from "./newer-column.ts";
 import { readAttemptErrors } from "../values/attempt-error.ts";
+import { readHeaders } from "../values/headers.ts";
 import { parsePayload } from "../values/parse-payload.ts";
 
 const moment = (column: string): string => momentText(`j.${column}`);
@@ -15,7 +16,7 @@ export const JOB_COLUMNS = `j.id::text AS a, j.job_type AS b, j.payload::text AS
        ${moment("lease_expires_at")} AS l, j.dedupe_key AS m, j.last_error AS n, ${moment("finished_at")} AS o,
        j.duration_ms::text AS p, j.result::text AS q, ${moment("created_at")} AS r, ${moment("updated_at")} AS s,
        ${newerColumn("schedule")} AS t, ${newerColumn("scheduled_for", momentText)} AS u,
-       ${newerColumn("errors", (name) => `${name}::text`)} AS v`;
+       ${newerColumn("errors", (name) => `${name}::text`)} AS v, ${newerColumn("headers", (name) => `${name}::text`)} AS w`;
 
 /** Reads a JSON text: the store's `parse`. */
 export type ReadJson = (text: string) => unknown;
@@ -24,7 +25,7 @@ export type ReadJson = (text: string) => unknown;
 export async function readJob(row: SqlRow, parse: ReadJson): Promise<Job> {
   const [id, type, payload, status, priority, attempts, maxAttempts, runAfter, timeout, ...rest] = cells(row);
   const [lockedAt, lockedBy, leaseEnd, dedupeKey, lastError, finishedAt, duration, result, ...last] = rest;
-  const [created, updated, schedule, scheduledFor, errors] = last;
+  const [created, updated, schedule, scheduledFor, errors, headers] = last;
   return {
     id: id ?? "",
     type: type ?? "",
@@ -44,6 +45,7 @@ export async function readJob(row: SqlRow, parse: ReadJson): Promise<Job> {
     scheduledFor: dateOrNull(scheduledFor),
     lastError: lastError ?? null,
     errors: readAttemptErrors(errors),
+    headers: readHeaders(headers),
     finishedAt: dateOrNull(finishedAt),
     durationMs: numberOrNull(duration),
     result: await valueOf(result, parse),

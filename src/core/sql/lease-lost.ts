@@ -1,4 +1,4 @@
-import { LeaseLostError } from "../errors.ts";
+import { LeaseLostError, isPqrunError } from "../errors.ts";
 import { layers } from "./sql-state.ts";
 
 /** The mark by which the failure of a statement is known that had to hold a lease. */
@@ -18,10 +18,19 @@ export function orFailText(id: string, otherwise = ""): string {
   return `(CASE WHEN count(*) = 0 THEN '${LOST}, job ' || coalesce(max(id)::text, ${id})${otherwise} ELSE '1' END)::int4::text`;
 }
 
+/**
+ * Whether `error` says that an attempt no longer holds its job, and that nothing of its transaction was written: a
+ * LeaseLostError, or what a driver or an ORM makes of a list with `settleStatement` in it, such as Neon's `transaction`
+ * and Drizzle's `batch`.
+ */
+export function isLeaseLost(error: unknown): boolean {
+  for (const layer of layers(error)) {
+    if (isPqrunError(layer, "lease-lost") || LOST_JOB.test(String(layer["message"]))) return true;
+  }
+  return false;
+}
+
 /** `error` as LeaseLostError, if it is the failure of {@link orFailText}. */
 export function asLeaseLost(error: unknown, jobId: string): unknown {
-  for (const { message } of layers(error)) {
-    if (LOST_JOB.test(String(message))) return new LeaseLostError(jobId, { cause: error });
-  }
-  return error;
+  return isLeaseLost(error) ? new LeaseLostError(jobId, { cause: error }) : error;
 }

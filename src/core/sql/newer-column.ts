@@ -1,5 +1,10 @@
 /** The columns that later versions have brought, and the types of what a table without them has in their place. */
-const COLUMNS = { schedule: "text", scheduled_for: "timestamptz", errors: "jsonb" } as const;
+const COLUMNS = {
+  schedule: "text",
+  scheduled_for: "timestamptz",
+  errors: "jsonb",
+  headers: "jsonb",
+} as const;
 
 /**
  * `read` of a column of `jobs j`, or of NULL where the table is of a version that had none such: the name is looked up

@@ -1,6 +1,8 @@
 import { JOB, kindOf } from "./answer-rows.ts";
 import { NO_ERRORS, readAttemptErrors } from "../values/attempt-error.ts";
 import type { AttemptError } from "../values/attempt-error.ts";
+import { NO_HEADERS, readHeaders } from "../values/headers.ts";
+import type { JobHeaders } from "../values/headers.ts";
 import { USUAL, dateOf, numberOrNull } from "../job.ts";
 import type { Cells, PickedUpJob } from "../job.ts";
 
@@ -27,6 +29,7 @@ export class PickedUpJobRow implements PickedUpJob {
   readonly scheduledFor: Date | null;
   readonly createdAt: Date;
   readonly errors: readonly AttemptError[];
+  readonly headers: JobHeaders;
   readonly alone: boolean;
 
   /** @param row of kind `job` or `alone`, of {@link JOB}'s columns */
@@ -45,7 +48,11 @@ export class PickedUpJobRow implements PickedUpJob {
     this.lockedBy = lockedBy;
     this.priority = priorityOf(row);
     this.runAfter = dateOf(runAfter);
-    this.timeoutSeconds = numberOrNull(row[JOB.timeoutSeconds]);
+    const timeout = row[JOB.timeoutSeconds];
+    // Few have headers, which stand behind that number, if there is one.
+    const headersAt = timeout?.indexOf(" ") ?? -1;
+    this.timeoutSeconds = numberOrNull(headersAt < 0 ? timeout : timeout?.slice(0, headersAt) || null);
+    this.headers = headersAt < 0 ? NO_HEADERS : readHeaders(timeout?.slice(headersAt + 1));
     this.dedupeKey = row[JOB.dedupeKey] ?? null;
     // Most are due from the beginning, which is told once, and no schedule has made them.
     const tick = created?.includes(" ") === true ? readTick(created) : undefined;

@@ -40,6 +40,7 @@ const SCOPES: Readonly<Record<TurnScope, readonly Clause[]>> = {
  *
  * @param schedules whether the table is known to have schedules
  * @param errors whether the table is known to keep the history of attempts
+ * @param headers whether it is known to have headers
  * @param forgets whether it deletes the steps of jobs that it settles
  */
 export function turnText(
@@ -48,9 +49,10 @@ export function turnText(
   depth: LaneDepth = "shallow",
   schedules = true,
   errors = true,
+  headers = true,
   forgets = false,
 ): NumberedText {
-  const variant: TurnVariant = { names, scope, depth, schedules, errors, admitted: "candidates" };
+  const variant: TurnVariant = { names, scope, depth, schedules, errors, headers, admitted: "candidates" };
   const does = clausesOf(scope, forgets);
   const relations = ALL.map((one) => (does.includes(one) ? one.text(variant) : one.absent));
   const types: Record<string, string> = {};

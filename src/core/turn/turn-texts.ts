@@ -25,6 +25,7 @@ export class TurnTexts {
   #deepTurns: number | undefined;
   #asksTick: boolean;
   #keepsErrors: boolean;
+  #hasHeaders: boolean;
   /** Whether that is yet to be asked, before a turn that writes errors: in a caller's transaction it can't be found out by failing. */
   #mustAsk: boolean;
 
@@ -33,6 +34,7 @@ export class TurnTexts {
     this.#names = names;
     this.#asksTick = mayFail;
     this.#keepsErrors = mayFail;
+    this.#hasHeaders = mayFail;
     this.#mustAsk = !mayFail;
   }
 
@@ -68,7 +70,8 @@ export class TurnTexts {
   answered(answer: TurnAnswer, depth: LaneDepth): void {
     this.#tableBytes = answer.tableBytes;
     if (typeof answer.nextTickInMs === "number") this.#know(true, this.#keepsErrors);
-    if (answer.keepsErrors === true) this.#know(this.#asksTick, true);
+    // What has brought one column may have brought the newer one, too.
+    if (answer.keepsErrors === true) this.#know(this.#asksTick, true, true);
     if (answer.deeper) this.#deepTurns = DEEP_TURNS;
     // A backlog that is walked in order costs less, if it can be.
     else if (depth === "deep" && answer.more) this.#deepTurns = Math.max(0, (this.#deepTurns ?? 0) - 1);
@@ -76,20 +79,27 @@ export class TurnTexts {
 
   /**
    * Whether the turn that failed may do better with a text that knows less: a table of an older version has no schedules, nor
-   * their columns, and no history of attempts, or its roles no right to them, and jobs are run all the same. A column is
-   * missing of the history first, as it is the newest.
+   * their columns, no history of attempts and no headers, or its roles no right to them, and jobs are run all the same. The
+   * column that is missing is taken for the newest first.
    */
   canDoWithLess(error: unknown): boolean {
     const state = sqlState(error) ?? "";
     if (!/^42(?:P01|501|703)$/.test(state)) return false;
+    if (state === "42703" && this.#hasHeaders) {
+      this.#know(this.#asksTick, this.#keepsErrors, false);
+      return true;
+    }
     const [asksTick, keepsErrors] = [this.#asksTick, this.#keepsErrors];
     if (keepsErrors && (state === "42703" || (state === "42501" && !asksTick))) this.#know(asksTick, false);
     else this.#know(false, keepsErrors);
     return asksTick !== this.#asksTick || keepsErrors !== this.#keepsErrors;
   }
 
-  #know(asksTick: boolean, keepsErrors: boolean): void {
-    if (this.#asksTick !== asksTick || this.#keepsErrors !== keepsErrors) this.#texts.clear();
+  #know(asksTick: boolean, keepsErrors: boolean, hasHeaders = this.#hasHeaders): void {
+    const same =
+      this.#asksTick === asksTick && this.#keepsErrors === keepsErrors && this.#hasHeaders === hasHeaders;
+    if (!same) this.#texts.clear();
+    this.#hasHeaders = hasHeaders;
     this.#asksTick = asksTick;
     this.#keepsErrors = keepsErrors;
   }
@@ -98,7 +108,7 @@ export class TurnTexts {
     const key = `${depth} ${scope} ${forgets}`;
     const text =
       this.#texts.get(key) ??
-      turnText(this.#names, scope, depth, this.#asksTick, this.#keepsErrors, forgets);
+      turnText(this.#names, scope, depth, this.#asksTick, this.#keepsErrors, this.#hasHeaders, forgets);
     this.#texts.set(key, text);
     return text;
   }

@@ -22,7 +22,7 @@ import type { TurnKind, WorkerView } from "./turn-planner.ts";
 import type { Upkeep } from "./upkeep.ts";
 import { healthOf, type WorkerHealth } from "./worker-health.ts";
 import type { CheckedWorker } from "./worker-options.ts";
-import { liveView, type LoopState } from "./worker-view.ts";
+import { notStarted, viewOf, type LoopState, type ViewedParts } from "./worker-view.ts";
 
 /**
  * Jobs of no length end in the moment that they start, and the next ones start: a thousand of them would keep the turn
@@ -36,14 +36,8 @@ const BURST = 100;
  */
 export class WorkerLoop {
   readonly #options: CheckedWorker;
-  readonly #state: LoopState = {
-    underWay: {},
-    stopping: false,
-    timeOver: false,
-    workerId: "",
-    listener: undefined,
-  };
-  readonly #view: WorkerView;
+  readonly #state: LoopState = notStarted();
+  readonly #viewed: ViewedParts;
   readonly #sources: TurnSources;
   readonly #waiter = new Waiter();
   readonly #events: EventCounts;
@@ -102,7 +96,7 @@ export class WorkerLoop {
     });
     this.#upkeep = [this.#ticker];
     const shared = { state: this.#state, slots: this.#slots, pacing: this.#pacing, pickups: this.#pickups };
-    this.#view = liveView({ ...shared, schedule: this.#schedule, lost: this.#lost, upkeep: this.#upkeep });
+    this.#viewed = { ...shared, schedule: this.#schedule, lost: this.#lost, upkeep: this.#upkeep };
     this.#sources = { ...shared, options, leases: this.#leases, ticker: this.#ticker };
   }
 
@@ -181,13 +175,17 @@ export class WorkerLoop {
     for (;;) {
       this.#slots.start();
       const now = this.#options.now();
-      if (searchIsDue(this.#view, now)) void this.#searchLost();
+      if (searchIsDue(this.#view(), now)) void this.#searchLost();
       else if (this.#sendTurns(now)) continue;
-      else if (isOver(this.#view)) break;
-      else await this.#waiter.wait(idleMs(this.#view, now));
+      else if (isOver(this.#view())) break;
+      else await this.#waiter.wait(idleMs(this.#view(), now));
     }
     this.#leases.stop();
     stopListening();
+  }
+
+  #view(): WorkerView {
+    return viewOf(this.#viewed);
   }
 
   /** Sends the turns that are due. @returns whether any was */
@@ -196,7 +194,7 @@ export class WorkerLoop {
       this.#state.listener?.tick(now);
       for (const work of this.#upkeep) work.tick(now);
     }
-    const { gathers, settleOnly, whole } = planTurns(this.#view, now);
+    const { gathers, settleOnly, whole } = planTurns(this.#view(), now);
     if (gathers) this.#pacing.gather();
     // Both are made before either is sent: what is sent has gathered no longer.
     const settles = settleOnly && turnOf(settleOnly, this.#sources, now);

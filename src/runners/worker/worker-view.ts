@@ -20,7 +20,12 @@ export interface LoopState {
   listener: WakeListener | undefined;
 }
 
-/** What a {@link liveView} shows. */
+/** What it remembers before it is started. */
+export function notStarted(): LoopState {
+  return { underWay: {}, stopping: false, timeOver: false, workerId: "", listener: undefined };
+}
+
+/** What {@link viewOf} reads. */
 export interface ViewedParts {
   readonly state: Readonly<LoopState>;
   readonly slots: JobSlots;
@@ -31,87 +36,38 @@ export interface ViewedParts {
   readonly upkeep: readonly Upkeep[];
 }
 
-/** The parts as the planner sees them, each read when it asks: most questions need a few, and room is counted anew. */
-export function liveView(parts: ViewedParts): WorkerView {
+/** The parts as the planner sees them in this moment. */
+export function viewOf(parts: ViewedParts): WorkerView {
   const { state, slots, schedule, pacing, pickups, lost, upkeep } = parts;
-  const { underWay } = state;
-  const { settlementQueue } = slots;
+  const { stopping, timeOver, listener, underWay } = state;
+  const { whole, settleOnly } = underWay;
+  const { settlementQueue, running, buffered } = slots;
+  const { busyMs } = settlementQueue;
   return {
-    get stopping() {
-      return state.stopping;
-    },
-    get timeOver() {
-      return state.timeOver;
-    },
-    get wholeUnderWay() {
-      return underWay.whole !== undefined;
-    },
-    get settleOnlyUnderWay() {
-      return underWay.settleOnly !== undefined;
-    },
-    get settling() {
-      return underWay.settleOnly !== undefined || (underWay.whole?.settlements ?? []).length > 0;
-    },
-    get failures() {
-      return pacing.failures;
-    },
-    get notBefore() {
-      return pacing.notBefore;
-    },
-    get gatheredAt() {
-      return pacing.gatheredAt;
-    },
-    get unsettled() {
-      return settlementQueue.size;
-    },
-    get ready() {
-      return settlementQueue.ready;
-    },
-    get suspectsSettlement() {
-      return settlementQueue.suspects;
-    },
-    get busyAt() {
-      const { busyMs } = settlementQueue;
-      return busyMs === 0 ? Infinity : pacing.busySince + busyMs;
-    },
-    get running() {
-      return slots.running;
-    },
-    get buffered() {
-      return slots.buffered;
-    },
+    ...{ stopping, timeOver, running, buffered },
+    wholeUnderWay: whole !== undefined,
+    settleOnlyUnderWay: settleOnly !== undefined,
+    settling: settleOnly !== undefined || (whole?.settlements ?? []).length > 0,
+    failures: pacing.failures,
+    notBefore: pacing.notBefore,
+    gatheredAt: pacing.gatheredAt,
+    unsettled: settlementQueue.size,
+    ready: settlementQueue.ready,
+    suspectsSettlement: settlementQueue.suspects,
+    busyAt: busyMs === 0 ? Infinity : pacing.busySince + busyMs,
+    // Counted anew over all that runs, and needed only where a poll may be due.
     get room() {
       return pickups.room;
     },
-    get pausedUntil() {
-      return pickups.pausedUntil;
-    },
-    get singlePickupAt() {
-      return pickups.singleAt;
-    },
-    get pollAt() {
-      return schedule.pollAt;
-    },
-    get reapAt() {
-      return schedule.reapAt;
-    },
-    get reapSlackMs() {
-      return schedule.reapSlackMs;
-    },
-    get listenAt() {
-      return state.listener?.nextAt ?? Infinity;
-    },
-    get markerUntil() {
-      return state.listener?.markerUntil ?? -Infinity;
-    },
-    get upkeepAt() {
-      return upkeep.reduce((soonest, { nextAt }) => Math.min(soonest, nextAt), Infinity);
-    },
-    get searchAt() {
-      return lost.nextAt;
-    },
-    get searching() {
-      return lost.searching;
-    },
+    pausedUntil: pickups.pausedUntil,
+    singlePickupAt: pickups.singleAt,
+    pollAt: schedule.pollAt,
+    reapAt: schedule.reapAt,
+    reapSlackMs: schedule.reapSlackMs,
+    listenAt: listener?.nextAt ?? Infinity,
+    markerUntil: listener?.markerUntil ?? -Infinity,
+    upkeepAt: upkeep.reduce((soonest, { nextAt }) => Math.min(soonest, nextAt), Infinity),
+    searchAt: lost.nextAt,
+    searching: lost.searching,
   };
 }

@@ -1,10 +1,7 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-
 import { expect, test } from "vitest";
 
+import { migrationFiles } from "../../../src/migrate/migration-files.ts";
 import { queueIndexes, renderMigrations } from "../../../src/migrate/migrations.ts";
-import { packageRoot } from "../../../src/migrate/package-root.ts";
 import { serverMajor } from "../../support/postgres.ts";
 import { catalog, indexDefinitions } from "../../support/table-catalog.ts";
 import { tableDatabase } from "../../support/table-database.ts";
@@ -64,6 +61,7 @@ const COLUMNS = [
   "concurrency_key text",
   "due_at timestamp with time zone",
   "steps integer",
+  "headers jsonb",
 ];
 
 test("an empty database gets Python's table, name for name and type for type, and pqrun's columns after them", async () => {
@@ -157,18 +155,9 @@ test("the files run as they stand, whatever the search_path, and leave the sessi
   await using database = await tableDatabase();
   await using user = await session(database.url);
   await user.rows("SET search_path = pg_temp; SET lock_timeout = '7s'");
-  for (const file of [
-    "001_jobs",
-    "002_indexes",
-    "003_wake_up",
-    "004_schedules",
-    "005_history",
-    "006_keys",
-    "007_limits",
-    "008_steps",
-  ]) {
+  for (const { text } of migrationFiles()) {
     await user.rows("BEGIN");
-    await user.rows(readFileSync(join(packageRoot(), "sql", `${file}.sql`), "utf8"));
+    await user.rows(text);
     expect(
       await user.rows(
         "SELECT current_setting('search_path') AS path, current_setting('lock_timeout') AS wait",

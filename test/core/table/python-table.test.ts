@@ -10,7 +10,7 @@ import { session } from "../../support/table-sessions.ts";
 
 const NEW_COLUMNS = [
   ...["lease_expires_at", "lease_holder", "released", "schedule", "scheduled_for", "errors"],
-  ...["idempotency_key", "debounce_key", "concurrency_key", "due_at", "steps"],
+  ...["idempotency_key", "debounce_key", "concurrency_key", "due_at", "steps", "headers"],
 ];
 /** The unique indexes of columns that Python's table hasn't. */
 const NEW_UNIQUE = ["uq_jobs_debounce", "uq_jobs_idempotency", "uq_jobs_tick"];

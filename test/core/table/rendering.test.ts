@@ -13,7 +13,7 @@ import { tableDatabase } from "../../support/table-database.ts";
 import { PYTHON_PICK_UP } from "../../support/python-statements.ts";
 import { PYTHON_DDL } from "../../support/table-python.ts";
 
-const LAST = migrationFiles().length;
+const LAST = Math.max(...migrationFiles().map(({ number }) => number));
 
 /** As psql sends it: the blocks, then each statement of its own on its own. */
 function statements(text: string): string[] {

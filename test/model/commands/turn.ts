@@ -243,6 +243,7 @@ export function handedOut(
     createdAt,
     // As the table has it: test/core/attempt-errors.test.ts says what that is.
     errors: [],
+    headers: {},
     alone,
   };
 }

@@ -18,6 +18,8 @@ export interface TurnVariant {
   readonly schedules: boolean;
   /** Whether the table is known to keep the history of attempts. */
   readonly errors: boolean;
+  /** Whether it is known to have headers; where not, they are looked for in each row. */
+  readonly headers: boolean;
   /** The relation that `rank` chooses from: `candidates`, or what a clause between them admits of these. */
   readonly admitted: string;
 }

@@ -25,8 +25,9 @@ export const take = clause({
   text: takeText,
 });
 
-function takeText({ names: { jobs }, schedules, errors }: TurnVariant): string {
+function takeText({ names: { jobs }, schedules, errors, headers }: TurnVariant): string {
   const history = errors ? "j.errors" : `${newerColumn("errors")} AS errors`;
+  const beside = headers ? "j.headers" : `${newerColumn("headers")} AS headers`;
   const tick = schedules
     ? "j.schedule, j.scheduled_for"
     : `${newerColumn("schedule")} AS schedule, ${newerColumn("scheduled_for")} AS scheduled_for`;
@@ -46,7 +47,7 @@ picked AS (
          finished_at = NULL, duration_ms = NULL, updated_at = now()
    WHERE j.id = ANY (ARRAY(SELECT id FROM ranked WHERE chosen AND runs))
   RETURNING j.id, j.job_type, j.payload, j.status, j.attempts, j.max_attempts, j.priority, j.run_after, j.timeout_seconds,
-            j.dedupe_key, j.created_at, ${tick}, ${history}
+            j.dedupe_key, j.created_at, ${tick}, ${history}, ${beside}
 ),
 exhausted AS (
   UPDATE ${jobs} j
@@ -56,7 +57,7 @@ exhausted AS (
          duration_ms = NULL, updated_at = now()
    WHERE j.id = ANY (ARRAY(SELECT id FROM ranked WHERE chosen AND NOT runs))
   RETURNING j.id, j.job_type, j.payload, j.status, j.attempts, j.max_attempts, j.priority, j.run_after, j.timeout_seconds,
-            j.dedupe_key, j.created_at, ${tick}, ${history}
+            j.dedupe_key, j.created_at, ${tick}, ${history}, ${beside}
 )`;
 }
 
@@ -73,7 +74,8 @@ export function jobRowsText(): string {
       maxAttempts: `nullif(p.max_attempts, ${USUAL.maxAttempts})::text`,
       priority: `nullif(p.priority, ${USUAL.priority})::text`,
       runAfter: momentText("p.run_after"),
-      timeoutSeconds: "p.timeout_seconds::text",
+      timeoutSeconds:
+        "CASE WHEN p.headers IS NULL THEN p.timeout_seconds::text ELSE concat(p.timeout_seconds, ' ', p.headers) END",
       dedupeKey: "p.dedupe_key",
       created: `CASE WHEN p.schedule IS NOT NULL THEN concat(${momentText("p.created_at")}, ' ', ${momentText("p.scheduled_for")}, ' ', p.schedule)
             WHEN p.created_at <> p.run_after THEN ${momentText("p.created_at")} END`,
