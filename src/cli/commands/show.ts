@@ -90,7 +90,9 @@ function attemptsText({ errors }: Job): string {
 
 /** Without what they returned, as without the payload. */
 function withSteps(job: Job, steps: readonly Step[]): Job {
-  return { ...job, ...{ steps: steps.map(({ valueText: _valueText, ...step }) => step) } };
+  return steps.length === 0
+    ? job
+    : { ...job, ...{ steps: steps.map(({ valueText: _valueText, ...step }) => step) } };
 }
 
 /** What the job has remembered, the oldest first. */
