@@ -7,6 +7,8 @@ export { failures } from "./core/operations/failures.ts";
 export type { FailureGroup, Failures, FailuresOptions } from "./core/operations/failures.ts";
 export { history } from "./core/operations/history.ts";
 export type { History, HistoryMinute, HistoryOptions } from "./core/operations/history.ts";
+export { limits, pauseType, resumeType, setLimits } from "./core/operations/limits.ts";
+export type { LimitedType, TypeLimits } from "./core/operations/limits.ts";
 export { overview } from "./core/operations/overview.ts";
 export type { Overview, TypeOverview } from "./core/operations/overview.ts";
 export { stepsOf } from "./core/operations/read-steps.ts";

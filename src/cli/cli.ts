@@ -14,6 +14,7 @@ import { importCommand } from "./commands/import.ts";
 import { metricsCommand } from "./commands/metrics.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { topCommand } from "./commands/top.ts";
+import { limitsCommand } from "./commands/limits.ts";
 import { lsCommand } from "./commands/ls.ts";
 import { cancelCommand } from "./commands/cancel.ts";
 import { drainCommand } from "./commands/drain.ts";
@@ -25,6 +26,7 @@ import { showCommand } from "./commands/show.ts";
 import { migrateCommand } from "./commands/migrate.ts";
 import { packageRoot } from "../migrate/package-root.ts";
 import { schedulesCommand } from "./commands/schedules.ts";
+import { skillCommand } from "./commands/skill.ts";
 import { sqlCommand } from "./commands/sql.ts";
 import { statsCommand } from "./commands/stats.ts";
 
@@ -46,8 +48,10 @@ export const COMMANDS: readonly Command[] = [
   metricsCommand,
   importCommand,
   schedulesCommand,
+  limitsCommand,
   dashboardCommand,
   demoCommand,
+  skillCommand,
   completionCommand(() => COMMANDS),
 ];
 

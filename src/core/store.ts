@@ -4,6 +4,7 @@ import { contractOf } from "./contract.ts";
 import type { JobContracts, JobName, UntypedJobs } from "./contract.ts";
 import { InvalidInputError, LeaseLostError } from "./errors.ts";
 import type { CallOptions, QueryOptions, SqlExecutor, SqlRow, SqlStatement } from "./executor.ts";
+import { enqueueKeys } from "./enqueue/keys/enqueue-keys.ts";
 import { extendStatement, extendText, readExtend } from "./operations/extend.ts";
 import type { ExtendAnswer } from "./operations/extend.ts";
 import { findPickUpStatement, findPickUpText, readFoundPickUp } from "./operations/find-pickup.ts";
@@ -39,6 +40,7 @@ import { RefusedPickUps } from "./turn/refused-pickups.ts";
 import { readTicks, tickStatement } from "./operations/tick.ts";
 import type { Tick } from "./operations/tick.ts";
 import { readTurn } from "./turn/turn-answer.ts";
+import { StoreLimits } from "./turn/store-limits.ts";
 import { TurnTexts } from "./turn/turn-texts.ts";
 import type { ReapedJob, TurnAnswer } from "./turn/turn-answer.ts";
 import type { TurnRequest } from "./turn/turn-request.ts";
@@ -84,12 +86,12 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
   /** @internal `with` alone knows that a transaction is open. */
   constructor(executor: SqlExecutor<Tx>, options: StoreOptions<J>, inTransaction: boolean);
   constructor(executor: SqlExecutor<Tx>, options: StoreOptions<J> = {}, inTransaction = false) {
-    super(executor, options, inTransaction);
+    super(executor, { keys: enqueueKeys, ...options }, inTransaction);
     const { names } = this.connection;
     this.parse = options.parse ?? parsePayload;
     this.#options = options;
     this.#executor = executor;
-    this.#turnTexts = new TurnTexts(names, !inTransaction);
+    this.#turnTexts = new TurnTexts(names, !inTransaction, new StoreLimits(options.jobs));
     this.#refused = new RefusedPickUps(this.logger);
     this.#texts = {
       extend: extendText(names),
@@ -128,7 +130,8 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
       const answer = readTurn(await send(this.connection, "turn", statement, options), request);
       this.#turnTexts.answered(answer, depth);
       if (answer.rowsHidden) warnOfHiddenRows(this.connection);
-      return answer;
+      // What was left out may be picked up by the next.
+      return answer.hasLimits === true ? { ...answer, more: true } : answer;
     } catch (error) {
       if (!this.#turnTexts.canDoWithLess(error)) throw error;
       return await this.turn(request, options);
@@ -230,16 +233,18 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
   }
 
   /**
-   * Makes a FAILED job READY, its attempts beginning anew, behind the steps that it has remembered; `blockedBy` names the job because of which it stays FAILED, since
-   * that is active and has its dedupe key. In a transaction of the caller's it takes a savepoint.
+   * Makes a FAILED job READY, its attempts beginning anew, behind the steps that it has remembered; `blockedBy` names
+   * the job because of which it stays FAILED, since
+   * that is active and has its dedupe key, or waits and has its debounce key. In a transaction of the caller's it takes a savepoint.
    *
    * @throws DedupeConflictError where the key became active, and free again, at each of five tries.
    */
   async retry(id: string, options: RetryOptions = {}): Promise<Retried> {
     checkOptions(options, RETRY_OPTIONS);
-    const text = retryText(this.connection.names, options.fromStart);
-    const statement = retryStatement(text, checkId("id", id));
-    return readRetried(await sendApart(this.connection, "retry", statement));
+    const { names } = this.connection;
+    const statement = (debounces: boolean): SqlStatement =>
+      retryStatement(retryText(names, debounces, options.fromStart), checkId("id", id));
+    return readRetried(await sendApart(this.connection, "retry", statement(true), statement(false)));
   }
 
   /**

@@ -156,9 +156,8 @@ const STATEMENTS: Readonly<Record<string, SqlStatement>> = {
   extend: extendStatement(extendText(names), fences, 30_000),
   findPickUp: findPickUpStatement(findPickUpText(names), ["w", "v"]),
   "a settlement that forgets steps": turnStatement(
-    (scope) => turnText(names, scope, "shallow", true, true, true, true),
+    (scope) => turnText(names, scope, "shallow", true, true, true, "left out", true),
     { settlements: [{ job: fence, durationMs: 1, outcome: "done", resultText: null, forgetsSteps: true }] },
-    true,
   ),
   stepStatement: rememberStepStatement(
     rememberStepText(names),
@@ -179,7 +178,7 @@ const STATEMENTS: Readonly<Record<string, SqlStatement>> = {
   stats: statsStatement(statsText(names), names),
   cancel: cancelStatement(cancelText(names), "77"),
   retry: retryStatement(retryText(names), "107"),
-  "retry from the start": retryStatement(retryText(names, true), "107"),
+  "retry from the start": retryStatement(retryText(names, true, true), "107"),
   prune: pruneStatement(pruneText(names), { olderThanSeconds: 60, limit: 1_000 }),
   "a prune that finds nothing": pruneStatement(pruneText(names), { olderThanSeconds: 864_000 }),
   ...BULK,

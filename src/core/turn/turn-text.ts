@@ -1,12 +1,15 @@
 import { numbered } from "../sql/parameters.ts";
-import type { NumberedText, ParameterValues } from "../sql/parameters.ts";
+import type { NumberedText } from "../sql/parameters.ts";
 import type { TableNames } from "../sql/table-names.ts";
+import { admit } from "./clauses/admit.ts";
 import { asyncCommit } from "./clauses/async-commit.ts";
-import type { Clause, TurnScope, TurnVariant } from "./clauses/clause.ts";
-import { forgetSteps } from "./clauses/forget-steps.ts";
+import type { Clause, LimitMode, TurnScope, TurnVariant } from "./clauses/clause.ts";
+import { forgetSteps, forgetsSteps } from "./clauses/forget-steps.ts";
 import type { LaneDepth } from "./clauses/lanes.ts";
+import { gate, limitRowsText } from "./clauses/gate.ts";
 import { madeReady } from "./clauses/made-ready.ts";
 import { pickUp } from "./clauses/pick-up.ts";
+import { putAside } from "./clauses/put-aside.ts";
 import { candidateRowsText, laneRowsText, rank } from "./clauses/rank.ts";
 import { reap, reapedRowsText } from "./clauses/reap.ts";
 import { settle, settlementRowsText } from "./clauses/settle.ts";
@@ -18,21 +21,27 @@ import { waitMarker } from "./clauses/wait-marker.ts";
 import type { TurnRequest } from "./turn-request.ts";
 
 /** All clauses, each behind those that it reads. */
-const ALL: readonly Clause[] = [
-  ...[settle, forgetSteps, reap, pickUp, rank, take, asyncCommit, sleep, madeReady, waitMarker],
-];
-/** Those of a turn of any kind. */
-const USUAL = ALL.filter((clause) => clause !== forgetSteps);
+const ALL: readonly Clause[] = [settle, reap, pickUp, rank, take, asyncCommit, sleep, madeReady, waitMarker];
+/** What a turn that keeps limits does beside that, behind its pick-up, and behind what it takes. */
+const KEEPING: ReadonlyMap<Clause, readonly Clause[]> = new Map([
+  [pickUp, [gate, admit]],
+  [take, [putAside]],
+]);
 
 /** What a turn of each scope does. The shorter ones save up to half of what a small turn takes (0.6 instead of 0.9 ms). */
 const SCOPES: Readonly<Record<TurnScope, readonly Clause[]>> = {
-  whole: USUAL,
-  without: USUAL,
-  only: USUAL,
-  look: USUAL.filter((clause) => clause !== take),
+  whole: ALL,
+  without: ALL,
+  only: ALL,
+  look: ALL.filter((clause) => clause !== take),
   "pick-up": [pickUp, rank, take, asyncCommit, sleep, madeReady],
   settling: [settle, madeReady],
 };
+
+/** A turn's text, with the clause, among those of its scope, that has the value of each parameter. */
+export interface TurnText extends NumberedText {
+  readonly owners: readonly number[];
+}
 
 /**
  * The turn's text: settle what ended, reap what is lost, pick up what is due, and report how long the caller may sleep, in
@@ -41,6 +50,7 @@ const SCOPES: Readonly<Record<TurnScope, readonly Clause[]>> = {
  * @param schedules whether the table is known to have schedules
  * @param errors whether the table is known to keep the history of attempts
  * @param headers whether it is known to have headers
+ * @param limits what it does about limits
  * @param forgets whether it deletes the steps of jobs that it settles
  */
 export function turnText(
@@ -50,28 +60,48 @@ export function turnText(
   schedules = true,
   errors = true,
   headers = true,
+  limits: LimitMode = "left out",
   forgets = false,
-): NumberedText {
-  const variant: TurnVariant = { names, scope, depth, schedules, errors, headers, admitted: "candidates" };
-  const does = clausesOf(scope, forgets);
-  const relations = ALL.map((one) => (does.includes(one) ? one.text(variant) : one.absent));
-  const types: Record<string, string> = {};
-  for (const { parameters } of does) Object.assign(types, parameters);
-  return numbered(
+): TurnText {
+  const kept = limits === "kept";
+  const variant: TurnVariant = {
+    ...{ names, scope, depth, schedules, errors, headers, limits },
+    admitted: kept ? "admitted" : "candidates",
+  };
+  const does = doneIn(scope, limits, forgets);
+  const relations = [...(kept ? keeping(ALL) : ALL), forgetSteps].map((one) =>
+    does.includes(one) ? one.text(variant) : one.absent,
+  );
+  const types: Record<string, string> = Object.fromEntries(
+    does.flatMap(({ parameters }) => Object.entries(parameters)),
+  );
+  const sent = numbered(
     `WITH RECURSIVE ${relations.filter(Boolean).join(",\n")}\n${answerText(variant, does)}`,
     types,
   );
+  const owners = sent.parameters.map((name) => does.findIndex(({ parameters }) => name in parameters));
+  return { ...sent, owners };
 }
 
-/** The values of a scope's parameters. */
-export function turnValues(scope: TurnScope, request: TurnRequest, forgets = false): ParameterValues {
-  const values: Record<string, string | null> = {};
-  for (const { encode } of clausesOf(scope, forgets)) Object.assign(values, encode(request));
-  return values;
+/** The values of the parameters of such a text. */
+export function turnParams(
+  scope: TurnScope,
+  { parameters, owners }: TurnText,
+  request: TurnRequest,
+): readonly (string | null)[] {
+  const forgets = request.settlements?.some(forgetsSteps);
+  const does = doneIn(scope, request.limits === undefined ? "left out" : "kept", forgets);
+  const values = does.map(({ encode }) => encode(request));
+  return parameters.map((name, place) => values[owners[place] ?? 0]?.[name] ?? null);
 }
 
-function clausesOf(scope: TurnScope, forgets: boolean): readonly Clause[] {
-  return forgets ? [...SCOPES[scope], forgetSteps] : SCOPES[scope];
+function doneIn(scope: TurnScope, limits: LimitMode, forgets = false): readonly Clause[] {
+  const does = limits === "kept" ? keeping(SCOPES[scope]) : SCOPES[scope];
+  return forgets ? [...does, forgetSteps] : does;
+}
+
+function keeping(clauses: readonly Clause[]): readonly Clause[] {
+  return clauses.flatMap((one) => [one, ...(KEEPING.get(one) ?? [])]);
 }
 
 function answerText(variant: TurnVariant, does: readonly Clause[]): string {
@@ -81,5 +111,6 @@ function answerText(variant: TurnVariant, does: readonly Clause[]): string {
     ...(does.includes(settle) ? [settlementRowsText(variant)] : []),
     ...(does.includes(reap) ? [reapedRowsText(), tickRowsText(variant)] : []),
     ...(does.includes(rank) ? [laneRowsText()] : []),
+    ...(does.includes(gate) ? [limitRowsText(variant, does.includes(take))] : []),
   ].join("\nUNION ALL\n");
 }

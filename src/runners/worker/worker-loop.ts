@@ -139,6 +139,7 @@ export class WorkerLoop {
       id: workerId,
       schedule: this.#schedule,
       waiter: this.#waiter,
+      ticker: this.#ticker,
     });
     this.#state.listener = listener;
     return this.#work(stop).finally(() => listener.stop());
