@@ -156,7 +156,7 @@ const STATEMENTS: Readonly<Record<string, SqlStatement>> = {
   extend: extendStatement(extendText(names), fences, 30_000),
   findPickUp: findPickUpStatement(findPickUpText(names), ["w", "v"]),
   "a settlement that forgets steps": turnStatement(
-    (scope) => turnText(names, scope, "shallow", true, true, true, "left out", true),
+    (scope) => turnText(names, scope, "shallow", true, true, true, "left out", false, true),
     { settlements: [{ job: fence, durationMs: 1, outcome: "done", resultText: null, forgetsSteps: true }] },
   ),
   stepStatement: rememberStepStatement(

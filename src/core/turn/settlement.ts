@@ -22,6 +22,8 @@ export type Settlement = {
       readonly resultText: string | null;
       /** Why the handler's result is not there, for `last_error`. */
       readonly note?: string | undefined;
+      /** Whether the row goes, and the result and the note with it; `already` where it is gone. @default false */
+      readonly remove?: boolean | undefined;
       /** Deletes the steps that the job has remembered. @default false */
       readonly forgetsSteps?: boolean | undefined;
     }

@@ -51,6 +51,7 @@ export interface TurnText extends NumberedText {
  * @param errors whether the table is known to keep the history of attempts
  * @param headers whether it is known to have headers
  * @param limits what it does about limits
+ * @param deletes whether the rows of some jobs go when they are done
  * @param forgets whether it deletes the steps of jobs that it settles
  */
 export function turnText(
@@ -61,11 +62,12 @@ export function turnText(
   errors = true,
   headers = true,
   limits: LimitMode = "left out",
+  deletes = false,
   forgets = false,
 ): TurnText {
   const kept = limits === "kept";
   const variant: TurnVariant = {
-    ...{ names, scope, depth, schedules, errors, headers, limits },
+    ...{ names, scope, depth, schedules, errors, headers, limits, deletes },
     admitted: kept ? "admitted" : "candidates",
   };
   const does = doneIn(scope, limits, forgets);

@@ -1,4 +1,5 @@
 import type { SqlRow, SqlStatement } from "../executor.ts";
+import { deletesSome } from "./clauses/settle.ts";
 import { cells } from "../job.ts";
 import { sqlState } from "../sql/sql-state.ts";
 import type { TableNames } from "../sql/table-names.ts";
@@ -51,8 +52,9 @@ export class TurnTexts {
 
   statement(request: TurnRequest, depth: LaneDepth): SqlStatement {
     const forgets = request.settlements?.some(forgetsSteps);
+    const deletes = deletesSome(request.settlements);
     const textOf = (scope: TurnScope): TurnText => {
-      const known = this.#text(scope, depth, forgets);
+      const known = this.#text(scope, depth, deletes, forgets);
       return { ...known, text: sizedText(known.text, this.#tableBytes) };
     };
     const { pickUp } = request;
@@ -127,8 +129,8 @@ export class TurnTexts {
     this.#keepsErrors = keepsErrors;
   }
 
-  #text(scope: TurnScope, depth: LaneDepth, forgets = false): TurnText {
-    const key = `${depth} ${scope} ${forgets}`;
+  #text(scope: TurnScope, depth: LaneDepth, deletes: boolean, forgets = false): TurnText {
+    const key = `${depth} ${scope} ${deletes} ${forgets}`;
     const text =
       this.#texts.get(key) ??
       turnText(
@@ -139,6 +141,7 @@ export class TurnTexts {
         this.#keepsErrors,
         this.#hasHeaders,
         this.#limits,
+        deletes,
         forgets,
       );
     this.#texts.set(key, text);

@@ -28,6 +28,8 @@ export interface TurnVariant {
   readonly headers: boolean;
   /** What the turn does about limits. */
   readonly limits: LimitMode;
+  /** Whether the rows of some jobs go when they are done. */
+  readonly deletes: boolean;
   /** The relation that `rank` chooses from: `candidates`, or what a clause between them admits of these. */
   readonly admitted: string;
 }
