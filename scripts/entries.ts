@@ -11,6 +11,7 @@ export const ENTRIES = {
   producer: "src/producer.ts",
   keys: "src/keys.ts",
   schedules: "src/schedules.ts",
+  steps: "src/steps.ts",
   operate: "src/operate.ts",
   runner: "src/runner.ts",
   executor: "src/executor.ts",

@@ -4,6 +4,7 @@ import type { TableNames } from "../sql/table-names.ts";
 import { admit } from "./clauses/admit.ts";
 import { asyncCommit } from "./clauses/async-commit.ts";
 import type { Clause, LimitMode, TurnScope, TurnVariant } from "./clauses/clause.ts";
+import { forgetSteps, forgetsSteps } from "./clauses/forget-steps.ts";
 import type { LaneDepth } from "./clauses/lanes.ts";
 import { gate, limitRowsText } from "./clauses/gate.ts";
 import { leftRunning } from "./clauses/left-running.ts";
@@ -63,6 +64,7 @@ export interface TurnText extends NumberedText {
  * @param headers whether it is known to have headers
  * @param limits what it does about limits
  * @param deletes whether the rows of some jobs go when they are done
+ * @param forgets whether it deletes the steps of jobs that it settles
  */
 export function turnText(
   names: TableNames,
@@ -73,14 +75,15 @@ export function turnText(
   headers = true,
   limits: LimitMode = "left out",
   deletes = false,
+  forgets = false,
 ): TurnText {
   const kept = limits === "kept";
   const variant: TurnVariant = {
     ...{ names, scope, depth, schedules, errors, headers, limits, deletes },
     admitted: kept ? "admitted" : "candidates",
   };
-  const does = doneIn(scope, limits);
-  const relations = (kept ? keeping(ALL) : ALL).map((one) =>
+  const does = doneIn(scope, limits, forgets);
+  const relations = [...(kept ? keeping(ALL) : ALL), forgetSteps].map((one) =>
     does.includes(one) ? one.text(variant) : one.absent,
   );
   const types: Record<string, string> = Object.fromEntries(
@@ -100,13 +103,15 @@ export function turnParams(
   { parameters, owners }: TurnText,
   request: TurnRequest,
 ): readonly (string | null)[] {
-  const does = doneIn(scope, request.limits === undefined ? "left out" : "kept");
+  const forgets = request.settlements?.some(forgetsSteps);
+  const does = doneIn(scope, request.limits === undefined ? "left out" : "kept", forgets);
   const values = does.map(({ encode }) => encode(request));
   return parameters.map((name, place) => values[owners[place] ?? 0]?.[name] ?? null);
 }
 
-function doneIn(scope: TurnScope, limits: LimitMode): readonly Clause[] {
-  return limits === "kept" ? keeping(SCOPES[scope]) : SCOPES[scope];
+function doneIn(scope: TurnScope, limits: LimitMode, forgets = false): readonly Clause[] {
+  const does = limits === "kept" ? keeping(SCOPES[scope]) : SCOPES[scope];
+  return forgets ? [...does, forgetSteps] : does;
 }
 
 function keeping(clauses: readonly Clause[]): readonly Clause[] {
