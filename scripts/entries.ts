@@ -9,6 +9,7 @@ const root = new URL("../", import.meta.url);
 export const ENTRIES = {
   index: "src/index.ts",
   producer: "src/producer.ts",
+  keys: "src/keys.ts",
   schedules: "src/schedules.ts",
   operate: "src/operate.ts",
   runner: "src/runner.ts",

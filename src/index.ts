@@ -15,7 +15,8 @@ export type {
 } from "./core/contract.ts";
 export type { Cancelled } from "./core/operations/cancel.ts";
 export type { EnqueueOptions, PayloadLimits } from "./core/enqueue/check-job.ts";
-export type { Enqueued, NewJob } from "./core/enqueue/enqueue.ts";
+export type { DebounceOptions, KeyOptions, ThrottleOptions } from "./core/enqueue/keys/key-options.ts";
+export type { EnqueueKeys, Enqueued, NewJob } from "./core/enqueue/enqueue.ts";
 export {
   DedupeConflictError,
   InvalidInputError,

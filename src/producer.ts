@@ -2,7 +2,8 @@
 export { defineJob } from "./core/contract.ts";
 export type { InputOf, JobContract, JobContracts, JobDefaults, OutputOf, ResultOf } from "./core/contract.ts";
 export type { EnqueueOptions } from "./core/enqueue/check-job.ts";
-export type { Enqueued, NewJob } from "./core/enqueue/enqueue.ts";
+export type { DebounceOptions, KeyOptions, ThrottleOptions } from "./core/enqueue/keys/key-options.ts";
+export type { EnqueueKeys, Enqueued, NewJob } from "./core/enqueue/enqueue.ts";
 export {
   DedupeConflictError,
   InvalidInputError,

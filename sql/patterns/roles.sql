@@ -22,7 +22,7 @@ GRANT USAGE ON SCHEMA public TO pqrun_producer, pqrun_worker, pqrun_viewer;
 GRANT INSERT (id, job_type, payload, priority, max_attempts, run_after, timeout_seconds, dedupe_key, idempotency_key, debounce_key,
               concurrency_key, headers)
    ON public.jobs TO pqrun_producer;
-GRANT SELECT (id, job_type, status, attempts, run_after, locked_by, created_at, dedupe_key, idempotency_key, debounce_key)
+GRANT SELECT (id, job_type, status, attempts, run_after, locked_by, created_at, dedupe_key, idempotency_key, debounce_key, xmax)
    ON public.jobs TO pqrun_producer;
 -- For ON CONFLICT … DO UPDATE SET updated_at = now().
 GRANT UPDATE (updated_at) ON public.jobs TO pqrun_producer;

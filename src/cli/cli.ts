@@ -26,6 +26,7 @@ import { showCommand } from "./commands/show.ts";
 import { migrateCommand } from "./commands/migrate.ts";
 import { packageRoot } from "../migrate/package-root.ts";
 import { schedulesCommand } from "./commands/schedules.ts";
+import { skillCommand } from "./commands/skill.ts";
 import { sqlCommand } from "./commands/sql.ts";
 import { statsCommand } from "./commands/stats.ts";
 
@@ -50,6 +51,7 @@ export const COMMANDS: readonly Command[] = [
   limitsCommand,
   dashboardCommand,
   demoCommand,
+  skillCommand,
   completionCommand(() => COMMANDS),
 ];
 

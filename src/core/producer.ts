@@ -5,8 +5,8 @@ import { checkJob, checkLimits, checkSchema } from "./enqueue/check-job.ts";
 import type { EnqueueOptions, PayloadLimits } from "./enqueue/check-job.ts";
 import { enqueueTexts } from "./enqueue/enqueue-text.ts";
 import type { EnqueueTexts } from "./enqueue/enqueue-text.ts";
-import { enqueueStatement, readEnqueued } from "./enqueue/enqueue.ts";
-import type { CheckedJob, Enqueued, NewJob } from "./enqueue/enqueue.ts";
+import { enqueueStatement, keyOf, readEnqueued } from "./enqueue/enqueue.ts";
+import type { CheckedJob, EnqueueKeys, Enqueued, NewJob } from "./enqueue/enqueue.ts";
 import { DedupeConflictError, InvalidInputError, UnknownOutcomeError } from "./errors.ts";
 import { checkExecutor, isExecutor } from "./executor.ts";
 import type { CallOptions, SqlExecutor, SqlStatement } from "./executor.ts";
@@ -24,6 +24,8 @@ import type { Connection } from "./sql/run-statement.ts";
 export interface ProducerOptions<J extends JobContracts = UntypedJobs> extends TableOptions, PayloadLimits {
   /** The contracts by job type. @default none: any type, any JSON object */
   readonly jobs?: J | undefined;
+  /** `enqueueKeys` of `pqrun/keys`, for `idempotencyKey`, `throttle` and `debounce`. A store has it. @default none */
+  readonly keys?: EnqueueKeys | undefined;
   /** Where warnings go; false is silence. @default the console */
   readonly logger?: Logger | false | undefined;
 }
@@ -33,6 +35,7 @@ export const STORE_OPTIONS = {
   schema: true,
   table: true,
   jobs: true,
+  keys: true,
   logger: true,
   maxPayloadBytes: true,
   maxPayloadDepth: true,
@@ -109,7 +112,7 @@ export class JobProducer<J extends JobContracts = UntypedJobs, Tx = never> {
     const job = await this.#checked(type, payload, options);
     // A job with a key may have to wait for a rival's transaction, and nobody else's should wait with it. One that may
     // be given up has a statement of its own, so that the server can be asked to end it.
-    const own = job.dedupeKey ?? options.signal;
+    const own = job.dedupeKey ?? job.key ?? options.signal;
     if (this.#coalescing !== undefined && own === undefined) return await this.#coalescing.enqueue(job);
     const [enqueued] = await this.#askAgain([job], await this.#write([job], options), options);
     if (enqueued === undefined) throw new Error("enqueue: the database returned no row");
@@ -151,15 +154,15 @@ export class JobProducer<J extends JobContracts = UntypedJobs, Tx = never> {
         throw new InvalidInputError("jobs", `at most ${MAX_BYTES_PER_CALL} bytes of payloads`, jobs);
       }
       checked.push(job);
-      const { dedupeKey } = job;
-      if (dedupeKey === null) continue;
-      const first = keys.get(dedupeKey) ?? job;
-      keys.set(dedupeKey, first);
+      const { option, text } = keyOf(job);
+      if (text === "") continue;
+      const first = keys.get(option + text) ?? job;
+      keys.set(option + text, first);
       if (first.type === job.type) continue;
       throw new InvalidInputError(
-        `jobs[${index}].dedupeKey`,
+        `jobs[${index}].${option}`,
         `a key that no ${first.type} before it has`,
-        dedupeKey,
+        text,
       );
     }
     const answers = await this.#write(checked, options);
@@ -271,7 +274,7 @@ export class JobProducer<J extends JobContracts = UntypedJobs, Tx = never> {
       if (open.length === 0) return answers.filter((answer) => answer !== null);
       if (asks === MAX_ASKS) {
         throw new DedupeConflictError(
-          open[0]?.dedupeKey ?? "",
+          keyOf(open[0]).text,
           `enqueue: jobs with the dedupe key came and went ${MAX_ASKS} times while it was asked for, or a trigger skips the job; it was not written`,
         );
       }

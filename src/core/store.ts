@@ -4,6 +4,7 @@ import { contractOf } from "./contract.ts";
 import type { JobContracts, JobName, UntypedJobs } from "./contract.ts";
 import { InvalidInputError, LeaseLostError } from "./errors.ts";
 import type { CallOptions, QueryOptions, SqlExecutor, SqlRow, SqlStatement } from "./executor.ts";
+import { enqueueKeys } from "./enqueue/keys/enqueue-keys.ts";
 import { extendStatement, extendText, readExtend } from "./operations/extend.ts";
 import type { ExtendAnswer } from "./operations/extend.ts";
 import { findPickUpStatement, findPickUpText, readFoundPickUp } from "./operations/find-pickup.ts";
@@ -85,7 +86,7 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
   /** @internal `with` alone knows that a transaction is open. */
   constructor(executor: SqlExecutor<Tx>, options: StoreOptions<J>, inTransaction: boolean);
   constructor(executor: SqlExecutor<Tx>, options: StoreOptions<J> = {}, inTransaction = false) {
-    super(executor, options, inTransaction);
+    super(executor, { keys: enqueueKeys, ...options }, inTransaction);
     const { names } = this.connection;
     this.parse = options.parse ?? parsePayload;
     this.#options = options;
@@ -233,13 +234,15 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
 
   /**
    * Makes a FAILED job READY, its attempts beginning anew; `blockedBy` names the job because of which it stays FAILED, since
-   * that is active and has its dedupe key. In a transaction of the caller's it takes a savepoint.
+   * that is active and has its dedupe key, or waits and has its debounce key. In a transaction of the caller's it takes a savepoint.
    *
    * @throws DedupeConflictError where the key became active, and free again, at each of five tries.
    */
   async retry(id: string): Promise<Retried> {
-    const statement = retryStatement(retryText(this.connection.names), checkId("id", id));
-    return readRetried(await sendApart(this.connection, "retry", statement));
+    const { names } = this.connection;
+    const statement = (debounces: boolean): SqlStatement =>
+      retryStatement(retryText(names, debounces), checkId("id", id));
+    return readRetried(await sendApart(this.connection, "retry", statement(true), statement(false)));
   }
 
   /**

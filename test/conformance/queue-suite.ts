@@ -1,4 +1,5 @@
 import { enqueuePromises } from "./enqueue-promises.ts";
+import { keyPromises } from "./key-promises.ts";
 import { pickUpPromises } from "./pick-up-promises.ts";
 import { queueTransactionPromises } from "./queue-transaction-promises.ts";
 import { rowPromises } from "./row-promises.ts";
@@ -12,6 +13,7 @@ import { zombiePromises } from "./zombie-promises.ts";
 export function queueSuite<Tx>(suite: Suite<Tx>): void {
   const promise = promisesOf(suite);
   enqueuePromises(promise);
+  keyPromises(promise);
   pickUpPromises(promise);
   settlePromises(promise);
   zombiePromises(promise);

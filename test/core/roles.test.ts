@@ -42,6 +42,23 @@ test("a producer enqueues, with dedupe keys too, and does nothing else", async (
   await refused(store.prune({ olderThanSeconds: 0 }));
 });
 
+test("a producer enqueues with the other keys, and debounces with the right to it, but reads no payload", async () => {
+  const store = await storeOf("pqrun_producer");
+  for (const own of [{ idempotencyKey: "i" }, { throttle: { key: "t", seconds: 1e9 } }]) {
+    const { id } = await store.enqueue("a", { n: 1 }, own);
+    expect(await store.enqueue("a", { n: 2 }, own)).toEqual({ id, created: false });
+  }
+  const own = { debounce: { key: "d", seconds: 60 } };
+  await refused(store.enqueue("a", { n: 1 }, own));
+  const [grant = ""] = /GRANT UPDATE \(payload, run_after\)[^;]*;/.exec(SCRIPT) ?? [];
+  await queue.rows(grant);
+  const { id } = await store.enqueue("a", { n: 1 }, own);
+  expect(await store.enqueue("a", { n: 2 }, own)).toEqual({ id, created: false });
+  expect((await queue.store.get(id))?.payload).toEqual({ n: 2 });
+  await refused(store.get(id));
+  await queue.rows(grant.replace("GRANT", "REVOKE").replace(" TO ", " FROM "));
+});
+
 test("a worker runs, retries, cancels and prunes jobs, and can't touch the table", async () => {
   const store = await storeOf("pqrun_worker");
   const { id } = await store.enqueue("a", { n: 1 });

@@ -126,6 +126,18 @@ export const STATEMENTS: readonly Statement[] = [
     file: "src/core/enqueue/enqueue-text.ts",
     tests: core("enqueue", "enqueue-races", "enqueue-skipped", "table/odd-ids", "plans"),
   },
+  {
+    name: "enqueue with keys",
+    file: "src/core/enqueue/keys/keys-text.ts",
+    tests: core("keys/keys", "keys/races", "table/odd-ids"),
+  },
+  ...(["idempotency_keys", "debounce_keys"] as const).map((before) => ({
+    name: `index of ${before}`,
+    file: "sql/006_keys.sql",
+    mark: "'",
+    before,
+    tests: core("keys/keys", "table/keys"),
+  })),
   { name: "get", file: "src/core/operations/get.ts", tests: core("turn-settle") },
   { name: "list", file: "src/core/operations/list.ts", tests: core("operations") },
   {

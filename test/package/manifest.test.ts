@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import ts from "typescript";
 import { expect, test } from "vitest";
 
+import jsr from "../../deno.json" with { type: "json" };
 import bench from "../../bench/package.json" with { type: "json" };
 import manifest from "../../package.json" with { type: "json" };
 import { ENTRIES } from "../../scripts/entries.ts";
@@ -25,6 +26,15 @@ test("each entry has an export of its name, and there is no other", () => {
   ]);
   const files = { "./sql/*": "./sql/*", "./package.json": "./package.json" };
   expect(manifest.exports).toEqual({ ...Object.fromEntries(expected), ...files });
+});
+
+test("JSR gets the same entries from their sources, but for what only a project with a node_modules runs", () => {
+  const left = ["conformance", "migrate", "testing"];
+  const expected = paths
+    .filter(([name]) => !left.includes(name))
+    .map(([name, source]) => [name === "index" ? "." : `./${name}`, `./${source}`]);
+  expect(jsr.exports).toEqual(Object.fromEntries(expected));
+  expect([jsr.version, jsr.license]).toEqual([manifest.version, manifest.license]);
 });
 
 test("examples are compiled against the sources of the entries", () => {

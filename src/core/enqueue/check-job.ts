@@ -1,5 +1,6 @@
 import type { JobContract, JobDefaults } from "../contract.ts";
-import type { CheckedJob } from "./enqueue.ts";
+import type { CheckedJob, EnqueueKeys, OtherKey } from "./enqueue.ts";
+import type { KeyOptions } from "./keys/key-options.ts";
 import { InvalidInputError } from "../errors.ts";
 import { USUAL } from "../job.ts";
 import type { JobHeaders } from "../values/headers.ts";
@@ -10,7 +11,7 @@ import { issuesText } from "../values/standard-schema.ts";
 import type { StandardSchema } from "../values/standard-schema.ts";
 
 /** How one job is to be enqueued. */
-export interface EnqueueOptions extends JobDefaults {
+export interface EnqueueOptions extends JobDefaults, KeyOptions {
   /**
    * While a job with this key is READY or RUNNING, another enqueue writes
    * nothing and returns that job's id; one of another type is refused. 1 to 512
@@ -48,6 +49,9 @@ const ENQUEUE_OPTIONS = {
   maxAttempts: true,
   timeoutSeconds: true,
   dedupeKey: true,
+  idempotencyKey: true,
+  throttle: true,
+  debounce: true,
   runAfter: true,
   delayMs: true,
   headers: true,
@@ -57,8 +61,8 @@ const ONE_JOB_OPTIONS = { ...ENQUEUE_OPTIONS, ...CALL_OPTIONS };
 
 /** Most characters of a job type. */
 const MAX_TYPE_LENGTH = 256;
-/** Most characters of a dedupe key: an index row of PostgreSQL holds 2,704 bytes. */
-const MAX_KEY_LENGTH = 512;
+/** Most characters of a key: an index row of PostgreSQL holds 2,704 bytes. */
+export const MAX_KEY_LENGTH = 512;
 
 /** A value that is no text is stored as it is, and read as its JSON. */
 const HEADER_LIMITS = { ...PAYLOAD_LIMITS, maxBytes: 8_192, maxDepth: 1 };
@@ -78,12 +82,18 @@ export function checkJob(
   payload: unknown,
   options: EnqueueOptions,
   contract: JobContract | undefined,
-  limits: PayloadLimits,
+  limits: PayloadLimits & { readonly keys?: EnqueueKeys | undefined },
   field = "",
 ): CheckedJob {
   checkOptions(options, field === "" ? ONE_JOB_OPTIONS : ENQUEUE_OPTIONS, field);
   checkText(`${field}type`, type, MAX_TYPE_LENGTH);
-  const { dedupeKey, runAfter, delayMs, headers } = options;
+  const { dedupeKey, runAfter, delayMs, headers, idempotencyKey, throttle, debounce } = options;
+  let key: OtherKey | undefined;
+  if (idempotencyKey !== undefined || throttle !== undefined || debounce !== undefined) {
+    if (limits.keys === undefined)
+      throw new InvalidInputError("keys", "enqueueKeys of pqrun/keys", undefined);
+    key = limits.keys.check(options, field);
+  }
   if (dedupeKey !== undefined) checkText(`${field}dedupeKey`, dedupeKey, MAX_KEY_LENGTH);
   const priority = options.priority ?? contract?.priority ?? USUAL.priority;
   checkWhole(`${field}priority`, priority, INT4.min, INT4.max);
@@ -109,9 +119,10 @@ export function checkJob(
     payloadText,
     changed,
     dedupeKey: dedupeKey ?? null,
+    key,
     priority,
     runAfter: runAfter === undefined ? null : isoOf(`${field}runAfter`, runAfter),
-    delayMs,
+    delayMs: key?.delayMs ?? delayMs,
     headersText: headers && encodePayload(headers, `${field}headers`, HEADER_LIMITS),
     maxAttempts,
     timeoutSeconds,
@@ -134,12 +145,13 @@ export async function checkSchema(
   for (const [index, form] of forms.entries()) {
     const { issues } = await schema["~standard"].validate(form);
     if (issues === undefined) continue;
-    const says = `what its schema says${index === 1 ? " of its JSON, which a handler gets" : ""}`;
-    throw new InvalidInputError(field, `${says} (${issuesText(issues)})`, payload);
+    const says = issuesText(field, issues) + (index === 1 ? " (of its JSON, which a handler gets)" : "");
+    throw new InvalidInputError(field, "what its schema says", payload, undefined, says);
   }
 }
 
-function checkText(field: string, text: unknown, maxLength: number): asserts text is string {
+/** @throws InvalidInputError where it is none, or none that PostgreSQL can hold. */
+export function checkText(field: string, text: unknown, maxLength: number): asserts text is string {
   const fits = typeof text === "string" && text.length > 0 && text.length <= maxLength;
   if (!fits || text.includes("\u0000") || !text.isWellFormed()) {
     throw new InvalidInputError(

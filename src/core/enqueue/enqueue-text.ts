@@ -4,6 +4,7 @@ import { ABSENT, USUAL } from "../job.ts";
 
 /** The texts of enqueue: which of them is sent depends on how many jobs there are, and whether one has a dedupe key. */
 export interface EnqueueTexts {
+  readonly names: EnqueueNames;
   /** One job without a dedupe key. */
   readonly plain: string;
   /** Several without. */
@@ -23,41 +24,44 @@ export interface EnqueueTexts {
  * row, or changed what it is known by. SQL has no RAISE outside a function, but
  * this text is no boolean.
  */
-const SKIPPED = "pqrun: a trigger skipped or changed some jobs; written, and undone: ";
+export const SKIPPED = "pqrun: a trigger skipped or changed some jobs; written, and undone: ";
 
 /** The names, and `", headers"` in the texts that write headers: the others have no column and no parameter for them. */
-type Names = TableNames & { readonly headed?: string };
+export type EnqueueNames = TableNames & { readonly headed?: string };
 
-const WRITTEN = "job_type, payload, dedupe_key, priority, run_after, max_attempts, timeout_seconds";
+/** The columns that an enqueue writes, but for headers. */
+export const WRITTEN = "job_type, payload, dedupe_key, priority, run_after, max_attempts, timeout_seconds";
 
 /** `$1` – `$8` are the jobs, each a column as an array, which may be shorter where the rest has what is usual; `$9` are headers. */
-const columns = (
+export const columns = (
   headed: string,
 ): string => `unnest($1::text::text[], $2::text::jsonb[], $3::text::text[], $4::text::int4[], $5::text::timestamptz[],
-                $6::text::int4[], $7::text::int4[], $8::text::int8[]${headed && ", $9::text::jsonb[]"})`;
-const input = (
+                $6::text::int4[], $7::text::int4[], $8::text::int8[]${headed && ", $9::text::jsonb[]"}`;
+/** Their values, of a row `x`. */
+export const input = (
   headed: string,
 ): string => `x.job_type, x.payload, nullif(x.dedupe_key, '${ABSENT.text}') AS dedupe_key, coalesce(x.priority, ${USUAL.priority}) AS priority,
          coalesce(nullif(x.run_after, '${ABSENT.moment}'), now() + x.delay * interval '1 ms', now()) AS run_after, coalesce(x.max_attempts, ${USUAL.maxAttempts}) AS max_attempts,
          nullif(x.timeout_seconds, ${ABSENT.number}) AS timeout_seconds${headed && `, nullif(x.headers, '${ABSENT.json}') AS headers`}`;
 
 const FIRST_KEY = "($3::text::text[])[1]";
-const ACTIVE = "status IN ('READY', 'RUNNING')";
+/** While a dedupe key is taken. */
+export const ACTIVE = "status IN ('READY', 'RUNNING')";
 /** DO NOTHING leaves no dead tuple and takes no lock on the row that is there. */
 const UNLESS_ACTIVE = `ON CONFLICT (dedupe_key) WHERE dedupe_key IS NOT NULL AND ${ACTIVE} DO NOTHING`;
 
 /** Without dedupe keys nothing `unless`: a plain INSERT writes less WAL than one that looks for conflicts. */
-const insertingText = ({ jobs, headed = "" }: Names, unless = ""): string => `
+const insertingText = ({ jobs, headed = "" }: EnqueueNames, unless = ""): string => `
 WITH inserted AS (
   INSERT INTO ${jobs} (${WRITTEN}${headed})
   SELECT ${input(headed)}
-    FROM ${columns(headed)} AS x(${WRITTEN}, delay${headed})
+    FROM ${columns(headed)}) AS x(${WRITTEN}, delay${headed})
   ${unless}
   RETURNING id
 )`;
 
 /** One job. */
-export const plainText = (names: Names): string => `${insertingText(names)}
+export const plainText = (names: EnqueueNames): string => `${insertingText(names)}
 SELECT id::text AS id, 'true' AS created FROM inserted`;
 
 /**
@@ -68,7 +72,7 @@ SELECT id::text AS id, 'true' AS created FROM inserted`;
  * and gives each back before it takes the next. Only a trigger that skips a row
  * shifts them.
  */
-export const plainManyText = (names: Names): string => `${insertingText(names)}
+export const plainManyText = (names: EnqueueNames): string => `${insertingText(names)}
 SELECT string_agg(id::text, ',') AS id,
        (CASE WHEN count(*)::text = $${names.headed ? 10 : 9}::text THEN 'true' ELSE '${SKIPPED}' || count(*) END)::bool::text AS created
   FROM inserted`;
@@ -78,7 +82,7 @@ SELECT string_agg(id::text, ',') AS id,
  * after this statement's snapshot was taken: the caller asks again. `type` is
  * that of the job that has the key, where it is not this one.
  */
-export const keyedText = (names: Names): string => `${insertingText(names, UNLESS_ACTIVE)}
+export const keyedText = (names: EnqueueNames): string => `${insertingText(names, UNLESS_ACTIVE)}
 SELECT coalesce(own.id, (${activeText(names, FIRST_KEY)}))::text AS id,
        (own.id IS NOT NULL)::text AS created,
        CASE WHEN own.id IS NULL THEN (${activeText(names, FIRST_KEY, "job_type")}) END AS type
@@ -101,7 +105,7 @@ SELECT coalesce(own.id, (${activeText(names, FIRST_KEY)}))::text AS id,
  * It fails where a row that was written is no input's, or an input without a key
  * has none: a trigger skipped or changed it.
  */
-export function keyedManyText(names: Names, byDefault = false): string {
+export function keyedManyText(names: EnqueueNames, byDefault = false): string {
   const { headed = "" } = names;
   // The subselect looks for the sequence once, not for each row.
   const mark = byDefault ? nth("x.place") : `nextval((${sequenceText(names)}))`;
@@ -110,7 +114,7 @@ export function keyedManyText(names: Names, byDefault = false): string {
   return `
 WITH input AS MATERIALIZED (
   SELECT x.place, ${input(headed)}, ${mark} AS mark
-    FROM ${columns(headed)} WITH ORDINALITY AS x(${WRITTEN}, delay${headed}, place)
+    FROM ${columns(headed)}) WITH ORDINALITY AS x(${WRITTEN}, delay${headed}, place)
 ),
 clash AS MATERIALIZED (
   SELECT FROM input i JOIN ${names.jobs} j ON j.dedupe_key = i.dedupe_key AND j.${ACTIVE} AND j.job_type <> i.job_type LIMIT 1
@@ -148,7 +152,7 @@ const activeText = ({ jobs }: TableNames, key: string, column = "id"): string =>
  * The sequence of the ids, whatever column owns it: an identity's, or the one of which
  * the column's default is the next value and nothing else. Otherwise NULL.
  */
-function sequenceText({ jobs }: TableNames): string {
+export function sequenceText({ jobs }: TableNames): string {
   return `
     SELECT CASE WHEN a.attidentity <> '' THEN pg_get_serial_sequence(a.attrelid::regclass::text, 'id')
                 ELSE substring(pg_get_expr(f.adbin, f.adrelid) FROM '^"?nextval"?[(]''([^'']+)''::"?regclass"?[)]$') END::regclass
@@ -157,9 +161,10 @@ function sequenceText({ jobs }: TableNames): string {
 }
 
 /** The texts for one table. */
-export function enqueueTexts(names: Names): EnqueueTexts {
+export function enqueueTexts(names: EnqueueNames): EnqueueTexts {
   let headed: EnqueueTexts | undefined;
   return {
+    names,
     plain: plainText(names),
     plainMany: plainManyText(names),
     keyed: keyedText(names),

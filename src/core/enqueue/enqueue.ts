@@ -2,7 +2,7 @@ import { columnLiteral } from "../sql/array-literal.ts";
 import type { Element } from "../sql/array-literal.ts";
 import { DedupeConflictError } from "../errors.ts";
 import type { SqlRow, SqlStatement } from "../executor.ts";
-import type { EnqueueTexts } from "./enqueue-text.ts";
+import type { EnqueueNames, EnqueueTexts } from "./enqueue-text.ts";
 import { ABSENT, USUAL, cells } from "../job.ts";
 
 /** What a listener of `onEnqueue` learns of a job. */
@@ -14,6 +14,32 @@ export interface NewJob {
   readonly delayMs?: number | undefined;
 }
 
+/** A key of an enqueue that is none of dedupe. */
+export interface OtherKey {
+  /** As the caller named it. */
+  readonly option: string;
+  /** As the table knows it, but for the slot of a throttle. */
+  readonly text: string;
+  /** Of a throttle its window, of a debounce the most that it may be put off. */
+  readonly seconds?: number | undefined;
+  readonly delayMs?: number | undefined;
+  /** What knows how such jobs are written. */
+  readonly keys: EnqueueKeys;
+}
+
+/** What a producer knows of keys beside dedupe. */
+export interface EnqueueKeys {
+  /** @internal @throws InvalidInputError naming what is wrong with a job's keys. */
+  check(options: object, field: string): OtherKey | undefined;
+  /** @internal The statement for jobs of which some have such a key, from the parameters of all jobs. */
+  statement(
+    names: EnqueueNames,
+    jobs: readonly CheckedJob[],
+    params: readonly string[],
+    byDefault: boolean,
+  ): SqlStatement;
+}
+
 /** A job that has been checked and only has to be written. */
 export interface CheckedJob extends NewJob {
   /** JSON text of an object. */
@@ -23,6 +49,8 @@ export interface CheckedJob extends NewJob {
   /** Whether JSON gives back something else than the payload was. @default false */
   readonly changed?: boolean | undefined;
   readonly dedupeKey: string | null;
+  /** Where it has no dedupe key. @default none */
+  readonly key?: OtherKey | undefined;
   readonly priority: number;
   readonly maxAttempts: number;
   readonly timeoutSeconds: number | null;
@@ -30,9 +58,9 @@ export interface CheckedJob extends NewJob {
 
 /** What became of one enqueue. */
 export interface Enqueued {
-  /** The new job's id, or the active job's that has the same dedupe key. */
+  /** The new job's id, or that of the job that has the same key. */
   readonly id: string;
-  /** False where an active job with the dedupe key was there already; nothing was written then. */
+  /** False where a job with the key was there already. Nothing was written then, but for `debounce`, which puts it off. */
   readonly created: boolean;
 }
 
@@ -45,6 +73,8 @@ export function enqueueStatement(
   const params = COLUMNS.map(([column, none]) => columnLiteral(jobs.map(column), none));
   const own = params.at(-1) === "{}" ? texts : texts.headed();
   if (own === texts) params.pop();
+  const other = jobs.find(({ key }) => key)?.key;
+  if (other) return other.keys.statement(own.names, jobs, params, byDefault);
   const keyed = jobs.some(({ dedupeKey }) => dedupeKey !== null);
   if (jobs.length === 1) return { text: keyed ? own.keyed : own.plain, params };
   if (!keyed) return { text: own.plainMany, params: [...params, String(jobs.length)] };
@@ -68,9 +98,10 @@ export function readEnqueued(
     const [id, , type] = table[index] ?? [];
     if (!id || !type || type === job.type) continue;
     const place = all.indexOf(job);
+    const { option, text } = keyOf(job);
     throw new DedupeConflictError(
-      job.dedupeKey ?? "",
-      `enqueue: jobs[${place}].dedupeKey is active under another type: job ${id} of the type ${type}; nothing was written`,
+      text,
+      `enqueue: jobs[${place}].${option} is active under another type: job ${id} of the type ${type}; nothing was written`,
       { jobId: id, jobType: type, index: place },
     );
   }
@@ -79,6 +110,11 @@ export function readEnqueued(
       ? null
       : ids.split(",").map((id) => ({ id, created: created === "true" })),
   );
+}
+
+/** By what its caller and its rivals know a job; the text is empty where there is nothing. */
+export function keyOf(job?: CheckedJob): { readonly option: string; readonly text: string } {
+  return job?.key ?? { option: "dedupeKey", text: job?.dedupeKey ?? "" };
 }
 
 /** Each with what stands for null, where some jobs have a value and others have none; without headers the last one is not sent. */

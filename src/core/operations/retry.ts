@@ -1,5 +1,6 @@
 import type { SqlRow, SqlStatement } from "../executor.ts";
 import type { TableNames } from "../sql/table-names.ts";
+import { waitsUnpicked } from "../sql/waits-unpicked.ts";
 import { cells } from "../job.ts";
 import type { AnyStatus } from "../job.ts";
 
@@ -9,23 +10,32 @@ export interface Retried {
   readonly retried: boolean;
   /** The job's state now, or null where there is no such job. */
   readonly status: AnyStatus | null;
-  /** The active job with the same dedupe key, where that is why the job stays FAILED. */
+  /** The active job with the same dedupe key, or the waiting one with the same debounce key, where that is why the job stays FAILED. */
   readonly blockedBy?: string | undefined;
 }
 
 /**
- * `$1` id. Attempts begin anew, since a FAILED job has none left. Fails with 23505 where its dedupe key becomes active in
- * this very moment.
+ * `$1` id. Attempts begin anew, since a FAILED job has none left. Fails with 23505 where its key is taken in this very
+ * moment.
  *
  * `held` waits for the transaction that is changing the job and then reads what became of it; the statement's snapshot is older.
+ *
+ * @param debounces whether the table has debounce keys, which those of older versions have not
  */
-export const retryText = ({ jobs }: TableNames): string => `
+export const retryText = ({ jobs }: TableNames, debounces = true): string => `
 WITH held AS MATERIALIZED (
-  SELECT j.id, j.status, j.dedupe_key FROM ${jobs} j WHERE j.id = $1::text::int8 FOR NO KEY UPDATE
+  SELECT j.id, j.status, j.dedupe_key${debounces ? ", j.debounce_key" : ""} FROM ${jobs} j WHERE j.id = $1::text::int8 FOR NO KEY UPDATE
 ),
 twin AS MATERIALIZED (
-  SELECT a.id FROM held h JOIN ${jobs} a ON a.dedupe_key = h.dedupe_key
-   WHERE h.status = 'FAILED' AND a.status IN ('READY', 'RUNNING') LIMIT 1
+  (SELECT a.id FROM held h JOIN ${jobs} a ON a.dedupe_key = h.dedupe_key
+    WHERE h.status = 'FAILED' AND a.status IN ('READY', 'RUNNING') LIMIT 1)${
+      debounces
+        ? `
+  UNION ALL
+  (SELECT a.id FROM held h JOIN ${jobs} a ON a.debounce_key = h.debounce_key
+    WHERE h.status = 'FAILED' AND ${waitsUnpicked("a")} LIMIT 1)`
+        : ""
+    }
 ),
 retried AS (
   UPDATE ${jobs} j
@@ -35,7 +45,7 @@ retried AS (
 )
 SELECT EXISTS (SELECT 1 FROM retried)::text AS retried,
        coalesce((SELECT r.status FROM retried r), (SELECT h.status FROM held h))::text AS status,
-       (SELECT t.id FROM twin t)::text AS blocked_by`;
+       (SELECT t.id FROM twin t LIMIT 1)::text AS blocked_by`;
 
 /** Makes one FAILED job READY. */
 export function retryStatement(text: string, id: string): SqlStatement {

@@ -1,5 +1,5 @@
 import { numbered } from "../sql/parameters.ts";
-import type { NumberedText, ParameterValues } from "../sql/parameters.ts";
+import type { NumberedText } from "../sql/parameters.ts";
 import type { TableNames } from "../sql/table-names.ts";
 import { admit } from "./clauses/admit.ts";
 import { asyncCommit } from "./clauses/async-commit.ts";
@@ -37,6 +37,11 @@ const SCOPES: Readonly<Record<TurnScope, readonly Clause[]>> = {
   settling: [settle, madeReady],
 };
 
+/** A turn's text, with the clause, among those of its scope, that has the value of each parameter. */
+export interface TurnText extends NumberedText {
+  readonly owners: readonly number[];
+}
+
 /**
  * The turn's text: settle what ended, reap what is lost, pick up what is due, and report how long the caller may sleep, in
  * one statement and one snapshot.
@@ -54,7 +59,7 @@ export function turnText(
   errors = true,
   headers = true,
   limits: LimitMode = "left out",
-): NumberedText {
+): TurnText {
   const kept = limits === "kept";
   const variant: TurnVariant = {
     ...{ names, scope, depth, schedules, errors, headers, limits },
@@ -64,20 +69,26 @@ export function turnText(
   const relations = (kept ? keeping(ALL) : ALL).map((one) =>
     does.includes(one) ? one.text(variant) : one.absent,
   );
-  const types: Record<string, string> = {};
-  for (const { parameters } of does) Object.assign(types, parameters);
-  return numbered(
+  const types: Record<string, string> = Object.fromEntries(
+    does.flatMap(({ parameters }) => Object.entries(parameters)),
+  );
+  const sent = numbered(
     `WITH RECURSIVE ${relations.filter(Boolean).join(",\n")}\n${answerText(variant, does)}`,
     types,
   );
+  const owners = sent.parameters.map((name) => does.findIndex(({ parameters }) => name in parameters));
+  return { ...sent, owners };
 }
 
-/** The values of a scope's parameters. */
-export function turnValues(scope: TurnScope, request: TurnRequest): ParameterValues {
-  const values: Record<string, string | null> = {};
+/** The values of the parameters of such a text. */
+export function turnParams(
+  scope: TurnScope,
+  { parameters, owners }: TurnText,
+  request: TurnRequest,
+): readonly (string | null)[] {
   const does = doneIn(scope, request.limits === undefined ? "left out" : "kept");
-  for (const { encode } of does) Object.assign(values, encode(request));
-  return values;
+  const values = does.map(({ encode }) => encode(request));
+  return parameters.map((name, place) => values[owners[place] ?? 0]?.[name] ?? null);
 }
 
 function doneIn(scope: TurnScope, limits: LimitMode): readonly Clause[] {

@@ -2,7 +2,6 @@ import type { SqlRow, SqlStatement } from "../executor.ts";
 import { cells } from "../job.ts";
 import { sqlState } from "../sql/sql-state.ts";
 import type { TableNames } from "../sql/table-names.ts";
-import type { NumberedText } from "../sql/parameters.ts";
 import type { LimitMode, TurnScope } from "./clauses/clause.ts";
 import type { LaneDepth } from "./clauses/lanes.ts";
 import { keepsErrorsQuestionText } from "./clauses/ticks.ts";
@@ -11,6 +10,7 @@ import type { TurnAnswer } from "./turn-answer.ts";
 import type { TurnRequest } from "./turn-request.ts";
 import { turnStatement } from "./turn-statement.ts";
 import { turnText } from "./turn-text.ts";
+import type { TurnText } from "./turn-text.ts";
 import type { StoreLimits } from "./store-limits.ts";
 
 /** How many pick-ups in a backlog of very many priorities find them by what is due, before one walks through them again. */
@@ -19,7 +19,7 @@ const DEEP_TURNS = 16;
 /** The texts of a store's turns, and what decides between them: how large the table is, and how priorities are found. */
 export class TurnTexts {
   readonly #names: TableNames;
-  readonly #texts = new Map<string, NumberedText>();
+  readonly #texts = new Map<string, TurnText>();
   #tableBytes = 0;
   /** How many more pick-ups that leave something look for priorities by what is due; undefined where none has had to. */
   #deepTurns: number | undefined;
@@ -49,9 +49,9 @@ export class TurnTexts {
   }
 
   statement(request: TurnRequest, depth: LaneDepth): SqlStatement {
-    const textOf = (scope: TurnScope): NumberedText => {
-      const { text, parameters } = this.#text(scope, depth);
-      return { text: sizedText(text, this.#tableBytes), parameters };
+    const textOf = (scope: TurnScope): TurnText => {
+      const known = this.#text(scope, depth);
+      return { ...known, text: sizedText(known.text, this.#tableBytes) };
     };
     const { pickUp } = request;
     const keeps = this.#limits === "kept";
@@ -125,7 +125,7 @@ export class TurnTexts {
     this.#keepsErrors = keepsErrors;
   }
 
-  #text(scope: TurnScope, depth: LaneDepth): NumberedText {
+  #text(scope: TurnScope, depth: LaneDepth): TurnText {
     const key = `${depth} ${scope}`;
     const text =
       this.#texts.get(key) ??

@@ -26,6 +26,11 @@ export function errorText(
 ): string {
   const parts = behind(thrown).map(({ error, how }) => (how === "" ? before : how) + told(error));
   const text = redactConnectionStrings(cut(parts.join("\n"), 2 * MAX_ERROR_BYTES));
+  return redacted(text, redact);
+}
+
+/** A text after a pass of the user's own, which may fail: then nothing of it is shown. */
+export function redacted(text: string, redact: (text: string) => string): string {
   return attempt(() => storable(textOnly(redact(storable(text))))) ?? "the error could not be redacted";
 }
 

@@ -230,10 +230,10 @@ function contractOf(store: PgJobStore<JobContracts>, type: string): JobContract 
 
 function mismatch(
   field: string,
-  issues: Parameters<typeof issuesText>[0],
+  issues: Parameters<typeof issuesText>[1],
   value: unknown,
 ): InvalidInputError {
-  return new InvalidInputError(field, `what its schema says (${issuesText(issues)})`, value);
+  return new InvalidInputError(field, "what its schema says", value, undefined, issuesText(field, issues));
 }
 
 /** The work is done, and a result that can't be stored must not have it done again. */

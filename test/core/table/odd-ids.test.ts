@@ -112,6 +112,21 @@ test.for(Object.entries(IDS))(
       expect(created).toEqual(created.toSorted((a, b) => a - b));
     }
 
+    // With a key of each kind, the first of a key written, or the last where it debounces.
+    const mixed = numbers(60).map((n) => {
+      const key = `m${(n * 7) % 5}`;
+      const kinds = [{}, { dedupeKey: key }, { idempotencyKey: key }, { debounce: { key, seconds: 1 } }];
+      return { type: "a", payload: { n }, kind: n % 4, key, ...kinds[n % 4] };
+    });
+    const own = await store.enqueueMany(mixed.map(({ kind: _kind, key: _key, ...job }) => job));
+    const owner = ({ kind, key, payload }: (typeof mixed)[number]): number => {
+      const same = mixed.filter((job) => kind > 0 && job.kind === kind && job.key === key);
+      return (kind === 3 ? same.at(-1) : same[0])?.payload.n ?? payload.n;
+    };
+    expect(await owners(own)).toEqual(mixed.map(owner));
+    expect(own.map(({ created }) => created)).toEqual(mixed.map((job) => owner(job) === job.payload.n));
+    await table.rows("UPDATE jobs SET run_after = now() WHERE debounce_key IS NOT NULL");
+
     const inside = await store.transaction(async (tx) => {
       const own = store.with(tx);
       return [
