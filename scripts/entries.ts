@@ -10,6 +10,7 @@ export const ENTRIES = {
   index: "src/index.ts",
   producer: "src/producer.ts",
   keys: "src/keys.ts",
+  limits: "src/limits.ts",
   schedules: "src/schedules.ts",
   steps: "src/steps.ts",
   operate: "src/operate.ts",

@@ -12,13 +12,11 @@ export interface JobDefaults {
 }
 
 /** How many jobs of a type may run at once, over all workers and drains that know the contract. */
-export interface Concurrency<Input extends object = object> {
+export interface Concurrency {
   /** Most jobs that run, from 1. @default no bound */
   readonly total?: number | undefined;
-  /** Most jobs of one key that run, from 1; jobs without a key know only `total`. @default no bound */
+  /** Most jobs of one key that run, from 1. The key is the column `concurrency_key`; jobs without one know only `total`. @default no bound */
   readonly perKey?: number | undefined;
-  /** The key of a job, at most 1,000 characters, where its enqueue names none; undefined or "" for none. @default none */
-  readonly key?: ((payload: Input) => string | undefined) | undefined;
   /**
    * Which job is next: the one that has been `due` for longest; keys take `turns`; or, with a `perKey` of 1, in `strict`
    * order of enqueue, where a job that has begun holds its key until it is DONE, FAILED or CANCELLED. @default "due"
@@ -72,7 +70,7 @@ export interface JobContract<
   readonly payload?: StandardSchema<Input, Output> | undefined;
   readonly result?: StandardSchema<Result, unknown> | undefined;
   /** How many may run at once. @default no bound */
-  readonly concurrency?: Concurrency<never> | undefined;
+  readonly concurrency?: Concurrency | undefined;
   /** How many may start within a time. @default no bound */
   readonly rate?: Rate | undefined;
   /** How long rows are kept. @default until they are pruned */
@@ -134,7 +132,7 @@ export function defineJob<Input extends object, Result = unknown>(
     readonly retain?: Retain | undefined;
     readonly payload?: undefined;
     readonly result?: StandardSchema<Result, unknown> | undefined;
-    readonly concurrency?: Concurrency<Input> | undefined;
+    readonly concurrency?: Concurrency | undefined;
     readonly rate?: Rate | undefined;
     readonly keepSteps?: boolean | undefined;
   },
@@ -144,7 +142,7 @@ export function defineJob<Input extends object, Output, Result = unknown>(
     readonly retain?: Retain | undefined;
     readonly payload: StandardSchema<Input, Output>;
     readonly result?: StandardSchema<Result, unknown> | undefined;
-    readonly concurrency?: Concurrency<Input> | undefined;
+    readonly concurrency?: Concurrency | undefined;
     readonly rate?: Rate | undefined;
     readonly keepSteps?: boolean | undefined;
   },

@@ -36,6 +36,7 @@ export const STORE_OPTIONS = {
   table: true,
   jobs: true,
   keys: true,
+  limits: true,
   logger: true,
   maxPayloadBytes: true,
   maxPayloadDepth: true,

@@ -40,7 +40,7 @@ import { RefusedPickUps } from "./turn/refused-pickups.ts";
 import { readTicks, tickStatement } from "./operations/tick.ts";
 import type { Tick } from "./operations/tick.ts";
 import { readTurn } from "./turn/turn-answer.ts";
-import { StoreLimits } from "./turn/store-limits.ts";
+import type { LimitKeeper } from "./turn/store-limits.ts";
 import { TurnTexts } from "./turn/turn-texts.ts";
 import type { ReapedJob, TurnAnswer } from "./turn/turn-answer.ts";
 import type { TurnRequest } from "./turn/turn-request.ts";
@@ -53,6 +53,13 @@ export interface StoreOptions<J extends JobContracts = UntypedJobs> extends Prod
    * @default JSON.parse, refusing integers beyond 2^53
    */
   readonly parse?: ((text: string) => unknown) | undefined;
+  /**
+   * `keepLimits` of `pqrun/limits`, for contracts with `concurrency` or `rate`, and for limits that operators set. Without
+   * it nothing is picked up of a type that has a row of limits.
+   *
+   * @default none
+   */
+  readonly limits?: LimitKeeper | undefined;
 }
 
 /** How often a settlement is tried whose row somebody else has locked, and a pick-up that finds nothing else. */
@@ -91,7 +98,7 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
     this.parse = options.parse ?? parsePayload;
     this.#options = options;
     this.#executor = executor;
-    this.#turnTexts = new TurnTexts(names, !inTransaction, new StoreLimits(options.jobs));
+    this.#turnTexts = new TurnTexts(names, !inTransaction, options.limits, options.jobs);
     this.#refused = new RefusedPickUps(this.logger);
     this.#texts = {
       extend: extendText(names),
@@ -128,10 +135,9 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
     const statement = this.#turnTexts.statement(request, depth);
     try {
       const answer = readTurn(await send(this.connection, "turn", statement, options), request);
-      this.#turnTexts.answered(answer, depth);
+      const again = this.#turnTexts.answered(answer, depth);
       if (answer.rowsHidden) warnOfHiddenRows(this.connection);
-      // What was left out may be picked up by the next.
-      return answer.hasLimits === true ? { ...answer, more: true } : answer;
+      return again ? { ...answer, more: true } : answer;
     } catch (error) {
       if (!this.#turnTexts.canDoWithLess(error)) throw error;
       return await this.turn(request, options);

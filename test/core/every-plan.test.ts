@@ -73,7 +73,7 @@ const jobs = (keyed: boolean): Parameters<typeof enqueueStatement>[1] =>
     timeoutSeconds: null,
   }));
 const turn = (request: Parameters<typeof turnStatement>[1]): SqlStatement =>
-  turnStatement((scope) => turnText(names, scope), request);
+  turnStatement((scope) => turnText(names, { scope }), request);
 
 /** A list for each way to the rows, and each with a condition that no job meets. */
 const LISTS: Readonly<Record<string, SqlStatement>> = Object.fromEntries(
@@ -132,7 +132,7 @@ const STATEMENTS: Readonly<Record<string, SqlStatement>> = {
     pickUp: pickUpOf({ types: ["a", ...Array.from({ length: 19 }, (_, n) => `t${n}`)], slots: 10 }),
   }),
   "a look that finds nothing": turn({ pickUp: pickUpOf({ types: ["none"], slots: 10 }) }),
-  "a look by what is due": turnStatement((scope) => turnText(names, scope, "deep"), {
+  "a look by what is due": turnStatement((scope) => turnText(names, { scope, depth: "deep" }), {
     pickUp: pickUpOf({ types: ["a", "none"], slots: 10 }),
   }),
   "a pick-up of many types by shares": turn({
@@ -155,10 +155,9 @@ const STATEMENTS: Readonly<Record<string, SqlStatement>> = {
   "a reap": turn({ reap }),
   extend: extendStatement(extendText(names), fences, 30_000),
   findPickUp: findPickUpStatement(findPickUpText(names), ["w", "v"]),
-  "a settlement that forgets steps": turnStatement(
-    (scope) => turnText(names, scope, "shallow", true, true, true, "left out", false, true),
-    { settlements: [{ job: fence, durationMs: 1, outcome: "done", resultText: null, forgetsSteps: true }] },
-  ),
+  "a settlement that forgets steps": turnStatement((scope) => turnText(names, { scope, forgets: true }), {
+    settlements: [{ job: fence, durationMs: 1, outcome: "done", resultText: null, forgetsSteps: true }],
+  }),
   stepStatement: rememberStepStatement(
     rememberStepText(names),
     fence,

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 
 import type { DrainReport } from "../../src/index.ts";
 import { drainOnce } from "../../src/index.ts";
+import { keepLimits } from "../../src/limits.ts";
 import { pauseType, resumeType, setLimits } from "../../src/operate.ts";
 import { testQueue } from "../support/queue.ts";
 
@@ -11,7 +12,7 @@ const { store } = queue;
 const handlers = { a: () => undefined, b: () => undefined };
 /** A drain of a fresh process: its store knows nothing yet. */
 const drain = async (): Promise<DrainReport> =>
-  await drainOnce({ store: (await queue.session()).store, handlers, budgetMs: 60_000 });
+  await drainOnce({ store: (await queue.session({ limits: keepLimits })).store, handlers, budgetMs: 60_000 });
 
 async function enqueue(...types: readonly string[]): Promise<void> {
   await store.enqueueMany(types.map((type) => ({ type, payload: {} })));
@@ -55,10 +56,14 @@ test("a store that knows of no limits keeps what an operator has set, in each of
     await new Promise((done) => setImmediate(done));
     running -= 1;
   };
-  const sessions = [await queue.session(), await queue.session(), await queue.session()];
+  const sessions = [1, 2, 3].map(() => queue.session({ limits: keepLimits }));
   const reports = await Promise.all(
-    sessions.map(({ store: own }) =>
-      drainOnce({ store: own, handlers: { a: handler, b: () => undefined }, budgetMs: 60_000 }),
+    sessions.map(async (session) =>
+      drainOnce({
+        store: (await session).store,
+        handlers: { a: handler, b: () => undefined },
+        budgetMs: 60_000,
+      }),
     ),
   );
   expect(reports.reduce((sum, { done }) => sum + done, 0)).toBe(4);
@@ -70,4 +75,15 @@ test("a total of 0 lets nothing start, and a rate of 0 neither", async () => {
   await setLimits(store, "a", { total: 0 });
   await setLimits(store, "b", { rate: { limit: 0, seconds: 1 } });
   expect(await drain()).toMatchObject({ done: 0 });
+});
+
+test("a store without keepLimits leaves out a type that has limits, in all that it sends once it has seen one, until there are none", async () => {
+  const { store: plain } = await queue.session();
+  await enqueue("a", "a", "b");
+  await setLimits(store, "a", { total: 1 });
+  expect(await drainOnce({ store: plain, handlers, budgetMs: 60_000 })).toMatchObject({ done: 1 });
+  // A look of a pick-up alone.
+  expect(await plain.pickup({ types: ["a"] })).toEqual([]);
+  await queue.rows("DELETE FROM jobs_limits");
+  expect(await drainOnce({ store: plain, handlers, budgetMs: 60_000 })).toMatchObject({ done: 2 });
 });

@@ -1,6 +1,7 @@
 import { beforeEach, expect, test } from "vitest";
 
 import { defineJob } from "../../src/index.ts";
+import { keepLimits } from "../../src/limits.ts";
 import type { JobContracts, PickedUpJob, TurnAnswer } from "../support/limits.ts";
 import { testQueue } from "../support/queue.ts";
 import { limitedStore, turnOf } from "../support/limits.ts";
@@ -177,7 +178,7 @@ test("a store whose contracts limit a type no longer empties what was put aside"
   const limited = await limitedStore(queue, contracts(defineJob<object>({ concurrency: { perKey: 1 } })));
   await insert(["k", "k", "k", "k"]);
   await turnOf(limited, { slots: 10 });
-  const { store } = await queue.session();
+  const { store } = await queue.session({ limits: keepLimits });
   const taken: string[] = [];
   for (let n = 0; n < 3; n += 1)
     taken.push(...(await turnOf(store, { slots: 10, schedules: n === 0 })).jobs.map(({ id }) => id));

@@ -23,7 +23,7 @@ const TEXTS = SCOPES.flatMap((scope) =>
         [true, false].map((headers) => ({
           name: `${scope}, ${depth}${schedules ? "" : ", without schedules"}${errors ? "" : ", without errors"}${headers ? "" : ", without headers"}`,
           scope,
-          ...turnText(tableNames(), scope, depth, schedules, errors, headers),
+          ...turnText(tableNames(), { scope, depth, schedules, errors, headers }),
         })),
       ),
     ),

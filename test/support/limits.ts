@@ -1,3 +1,4 @@
+import { keepLimits } from "../../src/limits.ts";
 import type { JobContracts } from "../../src/index.ts";
 import type { PickedUpJob } from "../../src/core/job.ts";
 import type { PgJobStore } from "../../src/core/store.ts";
@@ -10,7 +11,7 @@ export type { JobContracts, PickedUpJob, TurnAnswer };
 
 /** A store of a session of its own whose contracts limit types. */
 export async function limitedStore(queue: TestQueue, jobs: JobContracts): Promise<PgJobStore> {
-  return (await queue.session({ jobs: jobs as never })).store;
+  return (await queue.session({ jobs: jobs as never, limits: keepLimits })).store;
 }
 
 /** What a turn of a worker asks for, of type `a` unless it says otherwise; without slots it only settles. */

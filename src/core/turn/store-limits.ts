@@ -2,6 +2,7 @@ import type { JobContract, JobContracts } from "../contract.ts";
 import { InvalidInputError } from "../errors.ts";
 import { checkWhole } from "../values/check-number.ts";
 import { checkOptions } from "../values/known-options.ts";
+import type { LimitClauses } from "./clauses/clause.ts";
 import { ORDERS } from "./clauses/gate.ts";
 import type { TurnAnswer } from "./turn-answer.ts";
 import type { TurnRequest } from "./turn-request.ts";
@@ -16,6 +17,14 @@ const MAX_SECONDS = 2_147_483;
 
 /** A type's limits as the turn has them: see its parameter `typeLimits`. */
 type Encoded = Readonly<Record<"c" | "k" | "q" | "w" | "o", number | undefined>>;
+
+/** What a store needs to keep limits. */
+export interface LimitKeeper {
+  /** @internal */
+  readonly clauses: LimitClauses;
+  /** @internal What the contracts declare. @throws InvalidInputError naming the contract's field. */
+  readonly of: (jobs: JobContracts | undefined) => StoreLimits;
+}
 
 /** The limits that a store's contracts declare, and what it has learnt from its turns of where to look. */
 export class StoreLimits {
@@ -37,7 +46,7 @@ export class StoreLimits {
   }
 
   /** Of these types, for a turn. */
-  of(types: readonly string[]): NonNullable<TurnRequest["limits"]> {
+  of(types: readonly string[]): Omit<NonNullable<TurnRequest["limits"]>, "clauses"> {
     const list = types
       .filter((type) => this.#types.has(type) || this.#from.has(type))
       .map((t) => ({ t, ...this.#types.get(t), f: this.#from.get(t) }));
@@ -53,12 +62,10 @@ export class StoreLimits {
 }
 
 function encode(field: string, { concurrency = {}, rate }: JobContract): Encoded {
-  const { total, perKey, key, order = "due" } = concurrency;
-  checkOptions(concurrency, { total: true, perKey: true, key: true, order: true }, `${field}concurrency.`);
+  const { total, perKey, order = "due" } = concurrency;
+  checkOptions(concurrency, { total: true, perKey: true, order: true }, `${field}concurrency.`);
   if (total !== undefined) checkWhole(`${field}concurrency.total`, total, 1, MAX_INT4);
   if (perKey !== undefined) checkWhole(`${field}concurrency.perKey`, perKey, 1, MAX_INT4);
-  if (key !== undefined && typeof key !== "function")
-    throw new InvalidInputError(`${field}concurrency.key`, "a function of the payload", key);
   if (!["due", "turns", "strict"].includes(order) || (order === "strict" && perKey !== 1))
     throw new InvalidInputError(
       `${field}concurrency.order`,

@@ -58,8 +58,8 @@ export interface TurnAnswer {
   readonly nextTickInMs?: number | null;
   /** Whether the table keeps the history of attempts, of which the turn's text knew nothing; absent where the turn did not ask. */
   readonly keepsErrors?: boolean;
-  /** There are limits, of which the turn's text knew nothing: it has left out the types that have some. */
-  readonly hasLimits?: true;
+  /** Whether types have limits, or may have: a turn that keeps none has left these out. Absent where it did not ask. */
+  readonly hasLimits?: boolean;
   /** Of a turn that keeps limits: whether the table has any; the key of each type behind which the next look goes on; and whether it should look at more jobs. */
   readonly limits?: {
     readonly exist: boolean;
@@ -109,7 +109,7 @@ export function readTurn(rows: readonly SqlRow[], { settlements = [], pickUp }: 
     nextDueInMs: untilMs(turn[TURN.nextDueInMs]),
     nextLeaseEndInMs: untilMs(turn[TURN.nextLeaseEndInMs]),
     ...(tick && { nextTickInMs: untilMs(tick[TICK.inMs]), keepsErrors: tick[TICK.keepsErrors] === "errors" }),
-    ...(tick?.[TICK.limits] === "true" && { hasLimits: true }),
+    ...(tick?.[TICK.limits] && { hasLimits: tick[TICK.limits] === "true" }),
     ...(limits && {
       limits: {
         exist: limits[LIMITS.exist] === "true",

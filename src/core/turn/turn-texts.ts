@@ -13,7 +13,9 @@ import type { TurnRequest } from "./turn-request.ts";
 import { turnStatement } from "./turn-statement.ts";
 import { turnText } from "./turn-text.ts";
 import type { TurnText } from "./turn-text.ts";
-import type { StoreLimits } from "./store-limits.ts";
+import { InvalidInputError } from "../errors.ts";
+import type { JobContracts } from "../contract.ts";
+import type { LimitKeeper, StoreLimits } from "./store-limits.ts";
 
 /** How many pick-ups in a backlog of very many priorities find them by what is due, before one walks through them again. */
 const DEEP_TURNS = 16;
@@ -30,13 +32,21 @@ export class TurnTexts {
   #hasHeaders: boolean;
   /** Whether that is yet to be asked, before a turn that writes errors: in a caller's transaction it can't be found out by failing. */
   #mustAsk: boolean;
-  readonly #storeLimits: StoreLimits;
+  readonly #keeper: LimitKeeper | undefined;
+  readonly #storeLimits: StoreLimits | undefined;
+  /** Whether turns keep limits: always where contracts have some, else once types have. */
+  #keeps: boolean;
   #limits: LimitMode;
 
   /** @param mayFail whether a turn may ask for what a table of an older version does not have: in a caller's transaction that would end it */
-  constructor(names: TableNames, mayFail: boolean, limits: StoreLimits) {
-    this.#storeLimits = limits;
-    this.#limits = limits.declared ? "kept" : mayFail ? "left out" : "unknown";
+  constructor(names: TableNames, mayFail: boolean, keeper?: LimitKeeper, jobs?: JobContracts) {
+    const limited = Object.values(jobs ?? {}).some(({ concurrency, rate }) => concurrency ?? rate);
+    if (limited && keeper === undefined)
+      throw new InvalidInputError("limits", "keepLimits of pqrun/limits, for contracts with limits", keeper);
+    this.#keeper = keeper;
+    this.#storeLimits = keeper?.of(jobs);
+    this.#keeps = this.#declares;
+    this.#limits = mayFail ? "whole" : "unknown";
     this.#names = names;
     this.#asksTick = mayFail;
     this.#keepsErrors = mayFail;
@@ -58,11 +68,13 @@ export class TurnTexts {
       return { ...known, text: sizedText(known.text, this.#tableBytes) };
     };
     const { pickUp } = request;
-    const keeps = this.#limits === "kept";
-    return turnStatement(
-      textOf,
-      keeps ? { ...request, limits: this.#storeLimits.of(pickUp?.types ?? []) } : request,
-    );
+    if (!this.#keeps || this.#keeper === undefined || this.#storeLimits === undefined)
+      return turnStatement(textOf, request);
+    const { clauses } = this.#keeper;
+    return turnStatement(textOf, {
+      ...request,
+      limits: { ...this.#storeLimits.of(pickUp?.types ?? []), clauses },
+    });
   }
 
   /** What must be asked before a turn, for {@link keeps}; undefined where nothing must. */
@@ -78,18 +90,22 @@ export class TurnTexts {
     this.#know(this.#asksTick, errors === "errors");
   }
 
-  /** Learns from a turn of that depth. */
-  answered(answer: TurnAnswer, depth: LaneDepth): void {
+  /**
+   * Learns from a turn of that depth.
+   *
+   * @returns whether the next one may pick up what this one has left out
+   */
+  answered(answer: TurnAnswer, depth: LaneDepth): boolean {
+    const kept = this.#keeps;
+    this.#learnLimits(answer);
     this.#tableBytes = answer.tableBytes;
     if (typeof answer.nextTickInMs === "number") this.#know(true, this.#keepsErrors);
     // What has brought one column may have brought the newer one, too.
     if (answer.keepsErrors === true) this.#know(this.#asksTick, true, true);
-    if (answer.hasLimits === true) this.#limit(this.#limits === "unknown" ? "left out" : "kept");
-    if (answer.limits !== undefined) this.#storeLimits.answered(answer.limits);
-    if (answer.limits?.exist === false && !this.#storeLimits.declared) this.#limit("left out");
     if (answer.deeper) this.#deepTurns = DEEP_TURNS;
     // A backlog that is walked in order costs less, if it can be.
     else if (depth === "deep" && answer.more) this.#deepTurns = Math.max(0, (this.#deepTurns ?? 0) - 1);
+    return this.#keeps && !kept;
   }
 
   /**
@@ -101,8 +117,8 @@ export class TurnTexts {
     const state = sqlState(error) ?? "";
     if (!/^42(?:P01|501|703)$/.test(state)) return false;
     // The newest, and no harm where it was not to blame: a turn sees that the table has limits.
-    if (this.#limits !== "unknown" && !this.#storeLimits.declared && state !== "42703") {
-      this.#limit("unknown");
+    if (this.#limits !== "unknown" && !this.#declares && state !== "42703") {
+      this.#limit("unknown", false);
       return true;
     }
     if (state === "42703" && this.#hasHeaders) {
@@ -115,9 +131,22 @@ export class TurnTexts {
     return asksTick !== this.#asksTick || keepsErrors !== this.#keepsErrors;
   }
 
-  #limit(limits: LimitMode): void {
-    if (this.#limits !== limits) this.#texts.clear();
+  get #declares(): boolean {
+    return this.#storeLimits?.declared === true;
+  }
+
+  #learnLimits({ hasLimits, limits }: TurnAnswer): void {
+    if (limits !== undefined) this.#storeLimits?.answered(limits);
+    if (limits?.exist === false && !this.#declares) this.#limit("whole", false);
+    if (hasLimits === undefined) return;
+    const leaves = hasLimits && this.#limits !== "unknown";
+    this.#limit(leaves && this.#keeper === undefined ? "all" : "whole", leaves && this.#keeper !== undefined);
+  }
+
+  #limit(limits: LimitMode, keeps: boolean): void {
+    if (this.#limits !== limits || this.#keeps !== keeps) this.#texts.clear();
     this.#limits = limits;
+    this.#keeps = keeps;
   }
 
   #know(asksTick: boolean, keepsErrors: boolean, hasHeaders = this.#hasHeaders): void {
@@ -133,17 +162,11 @@ export class TurnTexts {
     const key = `${depth} ${scope} ${deletes} ${forgets}`;
     const text =
       this.#texts.get(key) ??
-      turnText(
-        this.#names,
-        scope,
-        depth,
-        this.#asksTick,
-        this.#keepsErrors,
-        this.#hasHeaders,
-        this.#limits,
-        deletes,
-        forgets,
-      );
+      turnText(this.#names, {
+        ...{ scope, depth, deletes, forgets },
+        ...{ schedules: this.#asksTick, errors: this.#keepsErrors, headers: this.#hasHeaders },
+        ...{ limits: this.#limits, keeping: this.#keeps ? this.#keeper?.clauses : undefined },
+      });
     this.#texts.set(key, text);
     return text;
   }

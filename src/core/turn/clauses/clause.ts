@@ -10,10 +10,24 @@ import type { LaneDepth } from "./lanes.ts";
 export type TurnScope = "whole" | "pick-up" | "settling" | "without" | "only" | "look";
 
 /**
- * What a turn does about limits: it keeps them; or it leaves out all types that have some, and says that there are some; or
- * it only sees whether the table has limits by now, which one of an older version does not.
+ * Which turns leave out the types that have limits, where the store keeps none: those that do all that there is, or once such
+ * types are known all that pick up; or it is unknown whether the table has limits, as one of an older version does not.
  */
-export type LimitMode = "kept" | "left out" | "unknown";
+export type LimitMode = "whole" | "all" | "unknown";
+
+/** What keeps limits: clauses more, and what others must know of them. */
+export interface LimitClauses {
+  readonly behindPickUp: readonly Clause[];
+  readonly behindTake: readonly Clause[];
+  /** Their answer. */
+  readonly rowsText: (variant: TurnVariant, takes: boolean) => string;
+  /** Whether jobs are due of a type that has no more room, or that another pick-up is at. */
+  readonly blockedText: (variant: TurnVariant) => string;
+  /** When the next start of a type is allowed whose rate is used up. */
+  readonly opensAt: string;
+  /** Whether the pick-up looked at all that it may of a type whose keys are bounded: behind that there may be more. */
+  readonly lookFull: string;
+}
 
 /** Which of its texts a turn is. */
 export interface TurnVariant {
@@ -26,10 +40,11 @@ export interface TurnVariant {
   readonly errors: boolean;
   /** Whether it is known to have headers; where not, they are looked for in each row. */
   readonly headers: boolean;
-  /** What the turn does about limits. */
   readonly limits: LimitMode;
   /** Whether the rows of some jobs go when they are done. */
   readonly deletes: boolean;
+  /** What keeps the limits, if the turn does. */
+  readonly keeping?: LimitClauses | undefined;
   /** The relation that `rank` chooses from: `candidates`, or what a clause between them admits of these. */
   readonly admitted: string;
 }

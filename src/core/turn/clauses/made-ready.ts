@@ -1,6 +1,5 @@
 import { clause } from "./clause.ts";
 import type { TurnVariant } from "./clause.ts";
-import { LOOK_FULL } from "./gate.ts";
 import { DUE_LANES_LEFT } from "./lanes.ts";
 
 /**
@@ -9,7 +8,7 @@ import { DUE_LANES_LEFT } from "./lanes.ts";
  */
 export const madeReady = clause({ parameters: {}, encode: () => ({}), text: madeReadyText });
 
-function madeReadyText({ depth, scope, limits }: TurnVariant): string {
+function madeReadyText({ depth, scope, keeping }: TurnVariant): string {
   return `made_ready AS MATERIALIZED (
   SELECT job_type, run_after FROM left_running WHERE is_ready
 ),
@@ -18,6 +17,6 @@ backlog AS MATERIALIZED (
       OR EXISTS (SELECT 1 FROM wanted_types WHERE priority IS NOT NULL)
       OR EXISTS (SELECT 1 FROM made_ready m JOIN wanted_types h USING (job_type) WHERE m.run_after <= now())${
         depth === "deep" && scope !== "settling" ? ` OR ${DUE_LANES_LEFT}` : ""
-      }${limits === "kept" && scope !== "settling" ? `\n      OR ${LOOK_FULL}` : ""} AS more
+      }${keeping && scope !== "settling" ? `\n      OR ${keeping.lookFull}` : ""} AS more
 )`;
 }

@@ -78,12 +78,12 @@ export const pickUp = clause({
   absent: "wanted_types AS (SELECT '' AS job_type, 0 AS priority WHERE false)",
 });
 
-function pickUpText({ names, depth, scope, limits }: TurnVariant): string {
+function pickUpText({ names, depth, scope, limits, keeping }: TurnVariant): string {
   const { jobs } = names;
-  const kept = limits === "kept";
+  const kept = keeping !== undefined;
   const most = kept ? "coalesce(h.look, least(n, h.most))" : "least(n, h.most)";
   const unlimited =
-    limits === "left out" && scope === "whole"
+    !kept && (limits === "all" || (limits === "whole" && scope === "whole"))
       ? `\n   WHERE NOT EXISTS (SELECT 1 FROM ${names.limits} g WHERE g.name = x.t)`
       : "";
   return `${kept ? "asked" : "wanted_types"} AS MATERIALIZED (

@@ -1,6 +1,5 @@
 import { clause } from "./clause.ts";
-import type { LimitMode, TurnVariant } from "./clause.ts";
-import { OPENS_AT, blockedText } from "./gate.ts";
+import type { TurnVariant } from "./clause.ts";
 import { inLanes, lanesText } from "./lanes.ts";
 import { whichJobs } from "./pick-up.ts";
 
@@ -11,11 +10,11 @@ import { whichJobs } from "./pick-up.ts";
 export const sleep = clause({
   parameters: {},
   encode: () => ({}),
-  text: ({ names, limits }) => lanesText(names, waitedTypes(limits)),
+  text: (variant) => lanesText(variant.names, waitedTypes(variant)),
 });
 
-function waitedTypes(limits: LimitMode): string {
-  return limits === "kept" ? "waited_types" : "wanted_types";
+function waitedTypes({ keeping }: TurnVariant): string {
+  return keeping !== undefined ? "waited_types" : "wanted_types";
 }
 
 /** Whether something is due that another transaction has locked, and the ms until the next is due, and until the next lease ends. */
@@ -26,10 +25,9 @@ export function sleepColumns(
     names: { jobs },
     scope,
     depth,
-    limits,
+    keeping,
   } = variant;
-  const kept = limits === "kept";
-  const types = waitedTypes(limits);
+  const types = waitedTypes(variant);
   const reaps = scope !== "pick-up";
   const due = (from: string, condition: string): string => `EXISTS (SELECT 1 FROM ${from}, LATERAL (
            SELECT 1 FROM ${jobs} j
@@ -37,7 +35,7 @@ export function sleepColumns(
             -- Any one will do; the order forbids a sequential scan that hopes to meet one soon.
             ORDER BY j.run_after LIMIT 1) due)`;
   return {
-    dueElsewhere: `CASE WHEN NOT (SELECT more FROM backlog) AND ${kept ? `${blockedText(variant)} THEN true WHEN ` : ""}NOT EXISTS (SELECT 1 FROM candidates) THEN
+    dueElsewhere: `CASE WHEN NOT (SELECT more FROM backlog) AND ${keeping ? `${keeping.blockedText(variant)} THEN true WHEN ` : ""}NOT EXISTS (SELECT 1 FROM candidates) THEN
          ${inLanes(depth, due, "\n         OR ", types)}
        END::text`,
     nextDueInMs: `CASE WHEN NOT (SELECT more FROM backlog) THEN
@@ -58,7 +56,12 @@ export function sleepColumns(
  * When the next job is due, in epoch seconds, by each reason: a capability that puts jobs off adds one. Expressions and no
  * relation: a `min` over a union took a tenth more of the planner (measured: 6.1 against 6.8 ms of an unprepared pick-up).
  */
-function upcoming({ names: { jobs }, depth, limits }: TurnVariant): readonly string[] {
+function upcoming(variant: TurnVariant): readonly string[] {
+  const {
+    names: { jobs },
+    depth,
+    keeping,
+  } = variant;
   const next = (
     from: string,
     condition: string,
@@ -67,8 +70,8 @@ function upcoming({ names: { jobs }, depth, limits }: TurnVariant): readonly str
                    WHERE j.status = 'READY' AND ${condition} AND j.run_after > now() AND j.run_after < 'infinity'
                    ORDER BY j.run_after LIMIT 1) next)`;
   return [
-    inLanes(depth, next, ",\n               ", waitedTypes(limits)),
-    ...(limits === "kept" ? [OPENS_AT] : []),
+    inLanes(depth, next, ",\n               ", waitedTypes(variant)),
+    ...(keeping ? [keeping.opensAt] : []),
     `(SELECT min(extract(epoch FROM m.run_after)) FROM made_ready m JOIN wanted_types h USING (job_type)
                 WHERE m.run_after < 'infinity')`,
   ];

@@ -25,15 +25,14 @@ export const take = clause({
   text: takeText,
 });
 
-function takeText({ names: { jobs }, schedules, errors, headers, limits }: TurnVariant): string {
+function takeText({ names: { jobs }, schedules, errors, headers, keeping }: TurnVariant): string {
   // What was put aside is due when it was before; and what is counted has a key, be it none.
-  const counted =
-    limits === "kept"
-      ? `
+  const counted = keeping
+    ? `
          run_after = least(j.run_after, j.due_at), due_at = NULL,
          concurrency_key = CASE WHEN j.job_type = ANY (ARRAY(SELECT job_type FROM limited)) THEN coalesce(j.concurrency_key, '') ELSE j.concurrency_key END,`
-      : "";
-  const back = limits === "kept" ? ` run_after = least(j.run_after, j.due_at), due_at = NULL,` : "";
+    : "";
+  const back = keeping ? ` run_after = least(j.run_after, j.due_at), due_at = NULL,` : "";
   const history = errors ? "j.errors" : `${newerColumn("errors")} AS errors`;
   const beside = headers ? "j.headers" : `${newerColumn("headers")} AS headers`;
   const tick = schedules

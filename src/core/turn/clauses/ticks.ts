@@ -21,6 +21,7 @@ export function tickRowsText({
   schedules,
   errors,
   limits,
+  keeping,
 }: TurnVariant): string {
   const inMs = schedules
     ? `(SELECT ceil(1000 * extract(epoch FROM s.next_tick - now()))::int8 FROM ${table} s
@@ -28,6 +29,6 @@ export function tickRowsText({
     : `CASE WHEN has_table_privilege(to_regclass(${quoteLiteral(table)}), 'SELECT') THEN '0' END`;
   const unknown = `CASE WHEN has_table_privilege(to_regclass(${quoteLiteral(limitTable)}), 'SELECT') THEN 'true' END`;
   const some = `EXISTS (SELECT 1 FROM ${limitTable} g WHERE g.name IN (SELECT x.t FROM json_to_recordset(:places) AS x(t text)))::text`;
-  const exist = scope !== "whole" || limits === "kept" ? "NULL" : limits === "unknown" ? unknown : some;
+  const exist = scope !== "whole" || keeping ? "NULL" : limits === "unknown" ? unknown : some;
   return `SELECT ${rowText("'tick'", TICK, { inMs, keepsErrors: errors ? "NULL" : keepsErrorsText(jobs), limits: exist })}`;
 }
