@@ -10,6 +10,7 @@ export type { History, HistoryMinute, HistoryOptions } from "./core/operations/h
 export { overview } from "./core/operations/overview.ts";
 export type { Overview, TypeOverview } from "./core/operations/overview.ts";
 export { redrive } from "./core/operations/redrive.ts";
+export { JobFailedError, result } from "./runners/result.ts";
 export { runNow } from "./core/operations/run-now.ts";
 export { workers } from "./core/operations/workers.ts";
 export type { WorkerRow } from "./core/operations/workers.ts";
