@@ -15,6 +15,7 @@ export { stepsOf } from "./core/operations/read-steps.ts";
 export type { Step } from "./core/operations/read-steps.ts";
 export { redrive } from "./core/operations/redrive.ts";
 export type { RedriveOptions } from "./core/operations/redrive.ts";
+export { JobFailedError, result } from "./runners/result.ts";
 export { runNow } from "./core/operations/run-now.ts";
 export { workers } from "./core/operations/workers.ts";
 export type { WorkerRow } from "./core/operations/workers.ts";
