@@ -7,6 +7,7 @@ import type { Clause, LimitMode, TurnScope, TurnVariant } from "./clauses/clause
 import { forgetSteps, forgetsSteps } from "./clauses/forget-steps.ts";
 import type { LaneDepth } from "./clauses/lanes.ts";
 import { gate, limitRowsText } from "./clauses/gate.ts";
+import { leftRunning } from "./clauses/left-running.ts";
 import { madeReady } from "./clauses/made-ready.ts";
 import { pickUp } from "./clauses/pick-up.ts";
 import { putAside } from "./clauses/put-aside.ts";
@@ -21,7 +22,18 @@ import { waitMarker } from "./clauses/wait-marker.ts";
 import type { TurnRequest } from "./turn-request.ts";
 
 /** All clauses, each behind those that it reads. */
-const ALL: readonly Clause[] = [settle, reap, pickUp, rank, take, asyncCommit, sleep, madeReady, waitMarker];
+const ALL: readonly Clause[] = [
+  settle,
+  reap,
+  leftRunning,
+  pickUp,
+  rank,
+  take,
+  asyncCommit,
+  sleep,
+  madeReady,
+  waitMarker,
+];
 /** What a turn that keeps limits does beside that, behind its pick-up, and behind what it takes. */
 const KEEPING: ReadonlyMap<Clause, readonly Clause[]> = new Map([
   [pickUp, [gate, admit]],
@@ -35,7 +47,7 @@ const SCOPES: Readonly<Record<TurnScope, readonly Clause[]>> = {
   only: ALL,
   look: ALL.filter((clause) => clause !== take),
   "pick-up": [pickUp, rank, take, asyncCommit, sleep, madeReady],
-  settling: [settle, madeReady],
+  settling: [settle, leftRunning, madeReady],
 };
 
 /** A turn's text, with the clause, among those of its scope, that has the value of each parameter. */
