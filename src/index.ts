@@ -11,6 +11,7 @@ export type {
   Jsonified,
   OutputOf,
   ResultOf,
+  Retain,
   UntypedJobs,
 } from "./core/contract.ts";
 export type { Cancelled } from "./core/operations/cancel.ts";

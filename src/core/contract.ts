@@ -73,12 +73,20 @@ export interface JobContract<
   readonly concurrency?: Concurrency | undefined;
   /** How many may start within a time. @default no bound */
   readonly rate?: Rate | undefined;
+  /** How long rows are kept. @default until they are pruned */
+  readonly retain?: Retain | undefined;
   /** Types only, never a value. */
   readonly [INPUT]?: Input;
   /** Types only, never a value. */
   readonly [OUTPUT]?: Output;
   /** Types only, never a value. */
   readonly [RESULT]?: Result;
+}
+
+/** How long the rows of a type are kept. */
+export interface Retain {
+  /** 0: the settlement of a job that is DONE deletes its row, and its result and keys with it. */
+  readonly done?: 0 | undefined;
 }
 
 /** Contracts by job type. */
@@ -119,6 +127,7 @@ export type ResultOf<C> = C extends JobContract<infer _Input, infer _Output, inf
  */
 export function defineJob<Input extends object, Result = unknown>(
   options?: JobDefaults & {
+    readonly retain?: Retain | undefined;
     readonly payload?: undefined;
     readonly result?: StandardSchema<Result, unknown> | undefined;
     readonly concurrency?: Concurrency | undefined;
@@ -127,6 +136,7 @@ export function defineJob<Input extends object, Result = unknown>(
 ): JobContract<Input, Jsonified<Input>, Result>;
 export function defineJob<Input extends object, Output, Result = unknown>(
   options: JobDefaults & {
+    readonly retain?: Retain | undefined;
     readonly payload: StandardSchema<Input, Output>;
     readonly result?: StandardSchema<Result, unknown> | undefined;
     readonly concurrency?: Concurrency | undefined;
@@ -140,6 +150,9 @@ export function defineJob(options: JobContract = {}): JobContract {
       throw new InvalidInputError(field, "a Standard Schema (Zod, Valibot, ArkType …)", schema);
     }
   }
+  // In plain JavaScript nothing else says that only 0 is something.
+  const done: unknown = options.retain?.done;
+  if (done !== undefined && done !== 0) throw new InvalidInputError("retain.done", "0", done);
   return Object.freeze({ ...options });
 }
 

@@ -13,7 +13,7 @@ interface Runtime {
  * that the runtime refuses: Deno grants variables one by one, and on a terminal it would ask for one that is read.
  */
 export function environmentVariable(variable: string): string | undefined {
-  const { process, Deno } = globalThis as Runtime;
+  const { process, Deno }: Runtime = globalThis as object;
   try {
     const refused = Deno && Deno.permissions.querySync({ name: "env", variable }).state !== "granted";
     const value = refused ? "" : process?.env?.[variable];

@@ -22,6 +22,8 @@ export type Settlement = {
       readonly resultText: string | null;
       /** Why the handler's result is not there, for `last_error`. */
       readonly note?: string | undefined;
+      /** Whether the row goes, and the result and the note with it; `already` where it is gone. @default false */
+      readonly remove?: boolean | undefined;
     }
   /** READY again, or FAILED where no attempt is left. */
   | {

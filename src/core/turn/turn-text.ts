@@ -42,6 +42,7 @@ export interface TurnText extends NumberedText {
  * @param errors whether the table is known to keep the history of attempts
  * @param headers whether it is known to have headers
  * @param limits which turns leave out the types that have limits
+ * @param deletes whether the rows of some jobs go when they are done
  * @param keeping what keeps the limits, if the turn does
  */
 export function turnText(
@@ -52,10 +53,11 @@ export function turnText(
   errors = true,
   headers = true,
   limits: LimitMode = "whole",
+  deletes = false,
   keeping?: LimitClauses,
 ): TurnText {
   const variant: TurnVariant = {
-    ...{ names, scope, depth, schedules, errors, headers, limits, keeping },
+    ...{ names, scope, depth, schedules, errors, headers, limits, deletes, keeping },
     admitted: keeping ? "admitted" : "candidates",
   };
   const does = withLimits(SCOPES[scope], keeping);

@@ -1,4 +1,5 @@
 import type { SqlRow, SqlStatement } from "../executor.ts";
+import { deletesSome } from "./clauses/settle.ts";
 import { cells } from "../job.ts";
 import { sqlState } from "../sql/sql-state.ts";
 import type { TableNames } from "../sql/table-names.ts";
@@ -59,8 +60,9 @@ export class TurnTexts {
   }
 
   statement(request: TurnRequest, depth: LaneDepth): SqlStatement {
+    const deletes = deletesSome(request.settlements);
     const textOf = (scope: TurnScope): TurnText => {
-      const known = this.#text(scope, depth);
+      const known = this.#text(scope, depth, deletes);
       return { ...known, text: sizedText(known.text, this.#tableBytes) };
     };
     const { pickUp } = request;
@@ -154,8 +156,8 @@ export class TurnTexts {
     this.#keepsErrors = keepsErrors;
   }
 
-  #text(scope: TurnScope, depth: LaneDepth): TurnText {
-    const key = `${depth} ${scope}`;
+  #text(scope: TurnScope, depth: LaneDepth, deletes: boolean): TurnText {
+    const key = `${depth} ${scope} ${deletes}`;
     const text =
       this.#texts.get(key) ??
       turnText(
@@ -166,6 +168,7 @@ export class TurnTexts {
         this.#keepsErrors,
         this.#hasHeaders,
         this.#limits,
+        deletes,
         this.#keeps ? this.#keeper?.clauses : undefined,
       );
     this.#texts.set(key, text);

@@ -164,6 +164,7 @@ export class JobRun {
       reason: this.#reason,
       aborted: this.#aborted,
       settledItself: this.#settledItself,
+      remove: contractOf(this.#options.store, this.job.type)?.retain?.done === 0,
       timeoutMs: this.#timeoutMs,
       backoff,
       redact,

@@ -24,6 +24,8 @@ export interface RunFacts {
   readonly aborted: JobAbortedError | undefined;
   /** Whether the handler settled in a transaction of its own, which may or may not have been committed. */
   readonly settledItself: boolean;
+  /** Whether the job's row goes when it is done. */
+  readonly remove: boolean;
   readonly timeoutMs: number;
   readonly backoff: BackoffPolicy;
   readonly redact: ((text: string) => string) | undefined;
@@ -46,7 +48,7 @@ export function settlementOf(result: HandlerResult, facts: RunFacts): Settlement
     case "returned":
       // Repeated here, the settlement's verdict is "already" if the handler's own transaction was committed.
       if (settledItself) return failed(new Error("the settlement was not committed"));
-      return new Done(job, durationMs, result.resultText, result.note);
+      return new Done(job, durationMs, result.resultText, result.note, facts.remove);
     case "refused":
       return { job, durationMs, outcome: "fail", error: errorText(result.error, redact) };
     case "threw":
@@ -63,17 +65,20 @@ class Done {
   readonly durationMs: number | null;
   readonly resultText: string | null;
   readonly note: string | undefined;
+  readonly remove: boolean;
 
   constructor(
     job: PickedUpJob,
     durationMs: number | null,
     resultText: string | null,
     note: string | undefined,
+    remove: boolean,
   ) {
     this.job = job;
     this.durationMs = durationMs;
     this.resultText = resultText;
     this.note = note;
+    this.remove = remove;
   }
 }
 

@@ -201,7 +201,7 @@ export class SettlementQueue {
     const note = `the database refused what the attempt would have written (${state})`;
     const { settlement } = ended;
     if (settlement.outcome === "done")
-      this.#waiting[index] = ended.withSettlement({ ...settlement, resultText: null, note });
+      this.#waiting[index] = ended.withSettlement({ ...settlement, resultText: null, note, remove: false });
     else if ("error" in settlement)
       this.#waiting[index] = ended.withSettlement({ ...settlement, error: note });
   }

@@ -43,6 +43,8 @@ export interface TurnVariant {
   readonly limits: LimitMode;
   /** What keeps the limits, if the turn does. */
   readonly keeping?: LimitClauses | undefined;
+  /** Whether the rows of some jobs go when they are done. */
+  readonly deletes: boolean;
   /** The relation that `rank` chooses from: `candidates`, or what a clause between them admits of these. */
   readonly admitted: string;
 }

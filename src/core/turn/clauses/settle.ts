@@ -2,6 +2,7 @@ import { ABSENT, USUAL } from "../../job.ts";
 import { SETTLEMENT, rowText } from "../answer-rows.ts";
 import { keepingError } from "./attempt-errors.ts";
 import { clause } from "./clause.ts";
+import type { Settlement } from "../settlement.ts";
 import type { TurnVariant } from "./clause.ts";
 import { SETTLEMENT_COLUMNS, settlementColumns } from "./settlement-columns.ts";
 
@@ -35,7 +36,24 @@ export const settle = clause({
   ].join(",\n"),
 });
 
-function settleText({ names: { jobs, statusType }, errors }: TurnVariant): string {
+/** Whether the rows of some jobs go when they are done. */
+export const deletesSome = (settlements: readonly Settlement[] = []): boolean =>
+  settlements.some((settlement) => settlement.outcome === "done" && settlement.remove);
+
+function settleText({ names: { jobs, statusType }, errors, deletes }: TurnVariant): string {
+  const [done, ends] = deletes ? ["kept", "NOT IN ('done', 'delete')"] : ["done", "<> 'done'"];
+  const removed = deletes
+    ? `removed AS (
+  DELETE FROM ${jobs} j USING input x
+   WHERE j.id = ANY (ARRAY(SELECT id FROM locked))
+     AND j.id = x.id
+     AND CASE WHEN x.outcome = 'delete' AND j.status = 'RUNNING' AND j.attempts = x.attempts AND j.locked_by = x.locked_by
+              THEN true END
+  RETURNING j.id, j.locked_by
+),
+done AS (SELECT * FROM kept UNION ALL SELECT * FROM removed),
+`
+    : "";
   const released = `x.outcome = 'release' AND j.released < ${MAX_RELEASES}`;
   const kind =
     "CASE x.outcome WHEN 'retry' THEN 'failed' WHEN 'fail' THEN 'failed' WHEN 'release' THEN 'released' ELSE x.outcome END";
@@ -61,7 +79,7 @@ locked AS MATERIALIZED (
    ORDER BY j.id
      FOR NO KEY UPDATE SKIP LOCKED
 ),
-done AS (
+${done} AS (
   UPDATE ${jobs} j
      SET status = 'DONE', result = coalesce(x.result, j.result), last_error = coalesce(x.error, j.last_error),
          finished_at = now(), duration_ms = x.duration_ms,
@@ -74,7 +92,7 @@ done AS (
               THEN true END
   RETURNING j.id, j.locked_by
 ),
--- An outcome that has no name here is a retry's, of an attempt that ended otherwise than by an error.
+${removed}-- An outcome that has no name here is a retry's, of an attempt that ended otherwise than by an error.
 not_done AS (
   UPDATE ${jobs} j
      SET status = CASE
@@ -107,22 +125,24 @@ not_done AS (
          locked_at = NULL, lease_expires_at = NULL, lease_holder = NULL,
          updated_at = now()
     FROM input x
-   WHERE j.id = ANY (ARRAY(SELECT id FROM locked WHERE id IN (SELECT id FROM input WHERE outcome <> 'done')))
-     AND j.id = x.id AND x.outcome <> 'done'
+   WHERE j.id = ANY (ARRAY(SELECT id FROM locked WHERE id IN (SELECT id FROM input WHERE outcome ${ends})))
+     AND j.id = x.id AND x.outcome ${ends}
      AND CASE WHEN j.status = 'RUNNING' AND j.attempts = x.attempts AND j.locked_by = x.locked_by THEN true END
   RETURNING j.id, j.locked_by, j.status, j.job_type, j.run_after
 )`;
 }
 
 /** What is not named is DONE, as most are. */
-export function settlementRowsText({ names: { jobs } }: TurnVariant): string {
+export function settlementRowsText({ names: { jobs }, deletes }: TurnVariant): string {
+  // Of a row that is to go when it is done, and is not there, only the answer was lost.
+  const gone = deletes ? ", CASE WHEN x.outcome = 'delete' THEN 'already DONE' END" : "";
   const verdict = `coalesce(u.status::text, (
          -- A cancel by the Python package leaves the holder, and is no settlement all the same.
          SELECT CASE WHEN j.status = 'CANCELLED' THEN 'cancelled'
                      WHEN j.locked_by = x.locked_by AND j.status <> 'RUNNING' THEN 'already ' || j.status::text
                      WHEN j.locked_by = x.locked_by AND j.attempts = x.attempts THEN 'busy'
                      ELSE 'lost' END
-           FROM ${jobs} j WHERE j.id = x.id))`;
+           FROM ${jobs} j WHERE j.id = x.id)${gone})`;
   return `SELECT ${rowText("'settlement'", SETTLEMENT, { id: "x.id::text", lockedBy: "x.locked_by", verdict })}
   FROM input x LEFT JOIN not_done u ON u.id = x.id AND u.locked_by = x.locked_by
  WHERE (SELECT count(*) FROM done) < (SELECT count(*) FROM input)

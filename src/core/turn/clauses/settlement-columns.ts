@@ -52,6 +52,7 @@ export function settlementColumns(
 /** A retry whose attempt ended otherwise than by an error goes by the name of that. */
 function outcomeOf(settlement: Settlement): Element {
   if (settlement.outcome === "retry") return settlement.kind ?? "retry";
+  if (settlement.outcome === "done" && settlement.remove === true) return "delete";
   return settlement.outcome === USUAL.outcome ? null : settlement.outcome;
 }
 
