@@ -12,6 +12,7 @@ export const ENTRIES = {
   keys: "src/keys.ts",
   limits: "src/limits.ts",
   schedules: "src/schedules.ts",
+  steps: "src/steps.ts",
   operate: "src/operate.ts",
   runner: "src/runner.ts",
   executor: "src/executor.ts",

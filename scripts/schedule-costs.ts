@@ -18,7 +18,7 @@ const ROUNDS = 300;
 const TICKS_MS = 10;
 const given = process.argv.slice(2);
 const withTick = turnText(tableNames()).text;
-const withoutTick = turnText(tableNames(), "whole", "shallow", false).text;
+const withoutTick = turnText(tableNames(), { schedules: false }).text;
 
 for (const major of given.length > 0 ? given : ["13", "18"]) {
   const server = await startEmbeddedPostgres(await binariesOf(major));

@@ -11,7 +11,11 @@ export { limits, pauseType, resumeType, setLimits } from "./core/operations/limi
 export type { LimitedType, TypeLimits } from "./core/operations/limits.ts";
 export { overview } from "./core/operations/overview.ts";
 export type { Overview, TypeOverview } from "./core/operations/overview.ts";
+export { stepsOf } from "./core/operations/read-steps.ts";
+export type { Step } from "./core/operations/read-steps.ts";
 export { redrive } from "./core/operations/redrive.ts";
+export type { RedriveOptions } from "./core/operations/redrive.ts";
+export { JobFailedError, result } from "./runners/result.ts";
 export { runNow } from "./core/operations/run-now.ts";
 export { workers } from "./core/operations/workers.ts";
 export type { WorkerRow } from "./core/operations/workers.ts";

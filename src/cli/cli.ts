@@ -20,6 +20,7 @@ import { cancelCommand } from "./commands/cancel.ts";
 import { drainCommand } from "./commands/drain.ts";
 import { enqueueCommand } from "./commands/enqueue.ts";
 import { pruneCommand } from "./commands/prune.ts";
+import { rmCommand } from "./commands/rm.ts";
 import { retryCommand } from "./commands/retry.ts";
 import { workCommand } from "./commands/work.ts";
 import { showCommand } from "./commands/show.ts";
@@ -41,6 +42,7 @@ export const COMMANDS: readonly Command[] = [
   enqueueCommand,
   retryCommand,
   cancelCommand,
+  rmCommand,
   pruneCommand,
   workCommand,
   drainCommand,

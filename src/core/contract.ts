@@ -75,6 +75,8 @@ export interface JobContract<
   readonly rate?: Rate | undefined;
   /** How long rows are kept. @default until they are pruned */
   readonly retain?: Retain | undefined;
+  /** Whether a job that is DONE keeps the steps that it has remembered, for as long as its row stands. @default false */
+  readonly keepSteps?: boolean | undefined;
   /** Types only, never a value. */
   readonly [INPUT]?: Input;
   /** Types only, never a value. */
@@ -132,6 +134,7 @@ export function defineJob<Input extends object, Result = unknown>(
     readonly result?: StandardSchema<Result, unknown> | undefined;
     readonly concurrency?: Concurrency | undefined;
     readonly rate?: Rate | undefined;
+    readonly keepSteps?: boolean | undefined;
   },
 ): JobContract<Input, Jsonified<Input>, Result>;
 export function defineJob<Input extends object, Output, Result = unknown>(
@@ -141,6 +144,7 @@ export function defineJob<Input extends object, Output, Result = unknown>(
     readonly result?: StandardSchema<Result, unknown> | undefined;
     readonly concurrency?: Concurrency | undefined;
     readonly rate?: Rate | undefined;
+    readonly keepSteps?: boolean | undefined;
   },
 ): JobContract<Input, Output, Result>;
 export function defineJob(options: JobContract = {}): JobContract {

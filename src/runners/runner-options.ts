@@ -15,6 +15,7 @@ import type { Handlers } from "./job/handler.ts";
 import type { OnJobEvent } from "./job/job-event.ts";
 import type { AnyHandler, RunJobOptions } from "./job/run-job.ts";
 import { redactingLogger } from "./redacting-logger.ts";
+import type { Steps } from "./job/run-steps.ts";
 import type { OnRunnerError } from "./runner-error.ts";
 import { safePolicy } from "./safe-callbacks.ts";
 import { calendarMs, checkTimers } from "./timers.ts";
@@ -42,6 +43,8 @@ export interface RunnerOptions<
    * all schedules that there are, too.
    */
   readonly schedules?: Schedules | undefined;
+  /** `steps` of `pqrun/steps`, for handlers that use `ctx.step` and its kin. @default none: such a handler fails */
+  readonly steps?: Steps | undefined;
   /** Whose schedules these are; required with `schedules`. Two services on one table need two names, or each deploy deletes the other's. */
   readonly owner?: string | undefined;
   /**
@@ -120,7 +123,7 @@ export function checkRunner<J extends JobContracts, Tx, N extends JobName<J>>(
   checkWhole("concurrency", concurrency, 1, 1_000);
   checkNumber("defaultTimeoutSeconds", defaultTimeoutSeconds, 1, 2_147_483);
   const { workerId, redact, onEvent, onError, reaper = true, calendar = calendarMs } = options;
-  const { schedules, owner } = options;
+  const { schedules, owner, steps } = options;
   if (workerId !== undefined) checkWorkerId(workerId);
   const backoff = safePolicy("backoff", options.backoff, backoffPolicy(), logger);
   // What a handler logs is the application's own.
@@ -132,6 +135,7 @@ export function checkRunner<J extends JobContracts, Tx, N extends JobName<J>>(
     logger: own,
     redact,
     now,
+    steps,
   };
   return {
     store,

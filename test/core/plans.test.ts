@@ -18,7 +18,7 @@ const { client } = await queue.session();
 const names = tableNames();
 
 const turn = (request: TurnRequest): SqlStatement =>
-  turnStatement((scope) => turnText(names, scope), request);
+  turnStatement((scope) => turnText(names, { scope }), request);
 const reap = { defaultTimeoutSeconds: 1_200 };
 
 /** The busiest step: where a plan is quadratic it looks at the square of what it was given. */

@@ -82,7 +82,7 @@ test("while a snapshot is held, it does not walk over what was picked up before"
   for (let n = 0; n < 4; n += 1)
     ({ lanes } = await store.turn({ pickUp: pickUpOf({ slots: 1_000, lanes }) }));
   const buffersOf = async (from: typeof lanes | undefined): Promise<number> => {
-    const { text, params } = turnStatement((scope) => turnText(tableNames(), scope), {
+    const { text, params } = turnStatement((scope) => turnText(tableNames(), { scope }), {
       pickUp: pickUpOf({ slots: 1, lanes: from }),
     });
     await client.query("BEGIN");
@@ -112,7 +112,7 @@ test("its plan scans no table and sorts no backlog, prepared or not", async () =
     for (const generic of [false, true]) {
       const steps = await planOf(
         client,
-        turnStatement((scope) => turnText(tableNames(), scope), request),
+        turnStatement((scope) => turnText(tableNames(), { scope }), request),
         generic,
       );
       expect(steps.filter(({ type, of }) => type.includes("Seq Scan") && of === "jobs")).toEqual([]);

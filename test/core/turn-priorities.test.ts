@@ -24,7 +24,7 @@ test("an empty look costs no more where jobs are planned in 20,000 priorities th
   const pages = (depth: "shallow" | "deep"): Promise<number> =>
     pagesOf(
       client,
-      turnStatement((scope) => turnText(tableNames(), scope, depth), { pickUp: pickUpOf({ slots: 10 }) }),
+      turnStatement((scope) => turnText(tableNames(), { scope, depth }), { pickUp: pickUpOf({ slots: 10 }) }),
     );
   await plan(2_000);
   const few = [await pages("shallow"), await pages("deep")] as const;

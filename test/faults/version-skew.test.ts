@@ -18,7 +18,7 @@ const queue = await testQueue();
 /** The turn as the first release sends it: a fleet is never upgraded in one moment. */
 const OLD_TURN = readFileSync(new URL("../support/fixtures/turn-0.1.0.sql", import.meta.url), "utf8");
 const NEW_TURNS = (["whole", "pick-up", "settling"] as const).map(
-  (scope) => turnText(tableNames(), scope).text,
+  (scope) => turnText(tableNames(), { scope }).text,
 );
 
 /**

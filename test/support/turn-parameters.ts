@@ -4,7 +4,7 @@ import { turnText } from "../../src/core/turn/turn-text.ts";
 
 /** A turn's parameters by their names, read back from what was sent: a short turn has but some. */
 export function turnParameters(text: string, params: readonly unknown[]): Readonly<Record<string, unknown>> {
-  const { parameters } = turnText(tableNames(), scopeOf(text));
+  const { parameters } = turnText(tableNames(), { scope: scopeOf(text) });
   return Object.fromEntries(parameters.map((name, place) => [name, params[place]]));
 }
 

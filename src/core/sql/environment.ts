@@ -2,7 +2,7 @@
 interface Runtime {
   readonly process?: { readonly env?: Readonly<Record<string, unknown>> };
   readonly Deno?: {
-    readonly permissions: {
+    readonly permissions?: {
       querySync(asked: { readonly name: "env"; readonly variable: string }): { readonly state: string };
     };
   };
@@ -15,8 +15,8 @@ interface Runtime {
 export function environmentVariable(variable: string): string | undefined {
   const { process, Deno }: Runtime = globalThis as object;
   try {
-    const refused = Deno && Deno.permissions.querySync({ name: "env", variable }).state !== "granted";
-    const value = refused ? "" : process?.env?.[variable];
+    const { state = "granted" } = Deno?.permissions?.querySync({ name: "env", variable }) ?? {};
+    const value = state === "granted" && process?.env?.[variable];
     // A platform's bindings may stand in for an environment.
     if (value !== "" && typeof value === "string") return value;
   } catch {

@@ -2,8 +2,9 @@ import { numbered } from "../sql/parameters.ts";
 import type { NumberedText } from "../sql/parameters.ts";
 import type { TableNames } from "../sql/table-names.ts";
 import { asyncCommit } from "./clauses/async-commit.ts";
-import type { Clause, LimitClauses, LimitMode, TurnScope, TurnVariant } from "./clauses/clause.ts";
-import type { LaneDepth } from "./clauses/lanes.ts";
+import type { Clause, LimitClauses, TurnScope, TurnVariant } from "./clauses/clause.ts";
+import { forgetSteps, forgetsSteps } from "./clauses/forget-steps.ts";
+import { leftRunning } from "./clauses/left-running.ts";
 import { madeReady } from "./clauses/made-ready.ts";
 import { pickUp } from "./clauses/pick-up.ts";
 import { candidateRowsText, laneRowsText, rank } from "./clauses/rank.ts";
@@ -17,7 +18,18 @@ import { waitMarker } from "./clauses/wait-marker.ts";
 import type { TurnRequest } from "./turn-request.ts";
 
 /** All clauses, each behind those that it reads. */
-const ALL: readonly Clause[] = [settle, reap, pickUp, rank, take, asyncCommit, sleep, madeReady, waitMarker];
+const ALL: readonly Clause[] = [
+  settle,
+  reap,
+  leftRunning,
+  pickUp,
+  rank,
+  take,
+  asyncCommit,
+  sleep,
+  madeReady,
+  waitMarker,
+];
 
 /** What a turn of each scope does. The shorter ones save up to half of what a small turn takes (0.6 instead of 0.9 ms). */
 const SCOPES: Readonly<Record<TurnScope, readonly Clause[]>> = {
@@ -26,7 +38,7 @@ const SCOPES: Readonly<Record<TurnScope, readonly Clause[]>> = {
   only: ALL,
   look: ALL.filter((clause) => clause !== take),
   "pick-up": [pickUp, rank, take, asyncCommit, sleep, madeReady],
-  settling: [settle, madeReady],
+  settling: [settle, leftRunning, madeReady],
 };
 
 /** A turn's text, with the clause, among those of its scope, that has the value of each parameter. */
@@ -34,34 +46,27 @@ export interface TurnText extends NumberedText {
   readonly owners: readonly number[];
 }
 
+/** Which of a scope's texts a turn is, and whether it also deletes the steps of jobs that it settles. */
+export interface TurnTextOptions extends Partial<Omit<TurnVariant, "names" | "admitted">> {
+  readonly forgets?: boolean | undefined;
+}
+
 /**
  * The turn's text: settle what ended, reap what is lost, pick up what is due, and report how long the caller may sleep, in
- * one statement and one snapshot.
- *
- * @param schedules whether the table is known to have schedules
- * @param errors whether the table is known to keep the history of attempts
- * @param headers whether it is known to have headers
- * @param limits which turns leave out the types that have limits
- * @param deletes whether the rows of some jobs go when they are done
- * @param keeping what keeps the limits, if the turn does
+ * one statement and one snapshot. Unless told otherwise, the whole of it, for a table that has all columns.
  */
 export function turnText(
   names: TableNames,
-  scope: TurnScope = "whole",
-  depth: LaneDepth = "shallow",
-  schedules = true,
-  errors = true,
-  headers = true,
-  limits: LimitMode = "whole",
-  deletes = false,
-  keeping?: LimitClauses,
+  { keeping, forgets = false, ...given }: TurnTextOptions = {},
 ): TurnText {
   const variant: TurnVariant = {
-    ...{ names, scope, depth, schedules, errors, headers, limits, deletes, keeping },
-    admitted: keeping ? "admitted" : "candidates",
+    ...{ scope: "whole", depth: "shallow", schedules: true, errors: true, headers: true },
+    ...{ limits: "whole", deletes: false },
+    ...given,
+    ...{ names, keeping, admitted: keeping ? "admitted" : "candidates" },
   };
-  const does = withLimits(SCOPES[scope], keeping);
-  const relations = withLimits(ALL, keeping).map((one) =>
+  const does = doneIn(variant.scope, keeping, forgets);
+  const relations = [...withLimits(ALL, keeping), forgetSteps].map((one) =>
     does.includes(one) ? one.text(variant) : one.absent,
   );
   const types: Record<string, string> = Object.fromEntries(
@@ -81,9 +86,14 @@ export function turnParams(
   { parameters, owners }: TurnText,
   request: TurnRequest,
 ): readonly (string | null)[] {
-  const does = withLimits(SCOPES[scope], request.limits?.clauses);
+  const does = doneIn(scope, request.limits?.clauses, request.settlements?.some(forgetsSteps));
   const values = does.map(({ encode }) => encode(request));
   return parameters.map((name, place) => values[owners[place] ?? 0]?.[name] ?? null);
+}
+
+function doneIn(scope: TurnScope, keeping: LimitClauses | undefined, forgets = false): readonly Clause[] {
+  const does = withLimits(SCOPES[scope], keeping);
+  return forgets ? [...does, forgetSteps] : does;
 }
 
 function withLimits(clauses: readonly Clause[], keeping: LimitClauses | undefined): readonly Clause[] {

@@ -4,6 +4,7 @@ import { cells } from "../job.ts";
 import { sqlState } from "../sql/sql-state.ts";
 import type { TableNames } from "../sql/table-names.ts";
 import type { LimitMode, TurnScope } from "./clauses/clause.ts";
+import { forgetsSteps } from "./clauses/forget-steps.ts";
 import type { LaneDepth } from "./clauses/lanes.ts";
 import { keepsErrorsQuestionText } from "./clauses/ticks.ts";
 import { sizedText } from "./text-for-table-size.ts";
@@ -60,9 +61,10 @@ export class TurnTexts {
   }
 
   statement(request: TurnRequest, depth: LaneDepth): SqlStatement {
+    const forgets = request.settlements?.some(forgetsSteps);
     const deletes = deletesSome(request.settlements);
     const textOf = (scope: TurnScope): TurnText => {
-      const known = this.#text(scope, depth, deletes);
+      const known = this.#text(scope, depth, deletes, forgets);
       return { ...known, text: sizedText(known.text, this.#tableBytes) };
     };
     const { pickUp } = request;
@@ -156,21 +158,15 @@ export class TurnTexts {
     this.#keepsErrors = keepsErrors;
   }
 
-  #text(scope: TurnScope, depth: LaneDepth, deletes: boolean): TurnText {
-    const key = `${depth} ${scope} ${deletes}`;
+  #text(scope: TurnScope, depth: LaneDepth, deletes: boolean, forgets = false): TurnText {
+    const key = `${depth} ${scope} ${deletes} ${forgets}`;
     const text =
       this.#texts.get(key) ??
-      turnText(
-        this.#names,
-        scope,
-        depth,
-        this.#asksTick,
-        this.#keepsErrors,
-        this.#hasHeaders,
-        this.#limits,
-        deletes,
-        this.#keeps ? this.#keeper?.clauses : undefined,
-      );
+      turnText(this.#names, {
+        ...{ scope, depth, deletes, forgets },
+        ...{ schedules: this.#asksTick, errors: this.#keepsErrors, headers: this.#hasHeaders },
+        ...{ limits: this.#limits, keeping: this.#keeps ? this.#keeper?.clauses : undefined },
+      });
     this.#texts.set(key, text);
     return text;
   }

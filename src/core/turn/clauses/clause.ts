@@ -41,10 +41,10 @@ export interface TurnVariant {
   /** Whether it is known to have headers; where not, they are looked for in each row. */
   readonly headers: boolean;
   readonly limits: LimitMode;
-  /** What keeps the limits, if the turn does. */
-  readonly keeping?: LimitClauses | undefined;
   /** Whether the rows of some jobs go when they are done. */
   readonly deletes: boolean;
+  /** What keeps the limits, if the turn does. */
+  readonly keeping?: LimitClauses | undefined;
   /** The relation that `rank` chooses from: `candidates`, or what a clause between them admits of these. */
   readonly admitted: string;
 }

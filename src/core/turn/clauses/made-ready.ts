@@ -10,9 +10,7 @@ export const madeReady = clause({ parameters: {}, encode: () => ({}), text: made
 
 function madeReadyText({ depth, scope, keeping }: TurnVariant): string {
   return `made_ready AS MATERIALIZED (
-  SELECT job_type, run_after FROM not_done WHERE status = 'READY'
-   UNION ALL
-  SELECT job_type, run_after FROM reaped WHERE status = 'READY'
+  SELECT job_type, run_after FROM left_running WHERE is_ready
 ),
 backlog AS MATERIALIZED (
   SELECT EXISTS (SELECT 1 FROM ranked WHERE NOT chosen)
