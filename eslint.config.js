@@ -5,6 +5,8 @@ import tseslint from "typescript-eslint";
 export default defineConfig(
   {
     ignores: [
+      "site/",
+      "test/frameworks/",
       "dist/",
       ".pg/",
       ".runtimes/",

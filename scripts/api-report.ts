@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import ts from "typescript";
 
 import { ENTRIES } from "./entries.ts";
+import { writeJsrExports } from "./jsr.ts";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
 const REPORT = `${root}docs/api.txt`;
@@ -173,5 +174,6 @@ function compare(one: string, other: string): number {
 
 if (import.meta.main) {
   writeFileSync(REPORT, apiReport());
-  console.log("docs/api.txt is written");
+  writeJsrExports();
+  console.log("docs/api.txt is written, and the exports of deno.json");
 }

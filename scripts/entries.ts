@@ -11,6 +11,7 @@ export const ENTRIES = {
   producer: "src/producer.ts",
   keys: "src/keys.ts",
   schedules: "src/schedules.ts",
+  steps: "src/steps.ts",
   operate: "src/operate.ts",
   runner: "src/runner.ts",
   executor: "src/executor.ts",
@@ -31,6 +32,7 @@ export const ENTRIES = {
   hono: "src/integrations/hono.ts",
   cloudflare: "src/integrations/cloudflare.ts",
   metrics: "src/integrations/metrics.ts",
+  otel: "src/integrations/otel.ts",
   fetch: "src/integrations/fetch.ts",
   // The name that those who deploy there look for.
   vercel: "src/integrations/fetch.ts",

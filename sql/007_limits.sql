@@ -3,7 +3,7 @@
 -- A row of jobs_limits pauses a type of job, or bounds how many of its jobs run at once, in all and
 -- for each key, and how many may start within so many seconds. What is set there goes before what the
 -- code of the workers says; null is as the code says. How many run is counted from the jobs, never
--- kept: the row is also what pick-ups of a limited type take turns at, and picked_in, starts_at and
+-- kept: the row is also what pick-ups of a limited type take turns at, and pickups, starts_at and
 -- starts are theirs.
 --
 --   UPDATE jobs_limits SET total = 2 WHERE name = 'crawl';
@@ -67,7 +67,7 @@ BEGIN
   PERFORM set_config('lock_timeout', lock_wait, true);
 
   IF NOT EXISTS (SELECT FROM pg_attribute a
-                  WHERE a.attrelid = to_regclass(jobs) AND a.attname = 'errors' AND NOT a.attisdropped)
+                  WHERE a.attrelid = to_regclass(jobs) AND a.attname = 'debounce_key' AND NOT a.attisdropped)
      OR to_regclass(waiting) IS NULL THEN
     RAISE EXCEPTION 'pqrun: % is not a job queue with pqrun''s columns; nothing was changed', jobs
       USING ERRCODE = 'PQR01', HINT = 'Migrations 001 to 006 come first.';
@@ -77,7 +77,7 @@ BEGIN
    WHERE n.nspname = schema_name AND c.relname = limits_name;
   IF found.oid IS NOT NULL AND (
        SELECT count(*) FROM pg_attribute a
-        WHERE a.attrelid = found.oid AND a.attname IN ('name', 'paused', 'per_key', 'picked_in') AND NOT a.attisdropped) <> 4 THEN
+        WHERE a.attrelid = found.oid AND a.attname IN ('name', 'paused', 'per_key', 'pickups') AND NOT a.attisdropped) <> 4 THEN
     RAISE EXCEPTION 'pqrun: the name of the table % is taken', limits
       USING ERRCODE = 'PQR01', HINT = 'Choose another table or schema.';
   END IF;
@@ -116,7 +116,7 @@ BEGIN
       per_key      int           CHECK (per_key >= 1),
       rate         int           CHECK (rate >= 0),
       rate_seconds float8        CHECK (rate_seconds > 0 AND rate_seconds <= 2147483),
-      picked_in    bigint        NOT NULL DEFAULT 0,
+      pickups      bigint        NOT NULL DEFAULT 0,
       starts_at    timestamptz[] NOT NULL DEFAULT ''{}'',
       starts       int[]         NOT NULL DEFAULT ''{}'',
       created_at   timestamptz   NOT NULL DEFAULT now(),
@@ -126,7 +126,7 @@ BEGIN
     EXECUTE 'COMMENT ON TABLE ' || limits
          || ' IS ''pqrun: whether a type of job is paused, and how many of its jobs may run at once or start within a time; null is as the workers'''' code says.''';
     EXECUTE 'COMMENT ON COLUMN ' || limits || '.name IS ''The type of job.''';
-    EXECUTE 'COMMENT ON COLUMN ' || limits || '.picked_in IS ''The transaction that last picked up jobs of the type.''';
+    EXECUTE 'COMMENT ON COLUMN ' || limits || '.pickups IS ''How many pick-ups have taken jobs of the type: one whose snapshot shows another number has missed some.''';
   END IF;
 
   SELECT p.oid, p.prosrc INTO found

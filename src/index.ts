@@ -62,7 +62,7 @@ export { FINISHED_STATUSES } from "./core/operations/prune.ts";
 export type { PruneOptions, Pruned } from "./core/operations/prune.ts";
 export type { JobHeaders } from "./core/values/headers.ts";
 export type { AttemptEnd, AttemptError } from "./core/values/attempt-error.ts";
-export type { Retried } from "./core/operations/retry.ts";
+export type { RetryOptions, Retried } from "./core/operations/retry.ts";
 export { isLeaseLost } from "./core/sql/lease-lost.ts";
 export { VERDICTS } from "./core/turn/settlement.ts";
 export type { Due, SettlementAnswer, Verdict } from "./core/turn/settlement.ts";

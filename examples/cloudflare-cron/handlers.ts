@@ -4,7 +4,7 @@ import type { jobs } from "./jobs.ts";
 
 const DEFAULT_WAIT_SECONDS = 60;
 
-/** The handlers: `check` reads a page's title. */
+/** The handlers: `check` reads a page's title, `crawl` those of many, each once, over as many invocations as it takes. */
 export const handlers: Handlers<typeof jobs> = {
   check: async ({ payload, signal }) => {
     // Each redirect that is followed would be one more subrequest.
@@ -20,7 +20,21 @@ export const handlers: Handlers<typeof jobs> = {
     }
     if (status >= 500) throw new Error(`status ${status}`);
     if (status >= 400) throw new NonRetriableError(`status ${status}`);
-    const title = /<title[^>]*>([^<]*)<\/title>/i.exec(page)?.[1]?.trim();
-    return { status, title: title ?? null };
+    return { status, title: titleOf(page) };
+  },
+  crawl: async ({ payload: { url, pages }, signal, step }) => {
+    let titles = 0;
+    for (let n = 1; n <= pages; n += 1) {
+      const title = await step(`page ${n}`, async () => {
+        const response = await fetch(`${url}?page=${n}`, { signal, redirect: "manual" });
+        return titleOf(await response.text());
+      });
+      if (title !== null) titles += 1;
+    }
+    return { pages, titles };
   },
 };
+
+function titleOf(page: string): string | null {
+  return /<title[^>]*>([^<]*)<\/title>/i.exec(page)?.[1]?.trim() ?? null;
+}

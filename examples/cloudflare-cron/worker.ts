@@ -4,6 +4,7 @@ import { timingSafeEqual } from "hono/utils/buffer";
 import { PgJobStore, type SqlExecutor } from "pqrun";
 import { drainAfter, scheduledDrain } from "pqrun/cloudflare";
 import { pqrun } from "pqrun/hono";
+import { steps } from "pqrun/steps";
 
 import { handlers } from "./handlers.ts";
 import { jobs } from "./jobs.ts";
@@ -32,7 +33,7 @@ export function createWorker<Env extends Secrets>(
       if (url === undefined) return c.json({ error: "expected {url}, an https address" }, 400);
       const enqueued = await c.var.pqrun.enqueue("check", { url }, { dedupeKey: `check:${url}` });
       // Runs at once, after the response; what is left is the cron trigger's.
-      drainAfter(c.executionCtx, { store: c.var.pqrun, handlers, maxJobs: 5, maxStatements: 10 });
+      drainAfter(c.executionCtx, { store: c.var.pqrun, handlers, steps, maxJobs: 5, maxStatements: 10 });
       return c.json(enqueued, 202);
     })
     .get("/jobs/:id{[0-9]{1,18}}", async (c) => {
@@ -47,6 +48,7 @@ export function createWorker<Env extends Secrets>(
     scheduled: scheduledDrain((env: Env) => ({
       store: storeOf(env),
       handlers,
+      steps,
       schedules,
       owner: "cloudflare-cron",
       // An invocation has six connections at once: what the handlers leave is the drain's own.

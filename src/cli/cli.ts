@@ -14,17 +14,20 @@ import { importCommand } from "./commands/import.ts";
 import { metricsCommand } from "./commands/metrics.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { topCommand } from "./commands/top.ts";
+import { limitsCommand } from "./commands/limits.ts";
 import { lsCommand } from "./commands/ls.ts";
 import { cancelCommand } from "./commands/cancel.ts";
 import { drainCommand } from "./commands/drain.ts";
 import { enqueueCommand } from "./commands/enqueue.ts";
 import { pruneCommand } from "./commands/prune.ts";
+import { rmCommand } from "./commands/rm.ts";
 import { retryCommand } from "./commands/retry.ts";
 import { workCommand } from "./commands/work.ts";
 import { showCommand } from "./commands/show.ts";
 import { migrateCommand } from "./commands/migrate.ts";
 import { packageRoot } from "../migrate/package-root.ts";
 import { schedulesCommand } from "./commands/schedules.ts";
+import { skillCommand } from "./commands/skill.ts";
 import { sqlCommand } from "./commands/sql.ts";
 import { statsCommand } from "./commands/stats.ts";
 
@@ -39,6 +42,7 @@ export const COMMANDS: readonly Command[] = [
   enqueueCommand,
   retryCommand,
   cancelCommand,
+  rmCommand,
   pruneCommand,
   workCommand,
   drainCommand,
@@ -46,8 +50,10 @@ export const COMMANDS: readonly Command[] = [
   metricsCommand,
   importCommand,
   schedulesCommand,
+  limitsCommand,
   dashboardCommand,
   demoCommand,
+  skillCommand,
   completionCommand(() => COMMANDS),
 ];
 

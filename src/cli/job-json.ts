@@ -9,15 +9,20 @@ export interface Shown {
 
 /**
  * A job as JSON, with the payload's and the result's own text where they are asked for: parsed, their numbers might lose
- * digits.
+ * digits. Headers come with the payload, since they may hold what is as secret.
  */
 export function jobJson(
-  { payload: _payload, payloadText, result: _result, resultText, ...job }: Job,
+  { payload: _payload, payloadText, result: _result, resultText, headers, ...job }: Job,
   shown: Shown,
   indent?: number,
 ): string {
   const raw = [
-    ...(shown.payload === true ? [["payload", payloadText]] : []),
+    ...(shown.payload === true
+      ? [
+          ["payload", payloadText],
+          ["headers", JSON.stringify(headers)],
+        ]
+      : []),
     ...(shown.result === true ? [["result", resultText ?? "null"]] : []),
   ];
   const [separator = "", colon = "", end = ""] =

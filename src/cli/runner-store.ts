@@ -1,4 +1,5 @@
 import { PgJobStore } from "../core/store.ts";
+import { steps } from "../runners/job/job-steps.ts";
 import type { RunnerOptions } from "../runners/runner-options.ts";
 import { wholeNumber } from "./arguments.ts";
 import type { CliIo } from "./command.ts";
@@ -27,5 +28,5 @@ export async function withRunner<T>(
   const logger = cliLogger(io);
   const store = new PgJobStore(connection.executor, { ...tableOf(io, arguments_), jobs, logger });
   const env = { ...environmentOf(io, arguments_) };
-  return await work({ store, handlers, schedules, owner, concurrency, env, logger });
+  return await work({ store, handlers, steps, schedules, owner, concurrency, env, logger });
 }

@@ -11,6 +11,29 @@ export interface JobDefaults {
   readonly priority?: number | undefined;
 }
 
+/** How many jobs of a type may run at once, over all workers and drains that know the contract. */
+export interface Concurrency<Input extends object = object> {
+  /** Most jobs that run, from 1. @default no bound */
+  readonly total?: number | undefined;
+  /** Most jobs of one key that run, from 1; jobs without a key know only `total`. @default no bound */
+  readonly perKey?: number | undefined;
+  /** The key of a job, at most 1,000 characters, where its enqueue names none; undefined or "" for none. @default none */
+  readonly key?: ((payload: Input) => string | undefined) | undefined;
+  /**
+   * Which job is next: the one that has been `due` for longest; keys take `turns`; or, with a `perKey` of 1, in `strict`
+   * order of enqueue, where a job that has begun holds its key until it is DONE, FAILED or CANCELLED. @default "due"
+   */
+  readonly order?: "due" | "turns" | "strict" | undefined;
+}
+
+/** How many jobs of a type may start: never more than `limit` within any `seconds`, over all workers and drains that know the contract. */
+export interface Rate {
+  /** Most starts, from 1. Each attempt is one. */
+  readonly limit: number;
+  /** Within how many seconds, above 0, to 2,147,483. */
+  readonly seconds: number;
+}
+
 /**
  * What JSON gives back of a `T`: a Date as a string, anything with `toJSON` as what that returns, a class as its fields.
  * A type that JSON leaves alone is itself.
@@ -48,8 +71,14 @@ export interface JobContract<
 > extends JobDefaults {
   readonly payload?: StandardSchema<Input, Output> | undefined;
   readonly result?: StandardSchema<Result, unknown> | undefined;
+  /** How many may run at once. @default no bound */
+  readonly concurrency?: Concurrency<never> | undefined;
+  /** How many may start within a time. @default no bound */
+  readonly rate?: Rate | undefined;
   /** How long rows are kept. @default until they are pruned */
   readonly retain?: Retain | undefined;
+  /** Whether a job that is DONE keeps the steps that it has remembered, for as long as its row stands. @default false */
+  readonly keepSteps?: boolean | undefined;
   /** Types only, never a value. */
   readonly [INPUT]?: Input;
   /** Types only, never a value. */
@@ -105,6 +134,9 @@ export function defineJob<Input extends object, Result = unknown>(
     readonly retain?: Retain | undefined;
     readonly payload?: undefined;
     readonly result?: StandardSchema<Result, unknown> | undefined;
+    readonly concurrency?: Concurrency<Input> | undefined;
+    readonly rate?: Rate | undefined;
+    readonly keepSteps?: boolean | undefined;
   },
 ): JobContract<Input, Jsonified<Input>, Result>;
 export function defineJob<Input extends object, Output, Result = unknown>(
@@ -112,6 +144,9 @@ export function defineJob<Input extends object, Output, Result = unknown>(
     readonly retain?: Retain | undefined;
     readonly payload: StandardSchema<Input, Output>;
     readonly result?: StandardSchema<Result, unknown> | undefined;
+    readonly concurrency?: Concurrency<Input> | undefined;
+    readonly rate?: Rate | undefined;
+    readonly keepSteps?: boolean | undefined;
   },
 ): JobContract<Input, Output, Result>;
 export function defineJob(options: JobContract = {}): JobContract {

@@ -68,9 +68,10 @@ export class InvalidInputError extends PqrunError {
   /** What came, described: a type and a size or class, or a number; never a text, which may be a secret. */
   readonly received: string;
 
-  constructor(field: string, expected: string, received: unknown, options?: ErrorOptions) {
+  /** @param message where somebody else, such as a schema, has said it better */
+  constructor(field: string, expected: string, received: unknown, options?: ErrorOptions, message?: string) {
     const came = describe(received);
-    super("invalid-input", `${field}: expected ${expected}; received ${came}`, options);
+    super("invalid-input", message ?? `${field}: expected ${expected}; received ${came}`, options);
     this.field = field;
     this.expected = expected;
     this.received = came;

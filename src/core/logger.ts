@@ -29,7 +29,7 @@ export const consoleLogger: Logger = Object.freeze({
 
 /** The logger that an option means; what it throws, or rejects with, ends there. */
 export function loggerOf(option: Logger | false | undefined, byDefault: Logger = consoleLogger): Logger {
-  return option === false ? silentLogger : soundLogger(option ?? byDefault);
+  return option === false ? silentLogger : safeLogger(option ?? byDefault);
 }
 
 /** Whether lines of the level `debug` go anywhere: a worker would write two for each job. */
@@ -51,14 +51,14 @@ function inLine(value: LogFields[string]): string {
 }
 
 /** The user's logger. What it throws, or rejects with, ends here: there is no place left to log it. */
-function soundLogger(logger: Logger): Logger {
+function safeLogger(logger: Logger): Logger {
   // pqrun's own do not throw, and are told apart by what they are.
   if (!logsDebug(logger)) return logger;
   const own: Readonly<Record<keyof Logger, (message: string, fields?: LogFields) => unknown>> = logger;
-  const sound =
+  const safe =
     (level: keyof Logger): Logger["info"] =>
     (message, fields) => {
       void safely(() => own[level](message, fields), ignored);
     };
-  return { debug: sound("debug"), info: sound("info"), warn: sound("warn"), error: sound("error") };
+  return { debug: safe("debug"), info: safe("info"), warn: safe("warn"), error: safe("error") };
 }

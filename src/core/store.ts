@@ -24,8 +24,8 @@ import type { ProducerOptions } from "./producer.ts";
 import { holdersText, readHolders } from "./operations/prune-holders.ts";
 import { pruneStatement, pruneText, readPruned } from "./operations/prune.ts";
 import type { PruneOptions, PruneQuery, Pruned } from "./operations/prune.ts";
-import { readRetried, retryStatement, retryText } from "./operations/retry.ts";
-import type { Retried } from "./operations/retry.ts";
+import { RETRY_OPTIONS, readRetried, retryStatement, retryText } from "./operations/retry.ts";
+import type { RetryOptions, Retried } from "./operations/retry.ts";
 import { sendApart } from "./sql/send-apart.ts";
 import { send, warnOfHiddenRows } from "./sql/run-statement.ts";
 import { asLeaseLost } from "./sql/lease-lost.ts";
@@ -40,6 +40,7 @@ import { RefusedPickUps } from "./turn/refused-pickups.ts";
 import { readTicks, tickStatement } from "./operations/tick.ts";
 import type { Tick } from "./operations/tick.ts";
 import { readTurn } from "./turn/turn-answer.ts";
+import { StoreLimits } from "./turn/store-limits.ts";
 import { TurnTexts } from "./turn/turn-texts.ts";
 import type { ReapedJob, TurnAnswer } from "./turn/turn-answer.ts";
 import type { TurnRequest } from "./turn/turn-request.ts";
@@ -90,7 +91,7 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
     this.parse = options.parse ?? parsePayload;
     this.#options = options;
     this.#executor = executor;
-    this.#turnTexts = new TurnTexts(names, !inTransaction);
+    this.#turnTexts = new TurnTexts(names, !inTransaction, new StoreLimits(options.jobs));
     this.#refused = new RefusedPickUps(this.logger);
     this.#texts = {
       extend: extendText(names),
@@ -129,7 +130,8 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
       const answer = readTurn(await send(this.connection, "turn", statement, options), request);
       this.#turnTexts.answered(answer, depth);
       if (answer.rowsHidden) warnOfHiddenRows(this.connection);
-      return answer;
+      // What was left out may be picked up by the next.
+      return answer.hasLimits === true ? { ...answer, more: true } : answer;
     } catch (error) {
       if (!this.#turnTexts.canDoWithLess(error)) throw error;
       return await this.turn(request, options);
@@ -231,15 +233,17 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
   }
 
   /**
-   * Makes a FAILED job READY, its attempts beginning anew; `blockedBy` names the job because of which it stays FAILED, since
+   * Makes a FAILED job READY, its attempts beginning anew, behind the steps that it has remembered; `blockedBy` names
+   * the job because of which it stays FAILED, since
    * that is active and has its dedupe key, or waits and has its debounce key. In a transaction of the caller's it takes a savepoint.
    *
    * @throws DedupeConflictError where the key became active, and free again, at each of five tries.
    */
-  async retry(id: string): Promise<Retried> {
+  async retry(id: string, options: RetryOptions = {}): Promise<Retried> {
+    checkOptions(options, RETRY_OPTIONS);
     const { names } = this.connection;
     const statement = (debounces: boolean): SqlStatement =>
-      retryStatement(retryText(names, debounces), checkId("id", id));
+      retryStatement(retryText(names, debounces, options.fromStart), checkId("id", id));
     return readRetried(await sendApart(this.connection, "retry", statement(true), statement(false)));
   }
 
@@ -336,15 +340,26 @@ export class PgJobStore<J extends JobContracts = UntypedJobs, Tx = never> extend
     return new PgJobStore(this.executorOf(tx), this.#options, true);
   }
 
-  /** The statement that settles `job` as DONE or fails, and so rolls back the list that it stands in. */
-  settleStatement(job: Fence, result?: unknown, durationMs = 0): SqlStatement {
+  /**
+   * The statement that settles `job` as DONE or fails, and so rolls back the list that it stands in.
+   *
+   * @param forgetsSteps whether to delete what the job's steps have remembered
+   */
+  settleStatement(job: Fence, result?: unknown, durationMs = 0, forgetsSteps = false): SqlStatement {
     const resultText = result === undefined ? null : encodeJson(result, "result", RESULT_LIMITS);
-    return settleOrFailStatement(this.#texts.settleOrFail, job, resultText, durationMs);
+    const text = forgetsSteps ? settleOrFailText(this.connection.names, true) : this.#texts.settleOrFail;
+    return settleOrFailStatement(text, job, resultText, durationMs);
   }
 
   /** Settles `job` as DONE inside a transaction. @throws LeaseLostError: the transaction can only be rolled back then. */
-  async settleIn(tx: Tx | SqlExecutor, job: Fence, result?: unknown, durationMs = 0): Promise<void> {
-    const { text, params } = this.settleStatement(job, result, durationMs);
+  async settleIn(
+    tx: Tx | SqlExecutor,
+    job: Fence,
+    result?: unknown,
+    durationMs = 0,
+    forgetsSteps = false,
+  ): Promise<void> {
+    const { text, params } = this.settleStatement(job, result, durationMs, forgetsSteps);
     try {
       await this.executorOf(tx).query(text, params, { own: true });
     } catch (error) {

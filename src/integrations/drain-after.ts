@@ -41,7 +41,9 @@ export function drainAfter<
   const draining = drainInvocation(definition, budgetMs);
   // Cloudflare shows it; where a platform only waits, it must neither end the process nor pass unseen.
   draining.catch((error: unknown) => {
-    loggerOf(definition.logger, definition.store.logger).error("drainAfter", { error: causesText(error) });
+    loggerOf(definition.logger, definition.store.logger).error("drainAfter", {
+      error: causesText(error, definition.redact),
+    });
   });
   wait(draining);
 }

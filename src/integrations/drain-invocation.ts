@@ -36,13 +36,13 @@ export async function drainInvocation<J extends JobContracts, Tx, N extends JobN
   try {
     const report = await drainOnce({ ...options, budgetMs: budgetMs ?? defaultBudgetMs }).catch(
       (error: unknown) => {
-        throw new Error(`the drain failed: ${causesText(error)}`);
+        throw new Error(`the drain failed: ${causesText(error, options.redact)}`);
       },
     );
     await safely(() => onReport?.(report), threw("onReport"));
     if (report.stoppedBy === "error") {
       // Without the cause itself: Cloudflare would print it as it is.
-      throw new Error(`drain stopped on an error: ${causesText(report.error)}`);
+      throw new Error(`drain stopped on an error: ${causesText(report.error, options.redact)}`);
     }
   } finally {
     await safely(() => close?.(), threw("close"));

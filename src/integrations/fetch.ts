@@ -60,12 +60,14 @@ export function drainRoute<
         store: typeof store === "function" ? await store() : store,
       });
       if (report.stoppedBy === "error") {
-        logger.error("drainRoute: drain stopped on an error", { error: causesText(report.error) });
+        logger.error("drainRoute: drain stopped on an error", {
+          error: causesText(report.error, options.redact),
+        });
       }
       // A cron that shows its failures is to show this one.
       return answer(report.stoppedBy === "error" ? 500 : 200, visible(report));
     } catch (error) {
-      logger.error("drainRoute: the drain failed", { error: causesText(error) });
+      logger.error("drainRoute: the drain failed", { error: causesText(error, options.redact) });
       return answer(500, { error: "Internal Server Error" });
     }
   };

@@ -34,4 +34,5 @@ export const RUNNER_OPTIONS = {
   prune: true,
   schedules: true,
   owner: true,
+  steps: true,
 } as const;

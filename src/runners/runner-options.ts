@@ -14,6 +14,8 @@ import type { PgJobStore } from "../core/store.ts";
 import type { Handlers } from "./job/handler.ts";
 import type { OnJobEvent } from "./job/job-event.ts";
 import type { AnyHandler, RunJobOptions } from "./job/run-job.ts";
+import { redactingLogger } from "./redacting-logger.ts";
+import type { Steps } from "./job/run-steps.ts";
 import type { OnRunnerError } from "./runner-error.ts";
 import { safePolicy } from "./safe-callbacks.ts";
 import { calendarMs, checkTimers } from "./timers.ts";
@@ -41,6 +43,8 @@ export interface RunnerOptions<
    * all schedules that there are, too.
    */
   readonly schedules?: Schedules | undefined;
+  /** `steps` of `pqrun/steps`, for handlers that use `ctx.step` and its kin. @default none: such a handler fails */
+  readonly steps?: Steps | undefined;
   /** Whose schedules these are; required with `schedules`. Two services on one table need two names, or each deploy deletes the other's. */
   readonly owner?: string | undefined;
   /**
@@ -71,7 +75,7 @@ export interface RunnerOptions<
    * @default Date.now
    */
   readonly calendar?: (() => number) | undefined;
-  /** Takes secrets of your own out of error texts before they are stored. Connection strings are always taken out. */
+  /** Takes secrets of your own out of error texts before they are stored or logged. Connection strings are always taken out. */
   readonly redact?: ((text: string) => string) | undefined;
 }
 
@@ -114,14 +118,25 @@ export function checkRunner<J extends JobContracts, Tx, N extends JobName<J>>(
   const types: readonly string[] = options.types ?? [...handlers.keys()];
   checkTypes(types, handlers);
   const { concurrency = slots, defaultTimeoutSeconds = 1_200 } = options;
-  const logger = loggerOf(options.logger, store.logger);
+  const own = loggerOf(options.logger, store.logger);
+  const logger = redactingLogger(own, options.redact);
   checkWhole("concurrency", concurrency, 1, 1_000);
   checkNumber("defaultTimeoutSeconds", defaultTimeoutSeconds, 1, 2_147_483);
   const { workerId, redact, onEvent, onError, reaper = true, calendar = calendarMs } = options;
-  const { schedules, owner } = options;
+  const { schedules, owner, steps } = options;
   if (workerId !== undefined) checkWorkerId(workerId);
   const backoff = safePolicy("backoff", options.backoff, backoffPolicy(), logger);
-  const runJob = { store, handlers, backoff, timeoutSeconds: defaultTimeoutSeconds, logger, redact, now };
+  // What a handler logs is the application's own.
+  const runJob = {
+    store,
+    handlers,
+    backoff,
+    timeoutSeconds: defaultTimeoutSeconds,
+    logger: own,
+    redact,
+    now,
+    steps,
+  };
   return {
     store,
     types: [...new Set(types)],

@@ -3,6 +3,7 @@ import type { PgJobStore } from "../core/store.ts";
 import { drainOnce } from "../runners/drain/drain-once.ts";
 import type { Handlers } from "../runners/job/handler.ts";
 import type { JobEvent } from "../runners/job/job-event.ts";
+import { steps } from "../runners/job/job-steps.ts";
 
 /** How jobs are run in a test. */
 export interface RunAllOptions {
@@ -21,7 +22,8 @@ export interface RunAllOptions {
 export interface Attempt {
   readonly id: string;
   readonly type: string;
-  readonly outcome: "done" | "retried" | "failed" | "snoozed" | "released" | "lost" | "cancelled";
+  readonly outcome:
+    "done" | "retried" | "failed" | "snoozed" | "continued" | "released" | "lost" | "cancelled";
   /** Which attempt it was, from 1. */
   readonly attempt: number;
   /** What the handler threw, as it threw it. */
@@ -62,6 +64,7 @@ export async function runAll<J extends JobContracts, Tx>(
       store,
       // Of the types that it has, which are the only ones that are asked for.
       handlers: handlers as Handlers<J, Tx>,
+      steps,
       types: Object.keys(handlers),
       concurrency: 1,
       budgetMs: BUDGET_MS,

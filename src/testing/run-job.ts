@@ -8,6 +8,8 @@ import type { Logger } from "../core/logger.ts";
 import type { PgJobStore } from "../core/store.ts";
 import type { FinishedRun } from "../runners/job/finished-run.ts";
 import { JobRun } from "../runners/job/run-job.ts";
+import { UNBOUNDED } from "../runners/job/step-room.ts";
+import { memorySteps } from "./memory-steps.ts";
 import type { AnyHandler } from "../runners/job/run-job.ts";
 import { checkTimers, monotonicMs } from "../runners/timers.ts";
 import { NoDatabaseStore } from "./no-database.ts";
@@ -102,6 +104,7 @@ const ROW = {
   schedule: null,
   scheduledFor: null,
   errors: [],
+  headers: {},
   alone: false,
 } as const satisfies Omit<PickedUpJob, "type" | "payloadText" | "createdAt" | "runAfter">;
 
@@ -133,10 +136,12 @@ function ended(
         logger,
         redact: undefined,
         now: monotonicMs,
+        steps: memorySteps,
       },
       job,
       {
         begins: () => true,
+        stepRoom: UNBOUNDED,
         ended: (_, end) => {
           signal?.removeEventListener("abort", stop);
           resolve(end);

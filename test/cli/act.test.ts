@@ -7,7 +7,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 
 import { tableDatabase, type TableDatabase } from "../support/table-database.ts";
 import { cli, MAIN, run } from "./run-cli.ts";
-import { cancelled, cancelledAll, enqueued, lines, pruned, retried, retriedAll } from "./schemas.ts";
+import { cancelled, cancelledAll, deleted, enqueued, lines, pruned, retried, retriedAll } from "./schemas.ts";
 import { hasTerminal, onTerminal } from "./terminal.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "pqrun-act-"));
@@ -54,6 +54,33 @@ test("cancel ends what waits, and ends in 1 for what has ended, in 4 for what is
   const { code, stdout } = await cli(["cancel", "4", "99", "--json"], env);
   expect(code).toBe(4);
   expect(lines(stdout, cancelled).map(({ status }) => status)).toEqual(["DONE", null]);
+});
+
+test("rm deletes what has ended, after it asked, and leaves what waits, runs or is held by a foreign key", async () => {
+  const count = async (): Promise<unknown> =>
+    (await database.rows("SELECT count(*)::int AS n FROM jobs"))[0]?.["n"];
+  const asked = await cli(["rm", "3"], env);
+  expect([asked.code, asked.stdout]).toEqual([2, ""]);
+  expect(asked.stderr).toContain("Delete 1 job of public.jobs? There is no terminal to ask on: add --yes");
+  expect((await cli(["rm", "3", "1", "--dry-run"], env)).stdout).toBe("3 would be deleted\n");
+  expect(await count()).toBe(5);
+  await database.rows(
+    "CREATE TABLE invoices (job_id bigint REFERENCES jobs); INSERT INTO invoices VALUES (4)",
+  );
+  try {
+    const { code, stdout, stderr } = await cli(["rm", "1", "3", "4", "--yes", "--json"], env);
+    expect(code).toBe(1);
+    expect(lines(stdout, deleted).map((one) => [one.id, one.deleted])).toEqual([
+      ["1", false],
+      ["3", true],
+      ["4", false],
+    ]);
+    expect(stderr).toBe("job 1 is READY\njob 4 is DONE: a foreign key holds it\n");
+  } finally {
+    await database.rows("DROP TABLE invoices");
+  }
+  expect((await cli(["rm", "99", "--yes"], env)).code).toBe(4);
+  expect(await count()).toBe(4);
 });
 
 test("retry --all-failed takes all of a type and says what it left out", async () => {

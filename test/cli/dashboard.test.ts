@@ -8,9 +8,9 @@ import { tableDatabase } from "../support/table-database.ts";
 async function start(
   url: string,
   ...args: string[]
-): Promise<{ readonly url: string; readonly end: () => Promise<number> }> {
+): Promise<{ readonly url: string; readonly end: () => Promise<number>; readonly stderr: () => string }> {
   const controller = new AbortController();
-  let [printed, said] = ["", (): void => undefined];
+  let [printed, told, said] = ["", "", (): void => undefined];
   const first = new Promise<void>((resolve) => {
     said = resolve;
   });
@@ -20,7 +20,11 @@ async function start(
       said();
     },
   };
-  const stderr = { write: () => undefined };
+  const stderr = {
+    write: (text: string) => {
+      told += text;
+    },
+  };
   const env = { DATABASE_URL: url };
   const code = runCli(["dashboard", "--port", "0", ...args], {
     stdout,
@@ -31,6 +35,7 @@ async function start(
   await Promise.race([first, code]);
   return {
     url: printed.trim(),
+    stderr: () => told,
     end: async () => {
       controller.abort(new Interruption("SIGINT", 130));
       return await code;
@@ -70,4 +75,36 @@ test("it acts, and with --read-only it does not", async () => {
   expect(await cancel(acting.url)).toBe(303);
   await acting.end();
   expect(await database.rows("SELECT status FROM jobs")).toEqual([{ status: "CANCELLED" }]);
+});
+
+test.each([
+  ["is unreachable", "postgres://app:s3cret@127.0.0.1:1/app", /ECONNREFUSED 127\.0\.0\.1:1/],
+  ["refuses the login", undefined, /no_such_database/],
+])(
+  "where the database %s each page says so, and stderr, without a password",
+  async (_, unreachable, says) => {
+    await using database = await tableDatabase();
+    const other = new URL(database.url);
+    other.pathname = "/no_such_database";
+    const served = await start(unreachable ?? other.href);
+    for (const path of ["", "jobs", "failures", "workers", "live"]) {
+      const page = await fetch(served.url + path);
+      const text = await page.text();
+      expect([path, page.status]).toEqual([path, 503]);
+      expect(text).toMatch(says);
+      expect(text).not.toContain(new URL(unreachable ?? other.href).password || "s3cret");
+    }
+    expect(served.stderr()).toMatch(says);
+    expect(served.stderr()).not.toContain(new URL(unreachable ?? other.href).password || "s3cret");
+    expect(await served.end()).toBe(0);
+  },
+);
+
+test("where the table is missing each page says what to do", async () => {
+  await using database = await tableDatabase();
+  const served = await start(database.url);
+  const page = await fetch(`${served.url}jobs`);
+  expect(page.status).toBe(400);
+  expect(await page.text()).toContain("pqrun migrate");
+  expect(await served.end()).toBe(0);
 });

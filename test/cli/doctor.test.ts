@@ -98,7 +98,10 @@ test("it finds leases that nobody reaps, types that nobody runs, and what failed
     expect.arrayContaining([
       found(/1 running job lost the lease/, /start a worker/),
       found(/1 due job of the type st.*uck, the oldest for 60 min/, /start a worker with a handler/),
-      found(/workers of the Python package hold 1 job,/, /python-guard\.sql/),
+      found(
+        /workers of the Python package hold 1 job,/,
+        /^pqrun sql --pattern python-guard --table ill \| psql/,
+      ),
       found(
         /1 job of the type bad failed/,
         /^pqrun ls --table ill --status failed --type bad --since 1h$/,

@@ -76,8 +76,10 @@ test("ls says how to go on where there is more, and that there is none", async (
 test("ls --json is a job a line, with payloads only when asked, and all their digits", async () => {
   expect(lines((await cli(["ls", "--json"], env)).stdout, job)).toHaveLength(4);
   const { stdout } = await cli(["ls", "--json", "--payload", "--type", "embed"], env);
-  expect(lines(stdout, job.extend({ payload: jobWithAll.shape.payload }))).toHaveLength(2);
-  expect(stdout).toContain(`"payload":{"n": ${BIG}}}`);
+  expect(
+    lines(stdout, job.extend({ payload: jobWithAll.shape.payload, headers: jobWithAll.shape.headers })),
+  ).toHaveLength(2);
+  expect(stdout).toContain(`"payload":{"n": ${BIG}},"headers":{}}`);
 });
 
 test("show has everything of one job, and its error with its lines", async () => {

@@ -41,6 +41,7 @@ export const job = z.strictObject({
 
 export const jobWithAll = job.extend({
   payload: z.record(z.string(), z.unknown()),
+  headers: z.record(z.string(), z.string()),
   result: z.unknown(),
 });
 
@@ -49,6 +50,8 @@ export const enqueued = z.strictObject({ id, created: z.boolean() });
 const acted = { id, status: job.shape.status.nullable(), why: z.string().nullable() };
 export const retried = z.strictObject({ ...acted, retried: z.boolean() });
 export const cancelled = z.strictObject({ ...acted, cancelled: z.boolean() });
+
+export const deleted = z.strictObject({ ...acted, deleted: z.boolean() });
 
 export const pruned = z.strictObject({ matched: z.int(), deleted: z.int(), dryRun: z.boolean() });
 

@@ -32,7 +32,7 @@ test("--version is the package's", async () => {
 test.each(CLI_COMMANDS)("pqrun $name --help names each of its options", async (command) => {
   const { code, stdout, stderr } = await cli([command.name, "--schema", "s", "--help"]);
   expect({ code, stderr, stdout }).toEqual({ code: 0, stderr: "", stdout: `${helpOf(command)}\n` });
-  expect(stdout).toMatch(new RegExp(`^pqrun ${command.name} `));
+  expect(stdout).toMatch(new RegExp(`^pqrun ${command.name}\\s`));
   const options = Object.keys(command.options).filter((option) => option !== "env-file");
   for (const option of options) expect(stdout).toMatch(new RegExp(`^ {2}--${option} `, "m"));
 });

@@ -1,6 +1,7 @@
 import { contextPromises } from "./context-promises.ts";
 import { drainPromises } from "./drain-promises.ts";
 import { schedulePromises } from "./schedule-promises.ts";
+import { stepPromises } from "./step-promises.ts";
 import { promisesOf } from "./subject.ts";
 import type { Suite } from "./subject.ts";
 import { workerPromises } from "./worker-promises.ts";
@@ -12,4 +13,5 @@ export function runnerSuite<Tx>(suite: Suite<Tx>): void {
   workerPromises(promise);
   contextPromises(promise);
   schedulePromises(promise);
+  stepPromises(promise);
 }

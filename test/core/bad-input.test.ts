@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
+import { z } from "zod";
 
+import { defineJob } from "../../src/core/contract.ts";
 import { tableNames } from "../../src/core/sql/table-names.ts";
 import { JobProducer } from "../../src/core/producer.ts";
 import { PgJobStore } from "../../src/core/store.ts";
@@ -194,7 +196,8 @@ test("a payload that its schema refuses is refused with the schema's words", asy
     "~standard": {
       version: 1,
       vendor: "test",
-      validate: () => Promise.resolve({ issues: [{ message: "too small", path: ["items", { key: 3 }] }] }),
+      validate: () =>
+        Promise.resolve({ issues: [{ message: "too small", path: ["items", { key: 3 }, "name"] }] }),
     },
   } as const;
   const own = new PgJobStore(ownExecutor({ query: () => Promise.reject(new Error("sent")) }), {
@@ -203,8 +206,21 @@ test("a payload that its schema refuses is refused with the schema's words", asy
   expect(await refusal(() => own.enqueue("a", {}))).toMatchObject({
     name: "InvalidInputError",
     field: "payload",
-    expected: "what its schema says (items.3: too small)",
+    message: "payload.items[3].name: too small",
+    expected: "what its schema says",
     received: "an object",
+  });
+});
+
+test("Zod's words come with the place of what they are about, also of a list's job", async () => {
+  const jobs = { mail: defineJob({ payload: z.object({ to: z.email() }) }) };
+  const own = new PgJobStore(ownExecutor({ query: () => Promise.reject(new Error("sent")) }), { jobs });
+  const payload = { to: "nobody" };
+  expect(await refusal(() => own.enqueue("mail", payload))).toMatchObject({
+    message: "payload.to: Invalid email address",
+  });
+  expect(await refusal(() => own.enqueueMany([{ type: "mail", payload }]))).toMatchObject({
+    message: "jobs[0].payload.to: Invalid email address",
   });
 });
 

@@ -21,6 +21,8 @@ import { tableNames } from "../../src/core/sql/table-names.ts";
 import { listStatement, listText, type ListOptions } from "../../src/core/operations/list.ts";
 import { pruneStatement, pruneText } from "../../src/core/operations/prune.ts";
 import { retryStatement, retryText } from "../../src/core/operations/retry.ts";
+import { stepsText } from "../../src/core/operations/read-steps.ts";
+import { rememberStepStatement, rememberStepText } from "../../src/core/operations/remember-step.ts";
 import { settleOrFailStatement, settleOrFailText } from "../../src/core/operations/settle-in-transaction.ts";
 import { statsStatement, statsText } from "../../src/core/operations/stats.ts";
 import type { Settlement } from "../../src/core/turn/settlement.ts";
@@ -153,6 +155,17 @@ const STATEMENTS: Readonly<Record<string, SqlStatement>> = {
   "a reap": turn({ reap }),
   extend: extendStatement(extendText(names), fences, 30_000),
   findPickUp: findPickUpStatement(findPickUpText(names), ["w", "v"]),
+  "a settlement that forgets steps": turnStatement(
+    (scope) => turnText(names, scope, "shallow", true, true, true, "left out", false, true),
+    { settlements: [{ job: fence, durationMs: 1, outcome: "done", resultText: null, forgetsSteps: true }] },
+  ),
+  stepStatement: rememberStepStatement(
+    rememberStepText(names),
+    fence,
+    { name: "s", valueText: null, again: true },
+    1,
+  ),
+  steps: { text: stepsText(names), params: ["77"] },
   settleStatement: settleOrFailStatement(settleOrFailText(names), fence, null, 1),
   "enqueue without keys": enqueueStatement(enqueueTexts(names), jobs(false), false),
   "enqueue with keys, half of them active": enqueueStatement(enqueueTexts(names), jobs(true), false),
@@ -165,6 +178,7 @@ const STATEMENTS: Readonly<Record<string, SqlStatement>> = {
   stats: statsStatement(statsText(names), names),
   cancel: cancelStatement(cancelText(names), "77"),
   retry: retryStatement(retryText(names), "107"),
+  "retry from the start": retryStatement(retryText(names, true, true), "107"),
   prune: pruneStatement(pruneText(names), { olderThanSeconds: 60, limit: 1_000 }),
   "a prune that finds nothing": pruneStatement(pruneText(names), { olderThanSeconds: 864_000 }),
   ...BULK,
@@ -201,7 +215,7 @@ test.for(SIZES.flatMap((size) => ["fresh", "stale"].map((statistics) => [size, s
     await fill(size, statistics);
     for (const [name, statement] of Object.entries(STATEMENTS)) {
       // It fails where there is no such job, as it should.
-      if (size === 0 && name === "settleStatement") continue;
+      if (size === 0 && /^s\w+Statement$/.test(name)) continue;
       for (const generic of [false, true]) {
         const steps = await planOf(client, statement, generic);
         const scanned = steps.filter(({ type, of }) => type.includes("Seq Scan") && of === "jobs");

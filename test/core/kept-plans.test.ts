@@ -45,7 +45,7 @@ test("a named turn is planned a few times, and then hardly ever again, whatever 
   }
   const { rows } = await client.query<{ own: number; kept: number }>(
     `SELECT sum(custom_plans)::int AS own, sum(generic_plans)::int AS kept
-       FROM pg_prepared_statements WHERE statement LIKE '%WITH RECURSIVE input%'`,
+       FROM pg_prepared_statements WHERE statement LIKE '%backlog AS MATERIALIZED%'`,
   );
   // Five of each text's own, as PostgreSQL tries before it keeps one; and some tens where a busy server has it forget
   // its plans meanwhile, and the table has grown. It plans each of the last 150 where the parameters show.

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { steps } from "../../src/core/operations/read-steps.ts";
+import { stepsOf } from "../../src/core/operations/read-steps.ts";
 import {
   rememberStep,
   rememberStepStatement,
@@ -11,7 +11,9 @@ import { serverMajor } from "../support/postgres.ts";
 import { pickUpOne, testQueue } from "../support/queue.ts";
 
 const queue = await testQueue();
-const { store, rows, insert } = queue;
+const { store } = queue;
+const rows: typeof queue.rows = (text, params) => queue.rows(text, params);
+const insert = (): Promise<string> => queue.insert();
 const LEASE_MS = 30_000;
 
 const step = (name: string, valueText: string | null = null): { name: string; valueText: string | null } => ({
@@ -25,7 +27,7 @@ test("a step is remembered with what it returned, when, how long it took and in 
   await rememberStep(store, job, { ...step("first", '{"a": [1, null]}'), durationMs: 12.4 }, LEASE_MS);
   await rememberStep(store, job, step("nothing"), LEASE_MS);
   await rememberStep(store, job, step("null", "null"), LEASE_MS);
-  const found = await steps(store, job.id);
+  const found = await stepsOf(store, job.id);
   expect(found).toMatchObject([
     { name: "first", valueText: '{"a": [1, null]}', durationMs: 12, attempt: 1, wakesAt: null },
     { name: "nothing", valueText: null, durationMs: null, attempt: 1, wakesAt: null },
@@ -58,7 +60,7 @@ test.for<[title: string, change: string]>([
   ["DONE", "UPDATE jobs SET status = 'DONE'"],
   ["CANCELLED", "UPDATE jobs SET status = 'CANCELLED'"],
   ["deleted", "DELETE FROM jobs"],
-])("a job that is %s by then remembers nothing", async ([, change]) => {
+] as const)("a job that is %s by then remembers nothing", async ([, change]) => {
   const id = await insert();
   const job = await pickUpOne(store);
   await rows(change);
@@ -68,7 +70,7 @@ test.for<[title: string, change: string]>([
     jobId: id,
   });
   expect(await queue.image(id)).toBe(before);
-  expect(await steps(store, id)).toEqual([]);
+  expect(await stepsOf(store, id)).toEqual([]);
 });
 
 test("an expired lease alone loses nothing", async () => {
@@ -91,7 +93,7 @@ test("it waits for who has the row, and remembers nothing where that was a reape
   await queue.blocked(zombie.pid);
   await reaper.client.query("COMMIT");
   await late;
-  expect(await steps(store, id)).toEqual([]);
+  expect(await stepsOf(store, id)).toEqual([]);
 });
 
 test("steps side by side are all remembered and counted", async () => {
@@ -102,7 +104,7 @@ test("steps side by side are all remembered and counted", async () => {
     sessions.map(async (session, n) => rememberStep(session.store, job, step(`step ${n}`), LEASE_MS)),
   );
   expect(await rows("SELECT steps FROM jobs")).toEqual([{ steps: 4 }]);
-  expect(await steps(store, job.id)).toHaveLength(4);
+  expect(await stepsOf(store, job.id)).toHaveLength(4);
 });
 
 test("repeated after a lost answer it changes nothing, and is counted once", async () => {
@@ -110,7 +112,7 @@ test("repeated after a lost answer it changes nothing, and is counted once", asy
   const job = await pickUpOne(store);
   await rememberStep(store, job, step("a", "1"), LEASE_MS);
   await rememberStep(store, job, { ...step("a", "2"), again: true }, LEASE_MS);
-  expect(await steps(store, job.id)).toMatchObject([{ name: "a", valueText: "1" }]);
+  expect(await stepsOf(store, job.id)).toMatchObject([{ name: "a", valueText: "1" }]);
   expect(await rows("SELECT steps FROM jobs")).toEqual([{ steps: 1 }]);
 });
 
@@ -136,7 +138,7 @@ test("a sleep is remembered with its end, by the database's clock or as a moment
   expect(asleep.inMs).toBe(3_600_000);
   const at = new Date("2001-02-03T04:05:06.789Z");
   expect(await rememberStep(store, job, { ...step("long ago"), wakes: at }, LEASE_MS)).toMatchObject({ at });
-  const [hour, past] = await steps(store, job.id);
+  const [hour, past] = await stepsOf(store, job.id);
   expect(hour?.wakesAt?.getTime()).toBe(asleep.at.getTime());
   expect(past?.wakesAt).toEqual(at);
 });
@@ -147,7 +149,7 @@ test("other jobs' steps are not read", async () => {
     await rememberStep(store, await pickUpOne(store), step(name), LEASE_MS);
   }
   const [job] = await rows("SELECT max(id)::text AS id FROM jobs");
-  expect(await steps(store, String(job?.["id"]))).toMatchObject([{ name: "two" }]);
+  expect(await stepsOf(store, String(job?.["id"]))).toMatchObject([{ name: "two" }]);
 });
 
 test("what steps of 1 kB write grows with each step alone: ten times of what they hold at most", async ({

@@ -7,6 +7,7 @@ import {
   notSent,
   provesRollback,
   sqlState,
+  waitingIsFutile,
 } from "../../src/core/sql/sql-state.ts";
 
 const coded = (code: string, message = "no"): Error => Object.assign(new Error(message), { code });
@@ -114,6 +115,14 @@ test("an error that can't be marked, such as a frozen one or a text, is left as 
   expect(notSent(frozen)).toBe(frozen);
   expect(notSent("no")).toBe("no");
   expect(provesRollback(frozen)).toBe(false);
+});
+
+test("to wait mends no wrong password, role or address, and no database, schema, table or column that isn't there", () => {
+  const futile = ["28P01", "28000", "3D000", "3F000", "42P01", "42703", "ERR_INVALID_URL"];
+  const mended = ["57P03", "53300", "40001", "42501", "25006", "ECONNREFUSED", "ENOTFOUND"];
+  expect(futile.filter((code) => !waitingIsFutile(coded(code)))).toEqual([]);
+  expect(mended.filter((code) => waitingIsFutile(coded(code)))).toEqual([]);
+  expect(waitingIsFutile(new Error("Failed query", { cause: coded("3F000") }))).toBe(true);
 });
 
 test("only a conflict is worth another try at once", () => {

@@ -106,6 +106,30 @@ test("the cron trigger drains what is due, within a free Worker's subrequests", 
   ]);
 });
 
+test("a crawl that no invocation may finish goes on in the next, each page once, within its subrequests", async () => {
+  await database.rows(
+    `INSERT INTO jobs (job_type, payload) VALUES ('crawl', '{"url": "https://web.example/200", "pages": 40}')`,
+  );
+  vi.spyOn(console, "log").mockImplementation(() => undefined);
+  page.mockClear();
+  let invocations = 0;
+  for (let done = false; !done && invocations < 20; invocations += 1) {
+    const before = standIn.requests;
+    const ctx = invocation();
+    await worker.scheduled(trigger, env, ctx);
+    await ctx.ended();
+    expect(standIn.requests - before).toBeLessThanOrEqual(15);
+    done = (await database.rows("SELECT FROM jobs WHERE status = 'DONE'")).length === 1;
+  }
+  expect(page.mock.calls.map(([url]) => url)).toEqual(
+    Array.from({ length: 40 }, (_, n) => `https://web.example/200?page=${n + 1}`),
+  );
+  expect(await database.rows("SELECT attempts, result FROM jobs")).toEqual([
+    { attempts: 1, result: { pages: 40, titles: 40 } },
+  ]);
+  expect(invocations).toBeLessThanOrEqual(5);
+});
+
 test("nobody enqueues without the token, nor where none is set", async () => {
   const ctx = invocation();
   const init = { method: "POST", body: JSON.stringify({ url: "https://web.example/200" }) };

@@ -54,6 +54,7 @@ export const STATEMENTS: readonly Statement[] = [
     taking: "take",
     committing: "async-commit",
     sleep: "sleep",
+    "left running": "left-running",
     "made ready": "made-ready",
     "wait marker": "wait-marker",
     lanes: "lanes",

@@ -7,7 +7,7 @@ import { atEnd, ormDatabase, type Orm } from "./orm.ts";
 
 const Order = new EntitySchema<{ id: number; note: string }>({
   name: "orders",
-  columns: { id: { type: Number, primary: true, generated: "identity" }, note: { type: String } },
+  columns: { id: { type: Number, primary: true, generated: "increment" }, note: { type: String } },
 });
 
 const database = await ormDatabase();

@@ -5,7 +5,7 @@ import ts from "typescript";
 import { expect, test } from "vitest";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
-const pages = ["docs/guarantees.md", "docs/reliability.md"];
+const pages = ["docs/guarantees.md", "docs/reliability.md", "docs/words.md"];
 
 /** What says under which conditions all else holds. */
 const NO_PROMISES = ["What is assumed"];

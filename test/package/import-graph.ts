@@ -36,6 +36,7 @@ export const OPERATIONS: readonly string[] = [
   "find-pickup",
   "get",
   "history",
+  "limits",
   "list",
   "overview",
   "prune",

@@ -4,15 +4,19 @@ import { fileURLToPath } from "node:url";
 import ts from "typescript";
 import { expect, test } from "vitest";
 
+import jsr from "../../deno.json" with { type: "json" };
 import bench from "../../bench/package.json" with { type: "json" };
 import manifest from "../../package.json" with { type: "json" };
 import { ENTRIES } from "../../scripts/entries.ts";
+import { jsrExports } from "../../scripts/jsr.ts";
 import { MORE_TESTS } from "../../scripts/more-tests.ts";
 import { testForecast } from "../../scripts/test-forecast.ts";
 import config from "../../vitest.config.ts";
 import browser from "../browser/package.json" with { type: "json" };
 import ormsLowest from "../orms/lowest/package.json" with { type: "json" };
 import ormsNewest from "../orms/newest/package.json" with { type: "json" };
+import site from "../../site/package.json" with { type: "json" };
+import frameworks from "../frameworks/package.json" with { type: "json" };
 import runtimes from "../runtimes/package.json" with { type: "json" };
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -25,6 +29,12 @@ test("each entry has an export of its name, and there is no other", () => {
   ]);
   const files = { "./sql/*": "./sql/*", "./package.json": "./package.json" };
   expect(manifest.exports).toEqual({ ...Object.fromEntries(expected), ...files });
+});
+
+test("JSR gets the same entries from their sources, but for what only a project with a node_modules runs", () => {
+  // `npm run api` writes them.
+  expect(jsr.exports).toEqual(jsrExports());
+  expect([jsr.version, jsr.license]).toEqual([manifest.version, manifest.license]);
 });
 
 test("examples are compiled against the sources of the entries", () => {
@@ -51,7 +61,9 @@ test("the package depends on nothing, and every peer is optional", () => {
 /** What each command of a folder of its own installs, beside the root. */
 const BESIDE = {
   "bench/": bench,
+  "site/": site,
   "test/browser/": browser,
+  "test/frameworks/": frameworks,
   "test/orms/lowest/": ormsLowest,
   "test/orms/newest/": ormsNewest,
   "test/runtimes/": runtimes,

@@ -22,6 +22,15 @@ test(
   },
 );
 
+test("all that the README connects to is the database of DATABASE_URL", () => {
+  const opened = blocksOf("README.md", "ts").flatMap((text) =>
+    [
+      ...text.matchAll(/new (?:Pool|Client)\((?!\{\s*connectionString: process\.env\["DATABASE_URL"\]).*/g),
+    ].map(([call]) => call),
+  );
+  expect(opened).toEqual([]);
+});
+
 test("each SQL statement in the README runs as it stands", async () => {
   const statements = blocksOf("README.md", "sql").flatMap((text) =>
     text.split(/;\s*$/m).filter((one) => one.trim() !== ""),

@@ -47,8 +47,8 @@ test("handlers of any length: it returns in its budget, and no row of its own is
 
 test("a handler that ignores its signal does not keep it, and its attempt says that it was cut short", async () => {
   const id = await queue.insert();
-  const report = await timed({ handlers: { a: ignoresItsSignal }, budgetMs: 2_000 });
-  expect(report.tookMs).toBeLessThan(2_000 + LEEWAY_MS);
+  const report = await timed({ handlers: { a: ignoresItsSignal }, budgetMs: 4_000 });
+  expect(report.tookMs).toBeLessThan(4_000 + LEEWAY_MS);
   expect(report).toMatchObject({ retried: 1, stoppedBy: "budget", unsettled: 0 });
   const row = await jobRow(queue, id);
   expect(row).toMatchObject({ status: "READY", attempts: 1, locked_at: null, lease_expires_at: null });
@@ -65,7 +65,8 @@ test("a handler that heeds its signal is a failed attempt that says so, its own 
         return heedsItsSignal(ctx);
       },
     },
-    budgetMs: 600,
+    // A second of it is kept for the last settlement, which a busy machine may need.
+    budgetMs: 4_000,
   });
   expect(report).toMatchObject({ retried: 1, stoppedBy: "budget" });
   expect(reasons).toEqual(["deadline"]);
@@ -171,7 +172,7 @@ test("late in its budget it does not start a type that has taken longer than wha
 
 test("a fresh drain always tries, so that a job longer than a budget does not starve", async () => {
   const id = await queue.insert();
-  const drain = () => timed({ handlers: { a: takes(5_000) }, budgetMs: 300 });
+  const drain = () => timed({ handlers: { a: takes(60_000) }, budgetMs: 2_000 });
   await drain();
   await queue.rows("UPDATE jobs SET run_after = now()");
   await drain();

@@ -1,11 +1,13 @@
 import { afterEach, expect, onTestFinished, test, vi } from "vitest";
 
 import { pgExecutor } from "../../src/adapters/pg/pg.ts";
+import type { Logger } from "../../src/core/logger.ts";
 import { PgJobStore } from "../../src/core/store.ts";
 import { drainOnce } from "../../src/runners/drain/drain-once.ts";
 import type { RunnerErrorEvent } from "../../src/runners/runner-error.ts";
 import { TroubleLog } from "../../src/runners/trouble-log.ts";
 import { Worker } from "../../src/runners/worker/worker.ts";
+import type { WorkerOptions } from "../../src/runners/worker/worker-options.ts";
 import { EventLog } from "../support/event-log.ts";
 import { testPool } from "../support/pool.ts";
 import { freshDatabase } from "../support/postgres.ts";
@@ -26,7 +28,15 @@ function printed(): string[] {
 
 afterEach(() => vi.restoreAllMocks());
 
-function workerOn(url: string, handler: () => unknown = () => undefined, log = new EventLog()) {
+/** No scheme, no host. */
+const NO_ADDRESS = "http://";
+
+function workerOn(
+  url: string,
+  handler: (ctx: { readonly logger: Logger }) => unknown = () => undefined,
+  log = new EventLog(),
+  options: Partial<WorkerOptions> = {},
+) {
   const pool = testPool(url, { max: 4 });
   onTestFinished(() => void pool.end());
   const failures: RunnerErrorEvent[] = [];
@@ -38,15 +48,16 @@ function workerOn(url: string, handler: () => unknown = () => undefined, log = n
     onEvent: log.onEvent,
     onError: (event) => failures.push(event),
     shutdownTimeoutSeconds: 5,
+    ...options,
   });
   onTestFinished(() => worker.stop({ graceMs: 0 }));
   return { worker, log, failures };
 }
 
-function urlWith(change: (url: URL) => void): string {
+function urlWith(change: (url: URL) => unknown): string {
   const url = new URL(queue.url);
-  change(url);
-  return url.href;
+  const changed = change(url);
+  return changed === NO_ADDRESS ? NO_ADDRESS : url.href;
 }
 
 test("a worker with which all is well prints one line, whatever it runs", async () => {
@@ -115,9 +126,46 @@ test("`logger: false` is silence, of a worker and of its store", async () => {
   expect(lines).toEqual([]);
 });
 
+test("what is logged of the database's own errors passes `redact`, as `last_error` does", async () => {
+  const lines = printed();
+  const url = urlWith((at) => (at.pathname = "/nowhere"));
+  const { worker } = workerOn(url, undefined, new EventLog(), {
+    redact: (text) => text.replaceAll("nowhere", "[a database]"),
+    onEvent: () => {
+      throw new Error("nowhere");
+    },
+    backoff: {
+      delayMs: () => {
+        throw new Error("nowhere");
+      },
+    },
+  });
+  await expect(worker.run()).rejects.toMatchObject({ code: "3D000" });
+  expect(lines.filter((line) => line.startsWith("error"))).toEqual([expect.stringContaining("[a database]")]);
+  expect(lines.join()).not.toContain("nowhere");
+});
+
+test("a handler's own lines are logged as it wrote them", async () => {
+  const lines = printed();
+  await queue.insert();
+  const { worker, log } = workerOn(
+    queue.url,
+    ({ logger }) => {
+      logger.warn("mine", { error: "as it is" });
+    },
+    new EventLog(),
+    { redact: () => "gone" },
+  );
+  worker.start();
+  await log.until("done");
+  await worker.stop();
+  expect(lines).toContain('warn pqrun: mine error="as it is"');
+});
+
 const HOPELESS = {
   "no such database": [(url: URL) => (url.pathname = "/nowhere"), { code: "3D000" }],
   "a wrong password": [(url: URL) => (url.password = "wrong"), { code: "28P01" }],
+  "an address that is none": [() => NO_ADDRESS, { code: "ERR_INVALID_URL" }],
 } as const;
 
 test.for(Object.entries(HOPELESS))(
@@ -130,6 +178,15 @@ test.for(Object.entries(HOPELESS))(
     expect(failures).toEqual([{ operation: "turn", error: expect.objectContaining(error) as unknown }]);
   },
 );
+
+test("an outage is waited for, from the first turn on: `run` ends with a stop alone", async () => {
+  printed();
+  const { worker, failures } = workerOn("postgres://u:p@127.0.0.1:1/x");
+  const running = worker.run();
+  await vi.waitFor(() => expect(failures.length).toBeGreaterThan(1), { timeout: 60_000 });
+  await worker.stop();
+  await running;
+});
 
 test("a database without the table ends `run` with TableError", async () => {
   printed();

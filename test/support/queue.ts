@@ -64,7 +64,7 @@ export async function testQueue(): Promise<TestQueue> {
   /** The processes of the sessions that the test under way has opened; undefined between tests. */
   let opened: number[] | undefined;
   beforeEach(async () => {
-    await pool.query("TRUNCATE jobs, jobs_waiting, jobs_schedules");
+    await pool.query("TRUNCATE jobs, jobs_waiting, jobs_schedules, jobs_limits");
     opened = [];
   });
   afterEach(async () => {

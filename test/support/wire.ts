@@ -19,7 +19,7 @@ export type Step = (
 ) => Promise<readonly SqlRow[]>;
 
 const MARKS = [
-  ["WITH RECURSIVE input", "turn"],
+  ["backlog AS MATERIALIZED", "turn"],
   ["extended AS", "extend"],
   ["j.locked_by = ANY", "findPickUp"],
   ["INSERT INTO", "enqueue"],

@@ -4,6 +4,8 @@ import { throughOrm } from "./through-orm.ts";
 /** What pqrun calls of the EntityManager that TypeORM's `transaction` hands over. */
 export interface TypeOrmManager {
   query(text: string, params: unknown[]): Promise<unknown>;
+  /** A driver's pool has a `query` too, and no such method. */
+  readonly transaction: unknown;
   /** The manager of the data source has none, and is in no transaction. */
   readonly queryRunner?: { readonly isTransactionActive: boolean } | undefined;
 }

@@ -38,7 +38,11 @@ have the URL, whose token is another at each start, gets nothing.`,
     // Not before: it needs these packages.
     const { serveDashboard } = await import("../serve-dashboard.ts");
     const readOnly = options["read-only"] ?? false;
-    await using serving = await serveDashboard(connection.executor, tableOf(io, options), { readOnly, port });
+    const failed = (text: string): void => {
+      io.stderr.write(`pqrun: ${text}\n`);
+    };
+    const own = { readOnly, port, failed };
+    await using serving = await serveDashboard(connection.executor, tableOf(io, options), own);
     io.stdout.write(`${serving.url}\n`);
     io.stderr.write("Serving until Ctrl-C.\n");
     await untilInterrupted(io.signal);

@@ -1,4 +1,6 @@
 import type { Job } from "../../core/job.ts";
+import { stepsOf, type Step } from "../../core/operations/read-steps.ts";
+import { isPqrunError } from "../../core/errors.ts";
 import { readArguments } from "../arguments.ts";
 import { EXIT, UsageError, type Command } from "../command.ts";
 import { jobJson, type Shown } from "../job-json.ts";
@@ -27,12 +29,23 @@ Ends in 4 where there is no such job.`,
     const { values, positionals } = readArguments(args, OPTIONS);
     const [id = "", ...more] = jobIds(positionals);
     if (more.length > 0) throw new UsageError("one job at a time");
-    const job = await withStore(io, values, (store) => store.get(id));
+    const [job, steps] = await withStore(io, values, async (store) => [
+      await store.get(id),
+      // A table of an older version has none.
+      await stepsOf(store, id).catch((error: unknown) => {
+        if (!isPqrunError(error, "table")) throw error;
+        return [];
+      }),
+    ]);
     if (job === null) {
       io.stderr.write(`no job ${id}\n`);
       return EXIT.noJob;
     }
-    io.stdout.write(values.json === true ? `${jobJson(job, values, 2)}\n` : jobText(job, values));
+    io.stdout.write(
+      values.json === true
+        ? `${jobJson(withSteps(job, steps), values, 2)}\n`
+        : `${jobText(job, values)}${stepsText(steps)}`,
+    );
     return EXIT.done;
   },
 };
@@ -72,6 +85,22 @@ function attemptsText({ errors }: Job): string {
       ...[`attempt ${attempt}`, kind, moment(at) ?? "", durationMs === null ? "" : `${durationMs} ms`],
       ...[worker ?? "", error.split("\n", 1)[0] ?? ""].map(printable),
     ]);
+  return rows.length === 0 ? "" : `\n${columns(rows, "left")}`;
+}
+
+/** Without what they returned, as without the payload. */
+function withSteps(job: Job, steps: readonly Step[]): Job {
+  return steps.length === 0
+    ? job
+    : { ...job, ...{ steps: steps.map(({ valueText: _valueText, ...step }) => step) } };
+}
+
+/** What the job has remembered, the oldest first. */
+function stepsText(steps: readonly Step[]): string {
+  const rows = steps.map(({ name, at, attempt, durationMs, wakesAt }) => [
+    ...[`step ${printable(name)}`, moment(at) ?? "", `attempt ${attempt}`],
+    wakesAt === null ? (durationMs === null ? "" : `${durationMs} ms`) : `until ${moment(wakesAt) ?? ""}`,
+  ]);
   return rows.length === 0 ? "" : `\n${columns(rows, "left")}`;
 }
 

@@ -47,7 +47,7 @@ export const jobsCheck: Check = async ({ store, executor, named, names: { jobs }
 };
 
 /** Rows that Python's workers hold, without the guard that keeps them from harming pqrun's. */
-export const pythonCheck: Check = async ({ executor, names: { jobs } }) => {
+export const pythonCheck: Check = async ({ executor, names: { jobs }, named }) => {
   const [[held, guarded] = []] = await rowsOf(
     executor,
     `SELECT (SELECT count(*) FROM (SELECT FROM ${jobs} j WHERE j.status = 'RUNNING' AND j.lease_expires_at IS NULL LIMIT 1000) r)::text AS a,
@@ -60,7 +60,7 @@ export const pythonCheck: Check = async ({ executor, names: { jobs } }) => {
       ...{
         check: "python",
         severity: "problem",
-        cure: "psql -f node_modules/pqrun/sql/patterns/python-guard.sql",
+        cure: `pqrun sql --pattern python-guard${named} | psql "$DATABASE_URL"`,
       },
       what: `workers of the Python package hold ${counted(Number(held), "job")}, and the guard that keeps them from pqrun's is not there`,
     },

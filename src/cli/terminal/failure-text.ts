@@ -9,7 +9,7 @@ export function failureText(error: unknown): string {
 /** Drivers give a host with two addresses one error for each, and the whole none of its own. */
 function textOf(error: unknown): string {
   if (!isNamelessAggregate(error)) return causesText(error);
-  return [...new Set(error.errors.map(causesText))].join("; ");
+  return [...new Set(error.errors.map((one) => causesText(one)))].join("; ");
 }
 
 function isNamelessAggregate(error: unknown): error is AggregateError {

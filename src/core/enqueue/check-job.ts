@@ -145,8 +145,8 @@ export async function checkSchema(
   for (const [index, form] of forms.entries()) {
     const { issues } = await schema["~standard"].validate(form);
     if (issues === undefined) continue;
-    const says = `what its schema says${index === 1 ? " of its JSON, which a handler gets" : ""}`;
-    throw new InvalidInputError(field, `${says} (${issuesText(issues)})`, payload);
+    const says = issuesText(field, issues) + (index === 1 ? " (of its JSON, which a handler gets)" : "");
+    throw new InvalidInputError(field, "what its schema says", payload, undefined, says);
   }
 }
 

@@ -33,7 +33,7 @@ SELECT s.name AS a, s.value::text AS b, s.duration_ms::text AS c, s.attempt::tex
  *
  * @throws InvalidInputError for what is no job's id.
  */
-export async function steps(
+export async function stepsOf(
   { connection }: { readonly connection: Connection },
   id: string,
 ): Promise<readonly Step[]> {

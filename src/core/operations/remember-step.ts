@@ -26,7 +26,8 @@ export interface NewStep {
  * Remembers a step and extends the lease, or fails: where the lease is lost, and where the step is remembered. In contrast
  * to an extension it waits for a row that is locked: its caller has this one job, and the locker may be a step beside it.
  * `held` waits, and sees what became of the row then, so that the fence is as true as the lock. No indexed column of the
- * job changes: the update is HOT. An extension that was longer stays.
+ * job changes: the update is HOT. An extension that was longer stays. Releases count from the last step on: who gets on is no job
+ * that goes round for ever.
  */
 export const rememberStepText = ({ jobs, steps }: TableNames): string => {
   const wakes = "coalesce(to_timestamp($9::text::float8 / 1000), now() + $8::text::float8 * interval '1 ms')";
@@ -45,7 +46,7 @@ remembered AS (
 ),
 renewed AS (
   UPDATE ${jobs} j
-     SET steps = coalesce(j.steps, 0) + (SELECT count(*) FROM remembered)::int4,
+     SET steps = coalesce(j.steps, 0) + (SELECT count(*) FROM remembered)::int4, released = 0,
          locked_at = greatest(j.locked_at, now()), lease_holder = j.locked_by,
          lease_expires_at = greatest(j.lease_expires_at, now() + $7::text::float8 * interval '1 ms')
    WHERE j.id = (SELECT h.id FROM held h)

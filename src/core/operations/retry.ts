@@ -4,6 +4,15 @@ import { waitsUnpicked } from "../sql/waits-unpicked.ts";
 import { cells } from "../job.ts";
 import type { AnyStatus } from "../job.ts";
 
+/** How a retry is to be made. */
+export interface RetryOptions {
+  /** Whether the job forgets what its steps have remembered, and begins anew. @default false: it goes on behind them */
+  readonly fromStart?: boolean | undefined;
+}
+
+/** The names of a retry's options. */
+export const RETRY_OPTIONS = { fromStart: true } as const satisfies Record<keyof RetryOptions, true>;
+
 /** What a retry found. */
 export interface Retried {
   /** Whether this call made the job READY. */
@@ -22,7 +31,7 @@ export interface Retried {
  *
  * @param debounces whether the table has debounce keys, which those of older versions have not
  */
-export const retryText = ({ jobs }: TableNames, debounces = true): string => `
+export const retryText = ({ jobs, steps }: TableNames, debounces = true, fromStart = false): string => `
 WITH held AS MATERIALIZED (
   SELECT j.id, j.status, j.dedupe_key${debounces ? ", j.debounce_key" : ""} FROM ${jobs} j WHERE j.id = $1::text::int8 FOR NO KEY UPDATE
 ),
@@ -39,10 +48,17 @@ twin AS MATERIALIZED (
 ),
 retried AS (
   UPDATE ${jobs} j
-     SET status = 'READY', attempts = 0, released = 0, run_after = now(), finished_at = NULL, updated_at = now()
+     SET status = 'READY', attempts = 0, released = 0, run_after = now(), finished_at = NULL, updated_at = now()${fromStart ? ", steps = NULL" : ""}
    WHERE j.id = (SELECT h.id FROM held h WHERE h.status = 'FAILED') AND NOT EXISTS (SELECT 1 FROM twin)
-  RETURNING j.status
-)
+  RETURNING j.status${fromStart ? ", j.id" : ""}
+)${
+  fromStart
+    ? `,
+forgotten AS (
+  DELETE FROM ${steps} s WHERE s.job_id = (SELECT r.id FROM retried r)
+)`
+    : ""
+}
 SELECT EXISTS (SELECT 1 FROM retried)::text AS retried,
        coalesce((SELECT r.status FROM retried r), (SELECT h.status FROM held h))::text AS status,
        (SELECT t.id FROM twin t LIMIT 1)::text AS blocked_by`;

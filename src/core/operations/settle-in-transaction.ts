@@ -10,7 +10,7 @@ import { orFailText } from "../sql/lease-lost.ts";
  * contrast to the turn this waits for a row that is locked: the transaction is
  * the caller's, and has this one job.
  */
-export const settleOrFailText = ({ jobs }: TableNames): string => `
+export const settleOrFailText = ({ jobs, steps }: TableNames, forgetsSteps = false): string => `
 WITH settled AS (
   UPDATE ${jobs} j
      SET status = 'DONE', result = coalesce(nullif($4::text::jsonb, 'null'::jsonb), j.result), duration_ms = $5::text::int4, finished_at = now(),
@@ -18,7 +18,14 @@ WITH settled AS (
    WHERE j.id = $1::text::int8
      AND j.status = 'RUNNING' AND j.attempts = $2::text::int4 AND j.locked_by = $3::text
   RETURNING j.id
-)
+)${
+  forgetsSteps
+    ? `,
+forgotten AS (
+  DELETE FROM ${steps} s WHERE s.job_id = (SELECT id FROM settled)
+)`
+    : ""
+}
 SELECT ${orFailText("$1::text")} AS settled
   FROM settled`;
 

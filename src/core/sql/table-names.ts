@@ -1,4 +1,5 @@
 import { InvalidInputError } from "../errors.ts";
+import { environmentVariable } from "./environment.ts";
 
 /**
  * Where the queue lives: a table and everything whose name derives from it.
@@ -28,7 +29,7 @@ export interface TableNames {
   readonly channel: string;
 }
 
-/** @default `public` and `jobs` */
+/** @default PQRUN_SCHEMA and PQRUN_TABLE of the process, which the CLI reads too; without them `public` and `jobs` */
 export interface TableOptions {
   readonly schema?: string | undefined;
   readonly table?: string | undefined;
@@ -47,7 +48,10 @@ const utf8 = new TextEncoder();
  * @throws InvalidInputError for an empty name, one over 63 bytes, one with a control character, or the
  *   table `job_status`.
  */
-export function tableNames({ schema = "public", table = "jobs" }: TableOptions = {}): TableNames {
+export function tableNames({
+  schema = environmentVariable("PQRUN_SCHEMA") ?? "public",
+  table = environmentVariable("PQRUN_TABLE") ?? "jobs",
+}: TableOptions = {}): TableNames {
   checkName("schema", schema);
   checkName("table", table);
   // A table's name is a type's name too.

@@ -54,7 +54,10 @@ export const SETTLEMENT = shape(["id", "lockedBy", "verdict"]);
 export const REAPED = shape(["id", "type", "status"]);
 
 /** Of the schedules. */
-export const TICK = shape(["inMs", "keepsErrors"]);
+export const TICK = shape(["inMs", "keepsErrors", "limits"]);
+
+/** Of the limits, in a turn that keeps them. */
+export const LIMITS = shape(["exist", "from", "wider"]);
 
 /** A row's kind, which is its first column. */
 export function kindOf([kind]: Cells): string | null | undefined {

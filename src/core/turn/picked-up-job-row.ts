@@ -51,7 +51,8 @@ export class PickedUpJobRow implements PickedUpJob {
     const timeout = row[JOB.timeoutSeconds];
     // Few have headers, which stand behind that number, if there is one.
     const headersAt = timeout?.indexOf(" ") ?? -1;
-    this.timeoutSeconds = numberOrNull(headersAt < 0 ? timeout : timeout?.slice(0, headersAt) || null);
+    const seconds = headersAt < 0 ? timeout : timeout?.slice(0, headersAt);
+    this.timeoutSeconds = seconds === "" ? null : numberOrNull(seconds);
     this.headers = headersAt < 0 ? NO_HEADERS : readHeaders(timeout?.slice(headersAt + 1));
     this.dedupeKey = row[JOB.dedupeKey] ?? null;
     // Most are due from the beginning, which is told once, and no schedule has made them.

@@ -24,6 +24,8 @@ export type Settlement = {
       readonly note?: string | undefined;
       /** Whether the row goes, and the result and the note with it; `already` where it is gone. @default false */
       readonly remove?: boolean | undefined;
+      /** Deletes the steps that the job has remembered. @default false */
+      readonly forgetsSteps?: boolean | undefined;
     }
   /** READY again, or FAILED where no attempt is left. */
   | {
@@ -36,7 +38,12 @@ export type Settlement = {
   /** FAILED, whatever attempts are left. */
   | { readonly outcome: "fail"; readonly error: string }
   /** READY at a later time, the attempt given back. */
-  | { readonly outcome: "snooze"; readonly due: Due }
+  | {
+      readonly outcome: "snooze";
+      readonly due: Due;
+      /** Whether the job goes on behind what it has remembered, and was not put off by its handler. @default false */
+      readonly continues?: boolean | undefined;
+    }
   /** READY at once, the attempt given back, at most ten times per job. */
   | { readonly outcome: "release" }
 );

@@ -1,6 +1,6 @@
 import type { SqlRow } from "../executor.ts";
 import { PickedUpJobRow, priorityOf } from "./picked-up-job-row.ts";
-import { CANDIDATE, JOB, LANE, REAPED, SETTLEMENT, TICK, TURN, kindOf } from "./answer-rows.ts";
+import { CANDIDATE, JOB, LANE, LIMITS, REAPED, SETTLEMENT, TICK, TURN, kindOf } from "./answer-rows.ts";
 import type { RowShape } from "./answer-rows.ts";
 import { USUAL, cells, isJobStatus, numberOrNull } from "../job.ts";
 import type { Cells, JobStatus, PickedUpJob } from "../job.ts";
@@ -58,6 +58,14 @@ export interface TurnAnswer {
   readonly nextTickInMs?: number | null;
   /** Whether the table keeps the history of attempts, of which the turn's text knew nothing; absent where the turn did not ask. */
   readonly keepsErrors?: boolean;
+  /** There are limits, of which the turn's text knew nothing: it has left out the types that have some. */
+  readonly hasLimits?: true;
+  /** Of a turn that keeps limits: whether the table has any; the key of each type behind which the next look goes on; and whether it should look at more jobs. */
+  readonly limits?: {
+    readonly exist: boolean;
+    readonly from: Readonly<Record<string, string>>;
+    readonly wider: boolean;
+  };
   /** The database's clock as it answered, in epoch milliseconds; NaN for a turn that only settles. */
   readonly clockMs: number;
   /**
@@ -73,6 +81,7 @@ export function readTurn(rows: readonly SqlRow[], { settlements = [], pickUp }: 
   const ofKind = (kind: string): readonly Cells[] => table.filter((row) => kindOf(row) === kind);
   const [turn = []] = ofKind("turn");
   const [tick] = ofKind("tick");
+  const [limits] = ofKind("limits");
   const handedOut = table.filter(isHandedOut).sort(byUrgency);
   const passedOver = ofKind("lane");
   const { lockedBy = "", slots = 0 } = pickUp ?? {};
@@ -100,6 +109,14 @@ export function readTurn(rows: readonly SqlRow[], { settlements = [], pickUp }: 
     nextDueInMs: untilMs(turn[TURN.nextDueInMs]),
     nextLeaseEndInMs: untilMs(turn[TURN.nextLeaseEndInMs]),
     ...(tick && { nextTickInMs: untilMs(tick[TICK.inMs]), keepsErrors: tick[TICK.keepsErrors] === "errors" }),
+    ...(tick?.[TICK.limits] === "true" && { hasLimits: true }),
+    ...(limits && {
+      limits: {
+        exist: limits[LIMITS.exist] === "true",
+        from: JSON.parse(limits[LIMITS.from] ?? "{}") as Readonly<Record<string, string>>,
+        wider: limits[LIMITS.wider] === "true",
+      },
+    }),
     snapshot: { oldest: BigInt(turn[TURN.oldestOpen] ?? 0), next: BigInt(turn[TURN.nextId] ?? 0) },
     tableBytes: Math.abs(Number(bytes ?? 0)),
     rowsHidden: bytes?.startsWith("-") === true,

@@ -79,6 +79,8 @@ export interface TurnRequest {
     | undefined;
   /** Asks when the next tick of a schedule is due. A turn that does more than pick up or settle says so anyway. */
   readonly schedules?: boolean | undefined;
+  /** The limits that the pick-up keeps, as the store has them; undefined for a store that knows of none. */
+  readonly limits?: { readonly types: string; readonly keyLook: number } | undefined;
   /** Sends a NOTIFY with this payload: who hears it knows that LISTEN works. */
   readonly probe?: string | undefined;
 }

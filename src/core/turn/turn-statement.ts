@@ -1,18 +1,14 @@
 import type { SqlStatement } from "../executor.ts";
-import type { NumberedText } from "../sql/parameters.ts";
 import type { TurnScope } from "./clauses/clause.ts";
 import type { TurnRequest } from "./turn-request.ts";
-import { turnValues } from "./turn-text.ts";
+import { turnParams } from "./turn-text.ts";
+import type { TurnText } from "./turn-text.ts";
 
 /** The turn as a statement: `textOf` a scope is `turnText` of it. */
-export function turnStatement(
-  textOf: (scope: TurnScope) => NumberedText,
-  request: TurnRequest,
-): SqlStatement {
+export function turnStatement(textOf: (scope: TurnScope) => TurnText, request: TurnRequest): SqlStatement {
   const scope = scopeOf(request);
-  const { text, parameters } = textOf(scope);
-  const values = turnValues(scope, request);
-  return { text, params: parameters.map((name) => values[name] ?? null) };
+  const text = textOf(scope);
+  return { text: text.text, params: turnParams(scope, text, request) };
 }
 
 /** The least that does what is asked. */

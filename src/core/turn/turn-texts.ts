@@ -3,8 +3,8 @@ import { deletesSome } from "./clauses/settle.ts";
 import { cells } from "../job.ts";
 import { sqlState } from "../sql/sql-state.ts";
 import type { TableNames } from "../sql/table-names.ts";
-import type { NumberedText } from "../sql/parameters.ts";
-import type { TurnScope } from "./clauses/clause.ts";
+import type { LimitMode, TurnScope } from "./clauses/clause.ts";
+import { forgetsSteps } from "./clauses/forget-steps.ts";
 import type { LaneDepth } from "./clauses/lanes.ts";
 import { keepsErrorsQuestionText } from "./clauses/ticks.ts";
 import { sizedText } from "./text-for-table-size.ts";
@@ -12,6 +12,8 @@ import type { TurnAnswer } from "./turn-answer.ts";
 import type { TurnRequest } from "./turn-request.ts";
 import { turnStatement } from "./turn-statement.ts";
 import { turnText } from "./turn-text.ts";
+import type { TurnText } from "./turn-text.ts";
+import type { StoreLimits } from "./store-limits.ts";
 
 /** How many pick-ups in a backlog of very many priorities find them by what is due, before one walks through them again. */
 const DEEP_TURNS = 16;
@@ -19,7 +21,7 @@ const DEEP_TURNS = 16;
 /** The texts of a store's turns, and what decides between them: how large the table is, and how priorities are found. */
 export class TurnTexts {
   readonly #names: TableNames;
-  readonly #texts = new Map<string, NumberedText>();
+  readonly #texts = new Map<string, TurnText>();
   #tableBytes = 0;
   /** How many more pick-ups that leave something look for priorities by what is due; undefined where none has had to. */
   #deepTurns: number | undefined;
@@ -28,9 +30,13 @@ export class TurnTexts {
   #hasHeaders: boolean;
   /** Whether that is yet to be asked, before a turn that writes errors: in a caller's transaction it can't be found out by failing. */
   #mustAsk: boolean;
+  readonly #storeLimits: StoreLimits;
+  #limits: LimitMode;
 
   /** @param mayFail whether a turn may ask for what a table of an older version does not have: in a caller's transaction that would end it */
-  constructor(names: TableNames, mayFail: boolean) {
+  constructor(names: TableNames, mayFail: boolean, limits: StoreLimits) {
+    this.#storeLimits = limits;
+    this.#limits = limits.declared ? "kept" : mayFail ? "left out" : "unknown";
     this.#names = names;
     this.#asksTick = mayFail;
     this.#keepsErrors = mayFail;
@@ -45,12 +51,18 @@ export class TurnTexts {
   }
 
   statement(request: TurnRequest, depth: LaneDepth): SqlStatement {
+    const forgets = request.settlements?.some(forgetsSteps);
     const deletes = deletesSome(request.settlements);
-    const textOf = (scope: TurnScope): NumberedText => {
-      const { text, parameters } = this.#text(scope, depth, deletes);
-      return { text: sizedText(text, this.#tableBytes), parameters };
+    const textOf = (scope: TurnScope): TurnText => {
+      const known = this.#text(scope, depth, deletes, forgets);
+      return { ...known, text: sizedText(known.text, this.#tableBytes) };
     };
-    return turnStatement(textOf, request);
+    const { pickUp } = request;
+    const keeps = this.#limits === "kept";
+    return turnStatement(
+      textOf,
+      keeps ? { ...request, limits: this.#storeLimits.of(pickUp?.types ?? []) } : request,
+    );
   }
 
   /** What must be asked before a turn, for {@link keeps}; undefined where nothing must. */
@@ -72,6 +84,9 @@ export class TurnTexts {
     if (typeof answer.nextTickInMs === "number") this.#know(true, this.#keepsErrors);
     // What has brought one column may have brought the newer one, too.
     if (answer.keepsErrors === true) this.#know(this.#asksTick, true, true);
+    if (answer.hasLimits === true) this.#limit(this.#limits === "unknown" ? "left out" : "kept");
+    if (answer.limits !== undefined) this.#storeLimits.answered(answer.limits);
+    if (answer.limits?.exist === false && !this.#storeLimits.declared) this.#limit("left out");
     if (answer.deeper) this.#deepTurns = DEEP_TURNS;
     // A backlog that is walked in order costs less, if it can be.
     else if (depth === "deep" && answer.more) this.#deepTurns = Math.max(0, (this.#deepTurns ?? 0) - 1);
@@ -85,6 +100,11 @@ export class TurnTexts {
   canDoWithLess(error: unknown): boolean {
     const state = sqlState(error) ?? "";
     if (!/^42(?:P01|501|703)$/.test(state)) return false;
+    // The newest, and no harm where it was not to blame: a turn sees that the table has limits.
+    if (this.#limits !== "unknown" && !this.#storeLimits.declared && state !== "42703") {
+      this.#limit("unknown");
+      return true;
+    }
     if (state === "42703" && this.#hasHeaders) {
       this.#know(this.#asksTick, this.#keepsErrors, false);
       return true;
@@ -93,6 +113,11 @@ export class TurnTexts {
     if (keepsErrors && (state === "42703" || (state === "42501" && !asksTick))) this.#know(asksTick, false);
     else this.#know(false, keepsErrors);
     return asksTick !== this.#asksTick || keepsErrors !== this.#keepsErrors;
+  }
+
+  #limit(limits: LimitMode): void {
+    if (this.#limits !== limits) this.#texts.clear();
+    this.#limits = limits;
   }
 
   #know(asksTick: boolean, keepsErrors: boolean, hasHeaders = this.#hasHeaders): void {
@@ -104,11 +129,21 @@ export class TurnTexts {
     this.#keepsErrors = keepsErrors;
   }
 
-  #text(scope: TurnScope, depth: LaneDepth, deletes: boolean): NumberedText {
-    const key = `${depth} ${scope} ${deletes}`;
+  #text(scope: TurnScope, depth: LaneDepth, deletes: boolean, forgets = false): TurnText {
+    const key = `${depth} ${scope} ${deletes} ${forgets}`;
     const text =
       this.#texts.get(key) ??
-      turnText(this.#names, scope, depth, this.#asksTick, this.#keepsErrors, this.#hasHeaders, deletes);
+      turnText(
+        this.#names,
+        scope,
+        depth,
+        this.#asksTick,
+        this.#keepsErrors,
+        this.#hasHeaders,
+        this.#limits,
+        deletes,
+        forgets,
+      );
     this.#texts.set(key, text);
     return text;
   }

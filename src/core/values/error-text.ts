@@ -26,6 +26,11 @@ export function errorText(
 ): string {
   const parts = behind(thrown).map(({ error, how }) => (how === "" ? before : how) + told(error));
   const text = redactConnectionStrings(cut(parts.join("\n"), 2 * MAX_ERROR_BYTES));
+  return redacted(text, redact);
+}
+
+/** A text after a pass of the user's own, which may fail: then nothing of it is shown. */
+export function redacted(text: string, redact: (text: string) => string): string {
   return attempt(() => storable(textOnly(redact(storable(text))))) ?? "the error could not be redacted";
 }
 
@@ -59,14 +64,19 @@ function textOnly(text: string): string {
   return text;
 }
 
-/** The messages of an error and of those behind it in one line, without passwords: for logs. */
-export function causesText(error: unknown): string {
+/**
+ * The messages of an error and of those behind it in one line, without passwords: for logs.
+ *
+ * @param redact a further pass of the user's own, over the text.
+ */
+export function causesText(error: unknown, redact?: (text: string) => string): string {
   const messages = behind(error)
     .map(({ error: layer }) => layer)
     // An AggregateError without a message says nothing that those in it don't.
     .filter((layer) => read(layer, "message") !== "" || !Array.isArray(read(layer, "errors")))
     .map((layer) => textOf(read(layer, "message")) ?? headline(layer));
-  return storable(redactConnectionStrings(cut(messages.join(": "), MAX_ERROR_BYTES)));
+  const text = storable(redactConnectionStrings(cut(messages.join(": "), MAX_ERROR_BYTES)));
+  return redact === undefined ? text : redacted(text, redact);
 }
 
 /**

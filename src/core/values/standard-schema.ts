@@ -22,12 +22,15 @@ export interface StandardIssue {
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
 }
 
-/** The first issues in one line: `items.3.name: expected string`. */
-export function issuesText(issues: readonly StandardIssue[]): string {
-  return issues.slice(0, 5).map(issueText).join("; ");
+/** The first issues in one line, each where it is: `payload.items[3].name: expected string`. */
+export function issuesText(field: string, issues: readonly StandardIssue[]): string {
+  return issues
+    .slice(0, 5)
+    .map(({ path = [], message }) => `${path.reduce(at, field)}: ${message}`)
+    .join("; ");
 }
 
-function issueText({ path = [], message }: StandardIssue): string {
-  const at = path.map((step) => String(typeof step === "object" ? step.key : step)).join(".");
-  return at === "" ? message : `${at}: ${message}`;
+function at(place: string, step: PropertyKey | { readonly key: PropertyKey }): string {
+  const key = typeof step === "object" ? step.key : step;
+  return place + (typeof key === "number" ? `[${key}]` : `.${String(key)}`);
 }

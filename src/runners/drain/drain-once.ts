@@ -8,6 +8,7 @@ import { DrainStatements } from "./drain-statements.ts";
 import type { DrainTurn } from "./drain-statements.ts";
 import { EventCounts, eventEmitter } from "../job/job-event.ts";
 import { JobSlots } from "../job/job-slots.ts";
+import type { StepRoom } from "../job/step-room.ts";
 import { RuntimeEstimates } from "./runtime-estimates.ts";
 import { TypeShares } from "../type-shares.ts";
 import { SOON_MS, Timers, Waiter, nextTick } from "../wait.ts";
@@ -16,6 +17,8 @@ import { SOON_MS, Timers, Waiter, nextTick } from "../wait.ts";
 const SETTLE_WITHIN_MS = 100;
 /** How often in a row to poll again at what somebody else had locked, until a poll finds something. */
 const MAX_CONTENDED_POLLS = 4;
+/** A step that takes this share of the time for handlers, or more, is not left to a later drain: that would have little more. */
+const FRESH = 0.8;
 /** A lease outlives its drain by this: an evicted isolate's jobs are soon due again. */
 const LEASE_MARGIN_MS = 10_000;
 
@@ -70,6 +73,7 @@ class Drain {
     this.#slots = new JobSlots({
       slots: options.concurrency,
       runJob: options.runJob,
+      stepRoom: this.#stepRoom(),
       emit: this.#events.emit,
       mayStart: ({ type }) => this.#fits(type),
       onEnd: ({ type }, ranMs) => {
@@ -77,6 +81,22 @@ class Drain {
       },
     });
     this.#statements = new DrainStatements(options, this.#budget, this.#events, this.#slots, this.#timers);
+  }
+
+  /** A drain's leases outlive it: a step need not extend one. */
+  #stepRoom(): StepRoom {
+    return {
+      leaseMs: 0,
+      wholeMs: FRESH * this.#budget.handlersMs,
+      longestMs: new Map(),
+      stopping: () => this.#options.signal?.aborted === true,
+      leftMs: () => this.#budget.handlersMs,
+      // One is kept back for the last settlement.
+      take: () => this.#budget.affords(2) && this.#budget.spendOne(),
+      left: (type) => {
+        this.#estimates.observe(type, Infinity);
+      },
+    };
   }
 
   async run(): Promise<DrainReport> {

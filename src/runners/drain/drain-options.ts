@@ -58,6 +58,8 @@ export interface DrainReport {
   /** Jobs that are FAILED now. */
   readonly failed: number;
   readonly snoozed: number;
+  /** Attempts that ended between two steps, and count for nothing: their jobs go on in a later one. */
+  readonly continued: number;
   /** Attempts given back: not started, or aborted by a shutdown. */
   readonly released: number;
   /** Attempts whose lease was gone when they ended. */

@@ -4,12 +4,17 @@ import type { PickedUpJob } from "../../core/job.ts";
 import type { Logger } from "../../core/logger.ts";
 import type { PgJobStore } from "../../core/store.ts";
 import type { JobContext } from "./handler.ts";
+import type { RunSteps } from "./run-steps.ts";
 
 /** What a context asks of the run that it belongs to. */
 export interface HandlerRun {
   readonly signal: AbortSignal;
   /** The handler is about to settle itself. @returns how long it has run, in milliseconds */
   settling(): number;
+  /** Whether the steps go when the job is DONE. */
+  readonly forgetsSteps: boolean;
+  /** Made when they are first asked for. @throws InvalidInputError where the runner was given none */
+  readonly steps: RunSteps;
 }
 
 /**
@@ -34,6 +39,8 @@ const SIGNAL: PropertyDescriptor = {
 /** Behind the worker's id `locked_by` has a colon and the UUID of the pick-up. */
 const NONCE_LENGTH = 37;
 
+type HandlerContextMethods = JobContext<JobContracts, string>;
+
 /** What a handler is given. Its signal is made when it is first asked for. */
 export class HandlerContext implements JobContext<JobContracts, string> {
   declare readonly signal: AbortSignal;
@@ -44,6 +51,11 @@ export class HandlerContext implements JobContext<JobContracts, string> {
   readonly workerId: string;
   readonly settleIn: (tx: SqlExecutor, result?: unknown) => Promise<void>;
   readonly settleStatement: (result?: unknown) => SqlStatement;
+  readonly step: HandlerContextMethods["step"];
+  readonly stepIn: HandlerContextMethods["stepIn"];
+  readonly stepStatement: HandlerContextMethods["stepStatement"];
+  readonly sleep: HandlerContextMethods["sleep"];
+  readonly steps: HandlerContextMethods["steps"];
   declare readonly [RUN]: HandlerRun;
 
   constructor(
@@ -61,6 +73,11 @@ export class HandlerContext implements JobContext<JobContracts, string> {
     // Of their own, so that a handler may take them out of the context.
     this.settleIn = settlingIn(job, store, run);
     this.settleStatement = settlingStatement(job, store, run);
+    this.step = stepping(run);
+    this.stepIn = steppingIn(run);
+    this.stepStatement = steppingStatement(run);
+    this.sleep = sleeping(run);
+    this.steps = listing(run);
     this[RUN] = run;
     Object.defineProperty(this, "signal", SIGNAL);
   }
@@ -78,7 +95,7 @@ function settlingIn(
   run: HandlerRun,
 ): HandlerContext["settleIn"] {
   return async (tx, result) => {
-    await store.settleIn(tx, job, result, run.settling());
+    await store.settleIn(tx, job, result, run.settling(), run.forgetsSteps);
   };
 }
 
@@ -87,5 +104,25 @@ function settlingStatement(
   store: PgJobStore<JobContracts>,
   run: HandlerRun,
 ): HandlerContext["settleStatement"] {
-  return (result) => store.settleStatement(job, result, run.settling());
+  return (result) => store.settleStatement(job, result, run.settling(), run.forgetsSteps);
+}
+
+function stepping(run: HandlerRun): HandlerContext["step"] {
+  return (name, work) => run.steps.step(name, work);
+}
+
+function steppingIn(run: HandlerRun): HandlerContext["stepIn"] {
+  return (tx, name, value) => run.steps.stepIn(tx, name, value);
+}
+
+function steppingStatement(run: HandlerRun): HandlerContext["stepStatement"] {
+  return (name, value) => run.steps.stepStatement(name, value);
+}
+
+function sleeping(run: HandlerRun): HandlerContext["sleep"] {
+  return (name, until) => run.steps.sleep(name, until);
+}
+
+function listing(run: HandlerRun): HandlerContext["steps"] {
+  return () => run.steps.list();
 }

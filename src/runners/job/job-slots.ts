@@ -8,12 +8,16 @@ import { JobRun } from "./run-job.ts";
 import type { RunJobOptions, RunOwner } from "./run-job.ts";
 import { RunSet } from "./run-set.ts";
 import { StartContext } from "./start-context.ts";
+import { UNBOUNDED } from "./step-room.ts";
+import type { StepRoom } from "./step-room.ts";
 import { afterEvents } from "../timers.ts";
 
 /** What {@link JobSlots} has to know. */
 export interface JobSlotsOptions {
   readonly slots: number;
   readonly runJob: RunJobOptions;
+  /** What there is for the steps of its jobs. @default no bound */
+  readonly stepRoom?: StepRoom;
   readonly emit: EmitJobEvent;
   /** Whether a buffered job may start now. */
   readonly mayStart: (job: PickedUpJob) => boolean;
@@ -40,6 +44,11 @@ export class JobSlots implements RunOwner {
     this.#options = options;
     this.#burst = options.burst ?? Infinity;
     this.settlementQueue = new SettlementQueue(options.emit);
+  }
+
+  /** What there is for a run's steps. */
+  get stepRoom(): StepRoom {
+    return this.#options.stepRoom ?? UNBOUNDED;
   }
 
   /** Lets jobs start, each in the async context of this call. */

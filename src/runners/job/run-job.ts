@@ -16,6 +16,8 @@ import type { HandlerRun } from "./handler-context.ts";
 import type { AbortReason, JobContext } from "./handler.ts";
 import { JobAbortedError } from "./job-aborted.ts";
 import { FinishedRun } from "./finished-run.ts";
+import type { RunSteps, Steps } from "./run-steps.ts";
+import type { StepRoom } from "./step-room.ts";
 import { withoutLeakWarning } from "./quiet-signal.ts";
 import { MAX_TIMER_MS, clearTimeout, setTimeout } from "../timers.ts";
 
@@ -31,6 +33,7 @@ export interface RunJobOptions {
   readonly timeoutSeconds: number;
   readonly logger: Logger;
   readonly redact: ((text: string) => string) | undefined;
+  readonly steps?: Steps | undefined;
   /** Milliseconds of a clock that never goes back. */
   readonly now: () => number;
 }
@@ -39,6 +42,8 @@ export interface RunJobOptions {
 export interface RunOwner {
   /** The handler is about to start. @returns whether it may */
   begins(run: JobRun): boolean;
+  /** What there is for its steps. */
+  readonly stepRoom: StepRoom;
   ended(run: JobRun, end: FinishedRun): void;
 }
 
@@ -66,6 +71,9 @@ export class JobRun {
   #soon = false;
   #settledItself = false;
   #ended = false;
+  #steps: RunSteps | undefined;
+  /** What the handler has come to, while steps are under way. */
+  #result: HandlerResult | undefined;
 
   constructor(options: RunJobOptions, job: PickedUpJob, owner: RunOwner) {
     this.job = job;
@@ -109,7 +117,7 @@ export class JobRun {
 
   /** Waits for the handler no longer. */
   giveUp(): void {
-    if (this.#begun) this.#end({ kind: "given-up" });
+    if (this.#begun) this.#end(this.#result ?? { kind: "given-up" });
     else this.#giveBack();
   }
 
@@ -136,7 +144,9 @@ export class JobRun {
   }
 
   async #run(): Promise<void> {
-    this.#end(await runHandler(this.#options, this.job, this));
+    this.#result = await runHandler(this.#options, this.job, this);
+    if (this.#steps !== undefined) await this.#steps.atRest();
+    this.#end(this.#result);
   }
 
   /** The handler's signal. */
@@ -151,16 +161,38 @@ export class JobRun {
 
   /** The handler is about to settle itself. @returns how long it has run, in milliseconds */
   settling(): number {
+    this.#steps?.throwIfOver();
     this.#settledItself = true;
     return this.#options.now() - this.startedAt;
+  }
+
+  /** What the handler remembers between its attempts. */
+  get steps(): RunSteps {
+    const { store, now, steps } = this.#options;
+    if (steps === undefined)
+      throw new InvalidInputError("steps", 'those of "pqrun/steps" among the runner\'s options', steps);
+    return (this.#steps ??= steps.of({
+      ...{ job: this.job, store, now, room: this.#owner.stepRoom },
+      ends: () => this.#reason === "deadline" || this.#reason === "shutdown",
+    }));
+  }
+
+  /** Whether the steps go when the job is DONE: a run that has used none leaves them alone. */
+  get forgetsSteps(): boolean {
+    return this.#steps !== undefined && !this.#keepsSteps;
+  }
+
+  get #keepsSteps(): boolean {
+    return contractOf(this.#options.store, this.job.type)?.keepSteps === true;
   }
 
   #end(result: HandlerResult): void {
     if (this.#ended) return;
     const { backoff, redact, now } = this.#options;
-    const settlement = settlementOf(result, {
+    const durationMs = now() - this.startedAt;
+    const concluded = settlementOf(result, {
       job: this.job,
-      durationMs: now() - this.startedAt,
+      durationMs,
       reason: this.#reason,
       aborted: this.#aborted,
       settledItself: this.#settledItself,
@@ -169,6 +201,9 @@ export class JobRun {
       backoff,
       redact,
     });
+    const steps = this.#steps;
+    const settlement =
+      steps === undefined ? concluded : steps.settlement(concluded, durationMs, this.#keepsSteps);
     this.#report(settlement, this.#reason, "error" in result ? result.error : undefined);
   }
 
@@ -231,10 +266,10 @@ function contractOf(store: PgJobStore<JobContracts>, type: string): JobContract 
 
 function mismatch(
   field: string,
-  issues: Parameters<typeof issuesText>[0],
+  issues: Parameters<typeof issuesText>[1],
   value: unknown,
 ): InvalidInputError {
-  return new InvalidInputError(field, `what its schema says (${issuesText(issues)})`, value);
+  return new InvalidInputError(field, "what its schema says", value, undefined, issuesText(field, issues));
 }
 
 /** The work is done, and a result that can't be stored must not have it done again. */

@@ -217,13 +217,12 @@ const READY_AFTER = { snooze: "snoozed", release: "released", retry: "retried" }
  * What became of a job, from what was asked and what was answered. The state counts, not what was asked for: a handler
  * that settles itself may be done whatever it says, and one whose transaction came to nothing is not.
  */
-function happened(
-  { verdict, status }: SettlementAnswer,
-  { settlement: { outcome } }: Settling,
-): JobEventName {
+function happened({ verdict, status }: SettlementAnswer, { settlement }: Settling): JobEventName {
+  const { outcome } = settlement;
   if (verdict === "lost" || verdict === "cancelled") return verdict;
   if (status === "DONE") return "done";
   if (status === "FAILED") return "failed";
+  if (outcome === "snooze" && settlement.continues === true) return "continued";
   // Who made it READY, where the attempt did not, has taken it away.
   return outcome === "done" || outcome === "fail" ? "lost" : READY_AFTER[outcome];
 }

@@ -1,4 +1,5 @@
 import type { PollSchedule } from "./poll-schedule.ts";
+import type { Ticker } from "./ticker.ts";
 import type { Waiter } from "../wait.ts";
 import { WakeListener } from "./wake-listener.ts";
 import type { CheckedWorker } from "./worker-options.ts";
@@ -13,7 +14,17 @@ export interface Listening {
 /** Begins to hear of new jobs: by NOTIFY, and of its own process's enqueues directly. */
 export function startListening(
   { store, types, safetyPollMs, logger, now }: CheckedWorker,
-  { id, schedule, waiter }: { readonly id: string; readonly schedule: PollSchedule; readonly waiter: Waiter },
+  {
+    id,
+    schedule,
+    ticker,
+    waiter,
+  }: {
+    readonly id: string;
+    readonly schedule: PollSchedule;
+    readonly ticker: Ticker;
+    readonly waiter: Waiter;
+  },
 ): Listening {
   const onSooner = (): void => {
     waiter.wake();
@@ -24,6 +35,8 @@ export function startListening(
   };
   const onNotified = (dueAt: number, sure: boolean): void => {
     schedule.notified(dueAt, sure);
+    // It may be about schedules or limits, which not each poll asks about.
+    if (!sure) ticker.askSoon();
     waiter.wake();
   };
   // The guard's row is this start's own: two workers may bear one readable id.

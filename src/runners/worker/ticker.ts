@@ -61,6 +61,11 @@ export class Ticker implements Upkeep {
     return now >= this.#askAt;
   }
 
+  /** Has the next poll ask: a schedule or a limit may have changed. */
+  askSoon(): void {
+    this.#askAt = -Infinity;
+  }
+
   /** Learns from a turn when the next tick is due, if the turn has asked. */
   answered({ nextTickInMs }: TurnAnswer, now: number): void {
     if (nextTickInMs === undefined) return;

@@ -3,6 +3,7 @@ import type { TurnAnswer } from "../../core/turn/turn-answer.ts";
 import type { TurnRequest } from "../../core/turn/turn-request.ts";
 import { EventCounts, eventEmitter, jobEvent, type OutcomeCounts } from "../job/job-event.ts";
 import { JobSlots } from "../job/job-slots.ts";
+import { UNBOUNDED } from "../job/step-room.ts";
 import { momentOf, type Moment } from "../moment.ts";
 import { RunnerErrors } from "../runner-error.ts";
 import { Waiter, answerWithin } from "../wait.ts";
@@ -66,6 +67,7 @@ export class WorkerLoop {
       slots: options.concurrency,
       burst: BURST,
       runJob: options.runJob,
+      stepRoom: { ...UNBOUNDED, leaseMs: options.leaseMs, stopping: () => this.#state.stopping },
       emit: this.#events.emit,
       // A process that was stopped for a while finds its buffer first, and only then its timers.
       mayStart: (job) => this.#leases.isLive(job),
@@ -137,6 +139,7 @@ export class WorkerLoop {
       id: workerId,
       schedule: this.#schedule,
       waiter: this.#waiter,
+      ticker: this.#ticker,
     });
     this.#state.listener = listener;
     return this.#work(stop).finally(() => listener.stop());

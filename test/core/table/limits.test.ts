@@ -71,9 +71,9 @@ test("an invalid index of limits that an earlier build left is replaced", async 
   );
 });
 
-test("before the columns of 005 the limits are refused", async () => {
+test("before the columns of 006 the limits are refused", async () => {
   await using database = await tableDatabase();
-  for (const { number, text } of tableMigrations({}, "always")) if (number < 5) await database.rows(text);
+  for (const { number, text } of tableMigrations({}, "always")) if (number < 6) await database.rows(text);
   await expect(database.rows(LIMITS)).rejects.toMatchObject({
     code: "PQR01",
     hint: "Migrations 001 to 006 come first.",
@@ -109,10 +109,10 @@ test("what an operator writes into the limits wakes all workers, and what a pick
     await user.rows("SELECT 1");
     return heard.length - before;
   };
-  expect(await notified("INSERT INTO jobs_limits (name, picked_in) VALUES ('a', 1)")).toBe(0);
-  expect(
-    await notified("UPDATE jobs_limits SET picked_in = 2, starts = '{1}', starts_at = ARRAY[now()]"),
-  ).toBe(0);
+  expect(await notified("INSERT INTO jobs_limits (name, pickups) VALUES ('a', 1)")).toBe(0);
+  expect(await notified("UPDATE jobs_limits SET pickups = 2, starts = '{1}', starts_at = ARRAY[now()]")).toBe(
+    0,
+  );
   expect(await notified("UPDATE jobs_limits SET paused = true WHERE name = 'a'")).toBe(1);
   expect(await notified("INSERT INTO jobs_limits (name, paused) VALUES ('b', true)")).toBe(1);
   expect(await notified("DELETE FROM jobs_limits WHERE name = 'b'")).toBe(1);

@@ -9,7 +9,6 @@ export const asyncCommit = clause({
   encode: ({ pickUp }) => ({ fast: String(pickUp?.fast ?? false) }),
   text: () => `async_commit AS MATERIALIZED (
   SELECT set_config('synchronous_commit', 'off', true)
-   WHERE :fast = 'true' AND NOT EXISTS (SELECT 1 FROM done) AND NOT EXISTS (SELECT 1 FROM not_done)
-     AND NOT EXISTS (SELECT 1 FROM reaped)
+   WHERE :fast = 'true' AND NOT EXISTS (SELECT 1 FROM left_running)
 )`,
 });

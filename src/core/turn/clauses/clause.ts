@@ -9,6 +9,12 @@ import type { LaneDepth } from "./lanes.ts";
  */
 export type TurnScope = "whole" | "pick-up" | "settling" | "without" | "only" | "look";
 
+/**
+ * What a turn does about limits: it keeps them; or it leaves out all types that have some, and says that there are some; or
+ * it only sees whether the table has limits by now, which one of an older version does not.
+ */
+export type LimitMode = "kept" | "left out" | "unknown";
+
 /** Which of its texts a turn is. */
 export interface TurnVariant {
   readonly names: TableNames;
@@ -20,6 +26,8 @@ export interface TurnVariant {
   readonly errors: boolean;
   /** Whether it is known to have headers; where not, they are looked for in each row. */
   readonly headers: boolean;
+  /** What the turn does about limits. */
+  readonly limits: LimitMode;
   /** Whether the rows of some jobs go when they are done. */
   readonly deletes: boolean;
   /** The relation that `rank` chooses from: `candidates`, or what a clause between them admits of these. */

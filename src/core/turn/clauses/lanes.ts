@@ -74,8 +74,8 @@ due_lanes AS MATERIALIZED (
 }
 
 /** `lanes`, all that the types have, for those who will sleep; or no more than were walked. */
-export function lanesText(names: Jobs): string {
-  return walkText(names, "lanes", "wanted_types");
+export function lanesText(names: Jobs, from: string): string {
+  return walkText(names, "lanes", from);
 }
 
 function walkText(names: Jobs, name: string, from: string): string {
@@ -89,11 +89,11 @@ function walkText(names: Jobs, name: string, from: string): string {
 }
 
 /** Behind the candidates of a type a mark, if its walk ended early: in its place, so that nothing behind is chosen. */
-export function walkedText(depth: LaneDepth): string {
+export function walkedText(depth: LaneDepth, keyed: boolean): string {
   if (depth === "deep") return "";
   return `
       UNION ALL
-      SELECT NULL::int8, h.job_type, lane.priority, 'infinity'::timestamptz, 0, 0, NULL::jsonb, true, 0::int2
+      SELECT NULL::int8, h.job_type, lane.priority, 'infinity'::timestamptz, 0, 0, NULL::jsonb, true, 0::int2${keyed ? ", NULL, NULL" : ""}
         FROM lane WHERE lane.nth = ${MOST_LANES} AND lane.priority IS NOT NULL`;
 }
 
@@ -108,10 +108,11 @@ export function inLanes(
   depth: LaneDepth,
   read: (from: string, condition: string) => string,
   join: string,
+  types: string,
 ): string {
   return depth === "shallow"
     ? read("lanes l", "j.job_type = l.job_type AND j.priority = l.priority")
     : ["=", "<>"]
-        .map((is) => read("wanted_types l", `j.job_type = l.job_type AND j.priority ${is} ${USUAL_PRIORITY}`))
+        .map((is) => read(`${types} l`, `j.job_type = l.job_type AND j.priority ${is} ${USUAL_PRIORITY}`))
         .join(join);
 }

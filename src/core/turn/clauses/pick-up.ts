@@ -14,8 +14,15 @@ const MOST_CANDIDATES = 4_000;
 const SMALL_BYTES = 256;
 
 /** Reaped, not settled: lost again, or with one attempt left, it may be what its workers die of. */
-const SUSPECT = `(j.attempts > 0 AND j.attempts >= least(2, j.max_attempts - 1) AND j.attempts < j.max_attempts
+export const SUSPECT = `(j.attempts > 0 AND j.attempts >= least(2, j.max_attempts - 1) AND j.attempts < j.max_attempts
                  AND j.locked_by IS NULL AND j.last_error LIKE '${LEASE_LOST}%')`;
+
+/** What a pick-up must know of a job's payload and history. */
+export const LARGE_AND_ALONE = `-- As it is stored; and unpacked, which is all that an empty path does to it.
+               CASE WHEN pg_column_size(j.payload) > ${SMALL_BYTES}
+                      OR pg_column_size(jsonb_extract_path(j.payload, VARIADIC '{}')) > ${SMALL_BYTES}
+                    THEN j.payload END AS large,
+               ${SUSPECT} AS alone`;
 
 /** How a place says of such jobs that they are left alone, or shown and not taken. */
 export const SUSPECTS = { skipped: 1, shown: 2 } as const;
@@ -71,12 +78,18 @@ export const pickUp = clause({
   absent: "wanted_types AS (SELECT '' AS job_type, 0 AS priority WHERE false)",
 });
 
-function pickUpText({ names, depth, scope }: TurnVariant): string {
+function pickUpText({ names, depth, scope, limits }: TurnVariant): string {
   const { jobs } = names;
-  return `wanted_types AS MATERIALIZED (
+  const kept = limits === "kept";
+  const most = kept ? "coalesce(h.look, least(n, h.most))" : "least(n, h.most)";
+  const unlimited =
+    limits === "left out" && scope === "whole"
+      ? `\n   WHERE NOT EXISTS (SELECT 1 FROM ${names.limits} g WHERE g.name = x.t)`
+      : "";
+  return `${kept ? "asked" : "wanted_types"} AS MATERIALIZED (
   SELECT DISTINCT x.t AS job_type, x.p AS priority, coalesce(to_timestamp(x.r / 1000000), '-infinity') AS after_due,
          coalesce(x.i, ${LEAST_ID}) AS after_id, x.m AS most, x.s AS suspects
-    FROM json_to_recordset(:places) AS x(t text, p int4, r float8, i int8, m int4, s int2)
+    FROM json_to_recordset(:places) AS x(t text, p int4, r float8, i int8, m int4, s int2)${unlimited}
    -- No more than there are: a list is taken for a hundred rows otherwise. By a subselect it is taken for ten.
    LIMIT (SELECT json_array_length(:places))
 ),
@@ -91,23 +104,19 @@ ${dueLanesText(names, depth)}candidates AS MATERIALIZED (
     FROM wanted_types h
    CROSS JOIN LATERAL (
     WITH RECURSIVE ${laneText(names, depth)}
-    SELECT first_n.*, row_number() OVER () = (SELECT least(n, h.most) FROM row_limit) AS last FROM (
+    SELECT first_n.*, ${kept ? "h.look IS NULL AND " : ""}row_number() OVER () = (SELECT ${most} FROM row_limit) AS last FROM (
       SELECT due.* FROM lane CROSS JOIN LATERAL (
         SELECT j.id, j.job_type, j.priority, j.run_after, j.attempts, j.max_attempts,
-               -- As it is stored; and unpacked, which is all that an empty path does to it.
-               CASE WHEN pg_column_size(j.payload) > ${SMALL_BYTES}
-                      OR pg_column_size(jsonb_extract_path(j.payload, VARIADIC '{}')) > ${SMALL_BYTES}
-                    THEN j.payload END AS large,
-               ${SUSPECT} AS alone, h.suspects
+               ${LARGE_AND_ALONE}, h.suspects${kept ? ", nullif(j.concurrency_key, '') AS key, j.created_at" : ""}
           FROM ${jobs} j
          WHERE j.status = 'READY' AND j.job_type = h.job_type AND j.priority = lane.priority
            AND j.run_after <= now() AND (j.run_after, j.id) > (h.after_due, h.after_id)${whichJobs(scope)}
            AND (h.suspects IS DISTINCT FROM ${SUSPECTS.skipped} OR ${SUSPECT} IS NOT TRUE)
          ORDER BY j.run_after, j.id
-         LIMIT (SELECT least(n, h.most) FROM row_limit)
+         LIMIT (SELECT ${most} FROM row_limit)
            FOR NO KEY UPDATE SKIP LOCKED
-      ) due${walkedText(depth)} LIMIT ${MOST_CANDIDATES}
-    ) first_n LIMIT (SELECT least(n, h.most) FROM row_limit)
+      ) due${walkedText(depth, kept)} LIMIT ${MOST_CANDIDATES}
+    ) first_n LIMIT (SELECT ${most} FROM row_limit)
    ) c
 )`;
 }

@@ -27,10 +27,7 @@ export const reap = clause({
     knownIds: arrayLiteral([...running, ...(pickUp?.only ?? pickUp?.without ?? [])]),
   }),
   text: reapText,
-  absent: [
-    "expired AS (SELECT 0::int8 AS id WHERE false)",
-    "reaped AS (SELECT '' AS job_type, now() AS run_after, '' AS status WHERE false)",
-  ].join(",\n"),
+  absent: "reaped AS (SELECT 0::int8 AS id, '' AS job_type, now() AS run_after, '' AS status WHERE false)",
 });
 
 function reapText({ names: { jobs, statusType }, errors }: TurnVariant): string {

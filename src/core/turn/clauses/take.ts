@@ -25,7 +25,15 @@ export const take = clause({
   text: takeText,
 });
 
-function takeText({ names: { jobs }, schedules, errors, headers }: TurnVariant): string {
+function takeText({ names: { jobs }, schedules, errors, headers, limits }: TurnVariant): string {
+  // What was put aside is due when it was before; and what is counted has a key, be it none.
+  const counted =
+    limits === "kept"
+      ? `
+         run_after = least(j.run_after, j.due_at), due_at = NULL,
+         concurrency_key = CASE WHEN j.job_type = ANY (ARRAY(SELECT job_type FROM limited)) THEN coalesce(j.concurrency_key, '') ELSE j.concurrency_key END,`
+      : "";
+  const back = limits === "kept" ? ` run_after = least(j.run_after, j.due_at), due_at = NULL,` : "";
   const history = errors ? "j.errors" : `${newerColumn("errors")} AS errors`;
   const beside = headers ? "j.headers" : `${newerColumn("headers")} AS headers`;
   const tick = schedules
@@ -44,7 +52,7 @@ picked AS (
                       now() + coalesce(j.timeout_seconds, :timeoutSeconds) * interval '1 s'
                             + :marginMs * interval '1 ms')
          END,
-         finished_at = NULL, duration_ms = NULL, updated_at = now()
+         finished_at = NULL, duration_ms = NULL,${counted} updated_at = now()
    WHERE j.id = ANY (ARRAY(SELECT id FROM ranked WHERE chosen AND runs))
   RETURNING j.id, j.job_type, j.payload, j.status, j.attempts, j.max_attempts, j.priority, j.run_after, j.timeout_seconds,
             j.dedupe_key, j.created_at, ${tick}, ${history}, ${beside}
@@ -54,7 +62,7 @@ exhausted AS (
      SET status = 'FAILED', locked_by = NULL, locked_at = NULL, lease_holder = NULL, lease_expires_at = NULL,
          finished_at = now(),
          last_error = coalesce(j.last_error, 'no attempt left: ' || j.attempts || ' of ' || j.max_attempts),
-         duration_ms = NULL, updated_at = now()
+         duration_ms = NULL,${back} updated_at = now()
    WHERE j.id = ANY (ARRAY(SELECT id FROM ranked WHERE chosen AND NOT runs))
   RETURNING j.id, j.job_type, j.payload, j.status, j.attempts, j.max_attempts, j.priority, j.run_after, j.timeout_seconds,
             j.dedupe_key, j.created_at, ${tick}, ${history}, ${beside}
