@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -12,6 +12,8 @@ import { program } from "./program.ts";
 /** A folder as a user's is: the tests, the installed package, and PGlite beside it. */
 const folder = mkdtempSync(join(realpathSync(tmpdir()), "pqrun-testing-"));
 cpSync(fileURLToPath(new URL("../testing/pages", import.meta.url)), folder, { recursive: true });
+// Without one Deno does not look into node_modules.
+writeFileSync(`${folder}/package.json`, JSON.stringify({ private: true, type: "module" }));
 mkdirSync(`${folder}/node_modules/@electric-sql`, { recursive: true });
 symlinkSync(`${PROJECT}node_modules/pqrun`, `${folder}/node_modules/pqrun`);
 const pglite = fileURLToPath(new URL("../../node_modules/@electric-sql/pglite", import.meta.url));
