@@ -10,7 +10,13 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     // `npm run test:runtimes`, against the built package, `npm run test:browser`, and `npm run test:faults`, which takes
     // long. `npm test` leaves scripts/more-tests.ts to `npm run test:more`.
-    exclude: ["test/runtimes/**", "test/browser/**", "test/frameworks/**", "test/faults/long/**"],
+    exclude: [
+      "test/runtimes/**",
+      "test/browser/**",
+      "test/frameworks/**",
+      "test/orms/**",
+      "test/faults/long/**",
+    ],
     // Vitest leaves one core free, which on two leaves one; most tests wait for PostgreSQL or for a lease.
     maxWorkers: Math.max(2, availableParallelism() - 1),
     globalSetup: ["test/support/global-setup.ts"],

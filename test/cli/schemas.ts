@@ -57,7 +57,15 @@ export const pruned = z.strictObject({ matched: z.int(), deleted: z.int(), dryRu
 
 const count = z.int().nonnegative();
 export const drained = z.strictObject({
-  ...{ done: count, retried: count, failed: count, snoozed: count, released: count, lost: count },
+  ...{
+    done: count,
+    retried: count,
+    failed: count,
+    snoozed: count,
+    released: count,
+    continued: count,
+    lost: count,
+  },
   ...{
     cancelled: count,
     reaped: count,

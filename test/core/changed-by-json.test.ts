@@ -44,7 +44,7 @@ test.for(Object.entries(REFUSED))(
     await expect(enqueue()).rejects.toMatchObject({
       name: "InvalidInputError",
       field: expect.stringMatching(/payload$/) as string,
-      expected: expect.stringMatching(path) as string,
+      message: expect.stringMatching(path) as string,
     });
     expect(await queue.rows("SELECT FROM jobs")).toEqual([]);
   },
@@ -108,7 +108,7 @@ test.for(Object.entries(LOST))(
     const refusal = {
       name: "InvalidInputError",
       field: "payload.list[0].value",
-      expected: expect.stringMatching(expected) as string,
+      message: expect.stringMatching(expected) as string,
     };
     await expect(queue.store.enqueue("a", { list: [{ value }] })).rejects.toMatchObject(refusal);
     const typed = new PgJobStore(pgExecutor(pool), { jobs: { a: defineJob() } });

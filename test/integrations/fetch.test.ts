@@ -56,7 +56,17 @@ test("the right secret drains, and the answer is the report", async () => {
   expect(response.status).toBe(200);
   expect(response.headers.get("cache-control")).toBe("no-store");
   expect(await response.json()).toEqual({
-    ...{ done: 2, retried: 0, failed: 0, snoozed: 0, released: 0, lost: 0, cancelled: 0, reaped: 0 },
+    ...{
+      done: 2,
+      retried: 0,
+      failed: 0,
+      snoozed: 0,
+      released: 0,
+      continued: 0,
+      lost: 0,
+      cancelled: 0,
+      reaped: 0,
+    },
     ...{ unsettled: 0, pruned: 0, stoppedBy: "empty", more: false, nextDueInMs: null },
     ...{ statements: expect.any(Number) as number, elapsedMs: expect.any(Number) as number },
   });

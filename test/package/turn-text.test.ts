@@ -71,7 +71,7 @@ test("a parameter or a row that goes by a number is found", () => {
 
 test.each(TEXTS)(
   "a turn's text ($name) has a number and a value for each parameter, and no more",
-  ({ scope, text, parameters, owners }) => {
+  ({ scope, text, parameters, clauses, owners }) => {
     const used = new Set([...text.matchAll(/\$(\d+)::text/g)].map(([, number]) => Number(number)));
     expect([...used].sort((a, b) => a - b)).toEqual(parameters.map((_, place) => place + 1));
     expect(text.replaceAll(/--[^\n]*|'[^']*'/g, "")).not.toMatch(/[^:]:[a-z]/i);
@@ -85,7 +85,7 @@ test.each(TEXTS)(
     const { params } = turnStatement(
       (asked) => {
         expect(asked).toBe(scope);
-        return { text, parameters, owners };
+        return { text, parameters, clauses, owners };
       },
       {
         ...(scope !== "settling" && { pickUp: kinds[scope] ?? base }),

@@ -46,7 +46,7 @@ export class StoreLimits {
   }
 
   /** Of these types, for a turn. */
-  of(types: readonly string[]): Omit<NonNullable<TurnRequest["limits"]>, "clauses"> {
+  of(types: readonly string[]): NonNullable<TurnRequest["limits"]> {
     const list = types
       .filter((type) => this.#types.has(type) || this.#from.has(type))
       .map((t) => ({ t, ...this.#types.get(t), f: this.#from.get(t) }));

@@ -1,4 +1,3 @@
-import type { LimitClauses } from "./clauses/clause.ts";
 import type { Settlement } from "./settlement.ts";
 
 /** Jobs of one type and priority, and the place among them, by due time and id, behind which a next pick-up may go on. */
@@ -81,8 +80,7 @@ export interface TurnRequest {
   /** Asks when the next tick of a schedule is due. A turn that does more than pick up or settle says so anyway. */
   readonly schedules?: boolean | undefined;
   /** The limits that the pick-up keeps, as the store has them; undefined for a store that knows of none. */
-  readonly limits?:
-    { readonly types: string; readonly keyLook: number; readonly clauses: LimitClauses } | undefined;
+  readonly limits?: { readonly types: string; readonly keyLook: number } | undefined;
   /** Sends a NOTIFY with this payload: who hears it knows that LISTEN works. */
   readonly probe?: string | undefined;
 }

@@ -8,7 +8,7 @@ import type { TurnText } from "./turn-text.ts";
 export function turnStatement(textOf: (scope: TurnScope) => TurnText, request: TurnRequest): SqlStatement {
   const scope = scopeOf(request);
   const text = textOf(scope);
-  return { text: text.text, params: turnParams(scope, text, request) };
+  return { text: text.text, params: turnParams(text, request) };
 }
 
 /** The least that does what is asked. */

@@ -3,7 +3,7 @@ import type { NumberedText } from "../sql/parameters.ts";
 import type { TableNames } from "../sql/table-names.ts";
 import { asyncCommit } from "./clauses/async-commit.ts";
 import type { Clause, LimitClauses, TurnScope, TurnVariant } from "./clauses/clause.ts";
-import { forgetSteps, forgetsSteps } from "./clauses/forget-steps.ts";
+import { forgetSteps } from "./clauses/forget-steps.ts";
 import { leftRunning } from "./clauses/left-running.ts";
 import { madeReady } from "./clauses/made-ready.ts";
 import { pickUp } from "./clauses/pick-up.ts";
@@ -41,8 +41,9 @@ const SCOPES: Readonly<Record<TurnScope, readonly Clause[]>> = {
   settling: [settle, leftRunning, madeReady],
 };
 
-/** A turn's text, with the clause, among those of its scope, that has the value of each parameter. */
+/** A turn's text, its clauses, and which of them has the value of each parameter. */
 export interface TurnText extends NumberedText {
+  readonly clauses: readonly Clause[];
   readonly owners: readonly number[];
 }
 
@@ -65,7 +66,7 @@ export function turnText(
     ...given,
     ...{ names, keeping, admitted: keeping ? "admitted" : "candidates" },
   };
-  const does = doneIn(variant.scope, keeping, forgets);
+  const does = [...withLimits(SCOPES[variant.scope], keeping), ...(forgets ? [forgetSteps] : [])];
   const relations = [...withLimits(ALL, keeping), forgetSteps].map((one) =>
     does.includes(one) ? one.text(variant) : one.absent,
   );
@@ -77,23 +78,16 @@ export function turnText(
     types,
   );
   const owners = sent.parameters.map((name) => does.findIndex(({ parameters }) => name in parameters));
-  return { ...sent, owners };
+  return { ...sent, clauses: does, owners };
 }
 
 /** The values of the parameters of such a text. */
 export function turnParams(
-  scope: TurnScope,
-  { parameters, owners }: TurnText,
+  { parameters, clauses, owners }: TurnText,
   request: TurnRequest,
 ): readonly (string | null)[] {
-  const does = doneIn(scope, request.limits?.clauses, request.settlements?.some(forgetsSteps));
-  const values = does.map(({ encode }) => encode(request));
+  const values = clauses.map(({ encode }) => encode(request));
   return parameters.map((name, place) => values[owners[place] ?? 0]?.[name] ?? null);
-}
-
-function doneIn(scope: TurnScope, keeping: LimitClauses | undefined, forgets = false): readonly Clause[] {
-  const does = withLimits(SCOPES[scope], keeping);
-  return forgets ? [...does, forgetSteps] : does;
 }
 
 function withLimits(clauses: readonly Clause[], keeping: LimitClauses | undefined): readonly Clause[] {

@@ -68,13 +68,8 @@ export class TurnTexts {
       return { ...known, text: sizedText(known.text, this.#tableBytes) };
     };
     const { pickUp } = request;
-    if (!this.#keeps || this.#keeper === undefined || this.#storeLimits === undefined)
-      return turnStatement(textOf, request);
-    const { clauses } = this.#keeper;
-    return turnStatement(textOf, {
-      ...request,
-      limits: { ...this.#storeLimits.of(pickUp?.types ?? []), clauses },
-    });
+    if (!this.#keeps || this.#storeLimits === undefined) return turnStatement(textOf, request);
+    return turnStatement(textOf, { ...request, limits: this.#storeLimits.of(pickUp?.types ?? []) });
   }
 
   /** What must be asked before a turn, for {@link keeps}; undefined where nothing must. */
