@@ -40,10 +40,16 @@ async function plan(client: Client, text: string): Promise<void> {
   }
 }
 
+/** Whether it is a source of this repository, and not a package's. */
+const isOwn = (url: string): boolean => url.endsWith(".ts") && !url.includes("/node_modules/");
+
 /** A text, or one with the names of its parameters. */
 function sentText(of: unknown): string {
   return typeof of === "string" ? of : (of as NumberedText).text;
 }
+
+/** What makes a text, or a statement. */
+type Making = (names: TableNames, ...others: readonly unknown[]) => unknown;
 
 let imports = 0;
 
@@ -55,7 +61,9 @@ async function textsOf(path: string, source: string): Promise<readonly string[]>
   const hooks = registerHooks({
     resolve: (specifier, context, next) => {
       const found = next(specifier, context);
-      return found.url === url ? { ...found, url: url + query } : found;
+      // What stands between the whole and its part is loaded anew too: it would have the part as it was.
+      const anew = found.url === url || (context.parentURL?.endsWith(query) === true && isOwn(found.url));
+      return anew ? { ...found, url: found.url + query } : found;
     },
     load: (asked, context, next) =>
       asked === url + query
@@ -67,9 +75,13 @@ async function textsOf(path: string, source: string): Promise<readonly string[]>
     const entry = whole === undefined ? url : new URL(`../../${whole}`, import.meta.url).href;
     const module = (await import(entry + query)) as Readonly<Record<string, unknown>>;
     const names = tableNames();
-    return Object.entries(module).flatMap(([name, value]) =>
-      name.endsWith("Text") ? [sentText((value as (of: TableNames) => unknown)(names))] : [],
-    );
+    const made = (suffix: string, ...others: readonly unknown[]): readonly string[] =>
+      Object.entries(module).flatMap(([name, value]) =>
+        name.endsWith(suffix) ? [sentText((value as Making)(names, ...others))] : [],
+      );
+    const texts = made("Text");
+    // Where no file has need of the text alone, the statement's own values stand in: a name, and options.
+    return texts.length > 0 ? texts : made("Statement", "", {});
   } finally {
     hooks.deregister();
   }

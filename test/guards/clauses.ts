@@ -38,11 +38,21 @@ export function enclosed(tokens: readonly Token[], bracket: "(" | "CASE"): reado
 export function divided(tokens: readonly Token[], word: string): readonly (readonly Token[])[] {
   const depth = tokens[0]?.depth;
   const parts: Token[][] = [[]];
-  for (const token of tokens) {
-    if (token.text === word && token.depth === depth) parts.push([]);
+  tokens.forEach((token, at) => {
+    if (token.text === word && token.depth === depth && !isBetween(tokens, at)) parts.push([]);
     else parts.at(-1)?.push(token);
-  }
+  });
   return parts;
+}
+
+/** Whether it is the AND of a BETWEEN, which divides no condition. */
+export function isBetween(tokens: readonly Token[], at: number): boolean {
+  const depth = tokens[at]?.depth;
+  const before = tokens.findLast(
+    (token, index) =>
+      index < at && token.depth === depth && /^(?:AND|OR|BETWEEN|WHERE|WHEN)$/.test(token.text),
+  );
+  return tokens[at]?.text === "AND" && before?.text === "BETWEEN";
 }
 
 /** What the SELECT at `at` lists, each without its name. */
@@ -53,10 +63,32 @@ export function resultList(tokens: readonly Token[], at: number): readonly (read
       index > at &&
       (token.depth < depth ||
         (token.depth === depth &&
-          (token.text === "WHERE" || (token.text === "FROM" && tokens[index - 1]?.text !== "DISTINCT")))),
+          (token.text === "WHERE" ||
+            (token.text === "FROM" && tokens[index - 1]?.text !== "DISTINCT") ||
+            isPutIn(tokens, index)))),
   );
   const list = tokens.slice(at + 1, end < 0 ? undefined : end);
   return divided(list, ",").flatMap((result) => divided(result, "AS").slice(0, 1));
+}
+
+/** Whether a text that TypeScript puts in has the FROM and the WHERE of its query, of which the rest follows. */
+function isPutIn(tokens: readonly Token[], at: number): boolean {
+  const [before, after] = [tokens[at - 1]?.text ?? "", tokens[at + 1]?.text ?? ""];
+  return (
+    tokens[at]?.text.startsWith("${") === true && /^\w+$/.test(before) && /^(?:AND|ORDER|LIMIT)$/.test(after)
+  );
+}
+
+/** The conditions of the SELECT at `at` that follow such a text. */
+export function behindText(tokens: readonly Token[], at: number): readonly Token[] {
+  const depth = tokens[at]?.depth;
+  const next = tokens.findIndex(
+    (token, index) =>
+      index > at &&
+      (token.depth < (depth ?? 0) || ["FROM", "WHERE"].includes(token.text) || isPutIn(tokens, index)),
+  );
+  const found = next >= 0 && tokens[next]?.depth === depth && isPutIn(tokens, next);
+  return found && tokens[next + 1]?.text === "AND" ? clause(tokens, next + 1) : [];
 }
 
 /** The results of a CASE, of which `content` is the inside. */

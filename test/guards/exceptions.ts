@@ -22,17 +22,19 @@ const IN_ORDER = "the rows come in this order out of the plan that there is; SQL
 /** All of them; one that fits no mutant any more is an error. */
 export const EXCEPTIONS: readonly Exception[] = [
   { part: "settling locked", text: "ORDER BY j.id", reason: NO_WAIT },
+  { part: "gate gates", text: "ORDER BY g.name", reason: NO_WAIT },
   { part: "extend held", text: "ORDER BY j.id", reason: NO_WAIT },
   { part: "settling done", text: "j.status = 'RUNNING'", becomes: "true", reason: HELD },
+  { part: "settling removed", text: "j.status = 'RUNNING'", becomes: "true", reason: HELD },
   { part: "settling not_done", text: "j.status = 'RUNNING'", becomes: "true", reason: HELD },
   { part: "extend extended", text: "j.status = 'RUNNING'", becomes: "true", reason: HELD },
   {
     part: "settling not_done",
-    text: "id IN (SELECT id FROM input WHERE outcome <> 'done')",
+    text: "id IN (SELECT id FROM input WHERE outcome ${ends})",
     becomes: "true",
     reason: NO_VISIT,
   },
-  { part: "settling not_done", text: "outcome <> 'done'", becomes: "true", reason: NO_VISIT },
+  { part: "settling not_done", text: "outcome ${ends}", becomes: "true", reason: NO_VISIT },
   {
     part: "taking exhausted",
     text: "NOT runs",
@@ -47,7 +49,7 @@ export const EXCEPTIONS: readonly Exception[] = [
   },
   {
     part: "picking candidates",
-    text: "LIMIT (SELECT least(n, h.most) FROM row_limit)",
+    text: "LIMIT (SELECT ${most} FROM row_limit)",
     which: 1,
     reason:
       "guides the planner: the outer LIMIT stops the walk, this one tells that a lane is short and need not be sorted",
@@ -59,7 +61,7 @@ export const EXCEPTIONS: readonly Exception[] = [
       "guides the planner: nobody may ask for as many, and without it a tenth of the backlog is expected",
   },
   {
-    part: "picking candidates",
+    part: "picking",
     text: "pg_column_size(j.payload) > ${SMALL_BYTES}",
     becomes: "false",
     reason: "redundant: what is large as it is stored is so unpacked; it saves unpacking that",

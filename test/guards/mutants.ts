@@ -28,8 +28,8 @@ export interface Mutant extends Mutation {
 /** Whether a template is SQL rather than a message. */
 const SQL = /\b(?:SELECT|UPDATE|INSERT INTO|DELETE FROM|WITH)\b[^]*\b(?:FROM|SET|VALUES|AS)\b/;
 
-/** The same of a file that holds SQL: a condition may be a text of its own there. */
-const PART = /\bCASE WHEN\b/;
+/** The same of a file that holds SQL: a condition, or what is read from, may be a text of its own there. */
+const PART = /\bCASE WHEN\b|^\([^]*\bAND\b|^FROM\b[^]*\bWHERE\b/;
 
 /** The SQL of a TypeScript file: where its template literals begin and end. */
 export function templatesOf(

@@ -42,7 +42,8 @@ function cteName(tokens: readonly Token[], at: number): string | undefined {
   if (tokens[back]?.text !== "AS") return undefined;
   const depth = tokens[at]?.depth;
   const word = tokens.findLast(
-    (token, index) => index < back && token.depth === depth && /^\w+$/.test(token.text),
+    (token, index) => index < back && token.depth === depth && /^(?:\w+|\$\{.*\})$/.test(token.text),
   );
-  return word?.text;
+  // Of a name that TypeScript puts in, its own there, or the last that it may be.
+  return word?.text.match(/(\w+)"?\}?$/)?.[1];
 }

@@ -1,4 +1,4 @@
-import { clause, divided, enclosed, group, resultList, resultsOf } from "./clauses.ts";
+import { clause, divided, enclosed, group, behindText, isBetween, resultList, resultsOf } from "./clauses.ts";
 import type { Token } from "./sql-tokens.ts";
 
 /** Something that a statement can be without. */
@@ -10,9 +10,12 @@ export interface Removal {
 
 /** All that lets rows or cases through or keeps them out, that locks, bounds or orders them. */
 export function removalsOf(tokens: readonly Token[]): readonly Removal[] {
-  const removals = tokens.flatMap((token, at) => removalsAt(tokens, token, at));
+  // A text that is a condition as a whole begins with a bracket.
+  const whole = tokens[0]?.text === "(" && tokens[1]?.text !== "SELECT" ? conditions(tokens) : [];
+  const removals = [...whole, ...tokens.flatMap((token, at) => removalsAt(tokens, token, at))];
   tokens.forEach((token, at) => {
     if ((token.text !== "AND" && token.text !== "OR") || tokens[at + 1]?.text === "REPLACE") return;
+    if (isBetween(tokens, at)) return;
     const operand = tokens.slice(at + 1).find(({ text }) => text !== "(" && text !== "NOT");
     if (!removals.some((removal) => removal.tokens.some(({ start }) => start === operand?.start))) {
       throw new Error(`a condition that no removal meets: ${token.text} ${operand?.text ?? ""}`);
@@ -38,21 +41,18 @@ function removalsAt(tokens: readonly Token[], { text }: Token, at: number): read
     case "ELSIF":
       return ["EXCEPTION", "END", "TRIGGER"].includes(before) ? [] : branch(clause(tokens, at));
     case "SELECT":
-      // A condition that is a result.
-      return resultList(tokens, at)
-        .map((result) => enclosed(result.at(-2)?.text === "::" ? result.slice(0, -2) : result, "(") ?? result)
-        .flatMap((result) =>
-          ["OR", "AND"].some((word) => divided(result, word).length > 1) ? conditions(result) : [],
-        );
+      return [...resultList(tokens, at).flatMap(resultConditions), ...conditions(behindText(tokens, at))];
     case "USING":
-      // Not the USING of a RAISE.
-      return after === "ERRCODE"
+      // Not the USING of a RAISE, nor that of a DELETE.
+      return after === "ERRCODE" || !joins(tokens, at)
         ? []
         : [{ tokens: [...tokens.slice(at, at + 1), ...group(tokens, at + 1)], becomes: "ON true" }];
     case "bool_or":
       return conditions(enclosed(group(tokens, at + 1), "(") ?? [], "false");
     case "LIMIT":
     case "ORDER":
+      // An aggregate WITHIN GROUP (ORDER BY …) is none without.
+      if (before === "(" && tokens[at - 2]?.text === "GROUP") return [];
       return [without(all)];
     case "DISTINCT":
       return after === "FROM" ? [] : [without(tokens.slice(at, at + 1))];
@@ -61,6 +61,12 @@ function removalsAt(tokens: readonly Token[], { text }: Token, at: number): read
     default:
       return [];
   }
+}
+
+/** A condition that is a result. */
+function resultConditions(whole: readonly Token[]): readonly Removal[] {
+  const result = enclosed(whole.at(-2)?.text === "::" ? whole.slice(0, -2) : whole, "(") ?? whole;
+  return ["OR", "AND"].some((word) => divided(result, word).length > 1) ? conditions(result) : [];
 }
 
 const without = (tokens: readonly Token[]): Removal => ({ tokens, becomes: "" });
@@ -104,6 +110,7 @@ function branch(condition: readonly Token[]): readonly Removal[] {
 function conditions(condition: readonly Token[], neutral: "true" | "false" = "true"): readonly Removal[] {
   const inBrackets = enclosed(condition, "(");
   if (inBrackets !== undefined) return conditions(inBrackets, neutral);
+  if (condition.length === 0) return [];
   const whole = { tokens: condition, becomes: neutral };
   const either = divided(condition, "OR");
   if (either.length > 1) return [whole, ...either.flatMap((part) => conditions(part, "false"))];

@@ -10,7 +10,7 @@ export interface Token {
 
 /** What a text of the queue is made of. Anything else is refused, so that nothing is read wrongly in silence. */
 const TOKEN =
-  /(?<skip>(?:\s|\\n)+|(?:--|#)[^\n]*)|'(?:[^']|'')*'|\$?\$\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}|\$\w*\$|\$\d+|%\d*\$?[sIL]\b|[A-Za-z_]\w*|\d+(?:\.\d+)?|::|:=|:[a-z]\w*|<=|>=|<>|!?~|%%|\|\||[-+*/=<>(),.;[\]{}]/y;
+  /(?<skip>(?:\s|\\n)+|(?:--|#)[^\n]*)|'(?:[^']|'')*'|\$?\$\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}|\$\w*\$|\$\d+|%\d*\$?[sIL]\b|[A-Za-z_]\w*|\d+(?:\.\d+)?|::|:=|:[a-z]\w*|<=|>=|<>|!?~|%%|\|\||[-+*/%=<>(),.;[\]{}]/y;
 
 /** The tokens of `source` from `start` to `end`: SQL, with `${…}` for what TypeScript puts in. */
 export function tokensOf(source: string, start: number, end: number): readonly Token[] {

@@ -37,12 +37,21 @@ const TURN_TESTS: readonly string[] = [
   ...core("fast-pick-up", "isolation"),
 ];
 
+const LIMIT_TESTS = core("limits-pick-up", "limits-races", "limits-pause", "limits-acts");
+
 const SCHEDULES = "sql/004_schedules.sql";
 const SCHEDULE_TESTS: readonly string[] = [
   ...core("schedules/tick", "schedules/tick-edges", "schedules/schedule-wake-up", "schedules/next-tick"),
   "test/runners/schedules.test.ts",
   ...core("schedules/tick-races", "table/schedules"),
 ];
+
+const partOfTurn = (name: string, clause: string, tests: readonly string[]): Statement => ({
+  name,
+  file: `src/core/turn/clauses/${clause}.ts`,
+  whole: "test/guards/turn-texts.ts",
+  tests,
+});
 
 /** Every statement that changes a job, or that decides what a caller may rely on. */
 export const STATEMENTS: readonly Statement[] = [
@@ -60,12 +69,12 @@ export const STATEMENTS: readonly Statement[] = [
     lanes: "lanes",
     ticks: "ticks",
     "turn row": "turn-row",
-  }).map(([name, clause]) => ({
-    name,
-    file: `src/core/turn/clauses/${clause}.ts`,
-    whole: "src/core/turn/turn-text.ts",
-    tests: TURN_TESTS,
-  })),
+  }).map(([name, clause]) => partOfTurn(name, clause, TURN_TESTS)),
+  partOfTurn("gate", "gate", LIMIT_TESTS),
+  partOfTurn("admitting", "admit", LIMIT_TESTS),
+  partOfTurn("putting aside", "put-aside", LIMIT_TESTS),
+  partOfTurn("forgetting steps", "forget-steps", ["test/runners/steps.test.ts", ...core("remember-step")]),
+  { name: "limits", file: "src/core/operations/limits.ts", tests: LIMIT_TESTS },
   // The columns that schedules have brought, or NULL: nothing in it lets anything through.
   { name: "schedule columns", file: "src/core/sql/newer-column.ts", tests: core("schedules/which-tick") },
   {
@@ -111,7 +120,12 @@ export const STATEMENTS: readonly Statement[] = [
     file: "src/core/operations/retry.ts",
     tests: core("settle-or-fail", "wake-up", "zombies", "references"),
   },
-  { name: "bulk", file: "src/core/sql/bulk-act.ts", tests: core("bulk") },
+  {
+    name: "bulk",
+    file: "src/core/sql/bulk-act.ts",
+    whole: "src/core/operations/redrive.ts",
+    tests: core("bulk"),
+  },
   { name: "redrive", file: "src/core/operations/redrive.ts", tests: core("bulk") },
   { name: "cancel many", file: "src/core/operations/cancel-many.ts", tests: core("bulk") },
   { name: "delete many", file: "src/core/operations/delete-many.ts", tests: core("bulk") },
@@ -144,6 +158,7 @@ export const STATEMENTS: readonly Statement[] = [
   {
     name: "matching",
     file: "src/core/sql/matching-jobs.ts",
+    whole: "src/core/operations/list.ts",
     tests: core("list-pages", "operations", "bulk"),
   },
   { name: "count matching", file: "src/core/operations/count-matching.ts", tests: core("bulk") },
