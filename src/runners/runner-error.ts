@@ -4,7 +4,7 @@ import { safely } from "../core/safely.ts";
 import { TroubleLog } from "./trouble-log.ts";
 
 /** What a runner sends beside handlers' own work. */
-export const RUNNER_OPERATIONS = ["turn", "extend", "findPickUp", "tick", "declare"] as const;
+export const RUNNER_OPERATIONS = ["turn", "extend", "findPickUp", "tick", "declare", "prune"] as const;
 
 /** One of {@link RUNNER_OPERATIONS}. */
 export type RunnerOperation = (typeof RUNNER_OPERATIONS)[number];
@@ -25,6 +25,7 @@ const MESSAGES: Readonly<Record<RunnerOperation, string>> = {
   findPickUp: "a pick-up without an answer could not be looked for; tried again",
   tick: "schedules could not be ticked; tried again",
   declare: "schedules could not be declared",
+  prune: "old jobs could not be deleted; tried again",
 };
 
 /** Reports failures of a runner's statements: each to the user's hook, to the log the first and then fewer. */
@@ -46,6 +47,7 @@ export class RunnerErrors {
       findPickUp: new TroubleLog(options),
       tick: new TroubleLog(options),
       declare: new TroubleLog(options),
+      prune: new TroubleLog(options),
     };
   }
 

@@ -9,6 +9,7 @@ import type { Logger } from "../core/logger.ts";
 import { backoffPolicy } from "../core/delay-policies.ts";
 import type { BackoffPolicy } from "../core/delay-policies.ts";
 import type { QueryOptions } from "../core/executor.ts";
+import { checkPrune, type PruneOptions } from "../core/operations/prune.ts";
 import type { Schedules } from "../core/schedules/schedules.ts";
 import type { PgJobStore } from "../core/store.ts";
 import type { Handlers } from "./job/handler.ts";
@@ -47,6 +48,15 @@ export interface RunnerOptions<
   readonly steps?: Steps | undefined;
   /** Whose schedules these are; required with `schedules`. Two services on one table need two names, or each deploy deletes the other's. */
   readonly owner?: string | undefined;
+  /**
+   * Deletes old finished jobs. A drain does it once, at its end, if time is left. A worker looks for some when it starts,
+   * once a minute, and at once again while it finds as many as its limit, a second later while it finds any: one
+   * statement at a time, beside its turns, given up when it stops. A `safetyPollSeconds` of more than a minute is the
+   * time between two looks that find nothing, so that a database that may sleep is left to.
+   *
+   * @default none are deleted
+   */
+  readonly prune?: PruneOptions | undefined;
   /**
    * How many handlers run at once, 1 to 1,000. A worker overlaps nothing until it is asked to, as the Python package's
    * and every other queue's; a drain lives by its budget, so it starts what it can. WORKER_CONCURRENCY, workers alone.
@@ -91,6 +101,7 @@ export interface CheckedRunner {
   readonly onError: OnRunnerError | undefined;
   readonly calendar: () => number;
   readonly runJob: RunJobOptions;
+  readonly prune: PruneOptions | undefined;
   /** Writes the schedules; absent where there are none to write. */
   readonly declare: ((options: QueryOptions) => Promise<void>) | undefined;
 }
@@ -123,7 +134,8 @@ export function checkRunner<J extends JobContracts, Tx, N extends JobName<J>>(
   checkWhole("concurrency", concurrency, 1, 1_000);
   checkNumber("defaultTimeoutSeconds", defaultTimeoutSeconds, 1, 2_147_483);
   const { workerId, redact, onEvent, onError, reaper = true, calendar = calendarMs } = options;
-  const { schedules, owner, steps } = options;
+  const { schedules, owner, steps, prune } = options;
+  if (prune !== undefined) checkPrune(prune, "prune.");
   if (workerId !== undefined) checkWorkerId(workerId);
   const backoff = safePolicy("backoff", options.backoff, backoffPolicy(), logger);
   // What a handler logs is the application's own.
@@ -148,6 +160,7 @@ export function checkRunner<J extends JobContracts, Tx, N extends JobName<J>>(
     onError,
     calendar,
     runJob,
+    prune,
     declare: schedules?.declaration(options.store, owner, logger),
   };
 }

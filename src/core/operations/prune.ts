@@ -102,16 +102,23 @@ pruned AS (
 SELECT count(*)::text AS deleted FROM pruned`;
 }
 
-/** @throws InvalidInputError naming the option. */
-export function pruneStatement(text: string, options: PruneOptions): SqlStatement {
-  checkOptions(options, PRUNE_OPTIONS);
+/** @param at what stands before the options' names. @throws InvalidInputError naming the option. */
+export function checkPrune(options: PruneOptions, at = ""): void {
+  checkOptions(options, PRUNE_OPTIONS, at);
   const { olderThanSeconds, statuses = FINISHED_STATUSES, limit = 1_000 } = options;
   if (!(olderThanSeconds >= 0 && olderThanSeconds <= 3_155_760_000)) {
-    throw new InvalidInputError("olderThanSeconds", "seconds, 0 to a hundred years", olderThanSeconds);
+    throw new InvalidInputError(`${at}olderThanSeconds`, "seconds, 0 to a hundred years", olderThanSeconds);
   }
-  checkWhole("limit", limit, 1, 10_000);
+  checkWhole(`${at}limit`, limit, 1, 10_000);
   const foreign = statuses.find((status) => !FINISHED_STATUSES.includes(status));
-  if (foreign !== undefined) throw new InvalidInputError("statuses", FINISHED_STATUSES.join(", "), foreign);
+  if (foreign !== undefined)
+    throw new InvalidInputError(`${at}statuses`, FINISHED_STATUSES.join(", "), foreign);
+}
+
+/** @throws InvalidInputError naming the option. */
+export function pruneStatement(text: string, options: PruneOptions): SqlStatement {
+  checkPrune(options);
+  const { olderThanSeconds, statuses = FINISHED_STATUSES, limit = 1_000 } = options;
   return { text, params: [String(olderThanSeconds), JSON.stringify(statuses), String(limit)] };
 }
 

@@ -2,7 +2,6 @@ import type { JobContracts, JobName, UntypedJobs } from "../../core/contract.ts"
 import { checkNumber, checkWhole } from "../../core/values/check-number.ts";
 import { InvalidInputError } from "../../core/errors.ts";
 import { loggerOf } from "../../core/logger.ts";
-import type { PruneOptions } from "../../core/operations/prune.ts";
 import { checkRunner, checkStore } from "../runner-options.ts";
 import type { CheckedRunner, RunnerOptions } from "../runner-options.ts";
 import { safeBudget } from "../safe-callbacks.ts";
@@ -31,8 +30,6 @@ export interface DrainOptions<
   readonly reserveMs?: number | undefined;
   /** A shutdown: handlers are aborted, and the attempts of those that end are given back. */
   readonly signal?: AbortSignal | undefined;
-  /** Deletes old finished jobs at the end, if time is left. @default no */
-  readonly prune?: PruneOptions | undefined;
   /**
    * Where WORKER_STALE_TIMEOUT is read, which overrides `defaultTimeoutSeconds`, as a worker has it: a drain that reaped by
    * another time would run jobs that Python's workers are at work on. The other variables are a worker's alone.
@@ -93,7 +90,6 @@ export interface CheckedDrain extends CheckedRunner {
   readonly reserveMs: number;
   readonly workerId: string;
   readonly signal: AbortSignal | undefined;
-  readonly prune: PruneOptions | undefined;
 }
 
 /** @throws InvalidInputError naming the option. */
@@ -133,6 +129,5 @@ export function checkDrain<J extends JobContracts, Tx, N extends JobName<J>>(
     reserveMs,
     workerId: options.workerId ?? `drain-${crypto.randomUUID().slice(0, 8)}`,
     signal: options.signal,
-    prune: options.prune,
   };
 }

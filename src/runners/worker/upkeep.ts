@@ -7,4 +7,6 @@ export interface Upkeep {
   readonly nextAt: number;
   /** Begins what is due by now; returns at once. */
   tick(now: number): void;
+  /** Ends what is under way and is not to be waited for. */
+  stop?(): void;
 }

@@ -14,6 +14,7 @@ import { LostPickups } from "./lost-pickups.ts";
 import { PickupPlanner } from "./pickup-planner.ts";
 import { turnOf, type TurnSources } from "./planned-turn.ts";
 import { PollSchedule } from "./poll-schedule.ts";
+import { prunersOf } from "./pruner.ts";
 import { startListening } from "./start-listening.ts";
 import { Ticker } from "./ticker.ts";
 import { TurnPacing } from "./turn-pacing.ts";
@@ -78,10 +79,10 @@ export class WorkerLoop {
     this.#schedule = new PollSchedule(options);
     this.#pacing = new TurnPacing(options);
     this.#pickups = new PickupPlanner(options, this.#slots, this.#pacing.size);
-    const onRevived = (): void => {
+    const wakes = (): void => {
       this.#waiter.wake();
     };
-    this.#leases = new LeaseKeeper({ ...options, errors: this.#errors, onRevived }, (job, how) => {
+    this.#leases = new LeaseKeeper({ ...options, errors: this.#errors, onRevived: wakes }, (job, how) => {
       this.#leaseGone(job, how);
     });
     this.#lost = new LostPickups({ ...options, errors: this.#errors });
@@ -94,7 +95,7 @@ export class WorkerLoop {
         this.#first.refused(error);
       },
     });
-    this.#upkeep = [this.#ticker];
+    this.#upkeep = [this.#ticker, ...prunersOf({ ...options, errors: this.#errors, onLooked: wakes })];
     const shared = { state: this.#state, slots: this.#slots, pacing: this.#pacing, pickups: this.#pickups };
     this.#viewed = { ...shared, schedule: this.#schedule, lost: this.#lost, upkeep: this.#upkeep };
     this.#sources = { ...shared, options, leases: this.#leases, ticker: this.#ticker };
@@ -154,6 +155,7 @@ export class WorkerLoop {
   /** Picks up no more, and gives back what has not started. */
   stopPickingUp(): void {
     this.#state.stopping = true;
+    for (const work of this.#upkeep) work.stop?.();
     for (const job of this.#slots.releaseBuffered()) this.#leases.drop(job);
     this.#pacing.gather();
     this.#waiter.wake();
