@@ -13,11 +13,18 @@ import { workersStatement } from "../../src/core/operations/workers.ts";
 import { cancelStatement, cancelText } from "../../src/core/operations/cancel.ts";
 import { enqueueTexts } from "../../src/core/enqueue/enqueue-text.ts";
 import { enqueueStatement } from "../../src/core/enqueue/enqueue.ts";
+import { enqueueKeys } from "../../src/core/enqueue/keys/enqueue-keys.ts";
 import type { SqlStatement } from "../../src/core/executor.ts";
 import { extendStatement, extendText } from "../../src/core/operations/extend.ts";
 import { findPickUpStatement, findPickUpText } from "../../src/core/operations/find-pickup.ts";
 import { getStatement, getText } from "../../src/core/operations/get.ts";
 import { tableNames } from "../../src/core/sql/table-names.ts";
+import {
+  limitsStatement,
+  pauseTypeStatement,
+  resumeTypeStatement,
+  setLimitsStatement,
+} from "../../src/core/operations/limits.ts";
 import { listStatement, listText, type ListOptions } from "../../src/core/operations/list.ts";
 import { pruneStatement, pruneText } from "../../src/core/operations/prune.ts";
 import { retryStatement, retryText } from "../../src/core/operations/retry.ts";
@@ -26,13 +33,17 @@ import { rememberStepStatement, rememberStepText } from "../../src/core/operatio
 import { settleOrFailStatement, settleOrFailText } from "../../src/core/operations/settle-in-transaction.ts";
 import { statsStatement, statsText } from "../../src/core/operations/stats.ts";
 import type { Settlement } from "../../src/core/turn/settlement.ts";
+import { keepLimits } from "../../src/core/turn/keep-limits.ts";
 import { turnText } from "../../src/core/turn/turn-text.ts";
 import { turnStatement } from "../../src/core/turn/turn-statement.ts";
 import { pagesOf, planOf } from "../support/plan.ts";
 import { pickUpOf, testQueue } from "../support/queue.ts";
 
-/** `npm run test:plans` asks for a million, on PostgreSQL 13 and 18. */
-const SIZES = (process.env["PLAN_ROWS"] ?? "0,10000").split(",").map(Number);
+/**
+ * `npm run test:plans` asks for a million, on PostgreSQL 13 and 18. So many that 2,000 rows are few of them for a planner, too,
+ * that knows no widths and takes the rows for four times as wide as they are.
+ */
+const SIZES = (process.env["PLAN_ROWS"] ?? "0,20000").split(",").map(Number);
 
 /** What a step may look at: some for each of the thousand jobs of the largest pick-up, whatever the table holds. */
 const MOST_ROWS = 6_000;
@@ -42,16 +53,22 @@ const { client } = await queue.session();
 const names = tableNames();
 // Statistics are what the test says.
 await queue.rows("ALTER TABLE jobs SET (autovacuum_enabled = off)");
+await queue.rows("INSERT INTO jobs_limits (name) VALUES ('other')");
 
-/** A hundred jobs that run, and of the rest a tenth each: due, due with a priority, not yet due, FAILED; others' and DONE. */
+/**
+ * A hundred jobs that run, and of the rest a tenth each: due, due with a priority, not yet due, FAILED; others' and DONE. The
+ * others' are of 500 concurrency keys, a third of them put aside; and the due ones may be debounced.
+ */
 const FILL = `
-INSERT INTO jobs (job_type, status, priority, run_after, attempts, finished_at, dedupe_key, locked_by, lease_holder, lease_expires_at)
+INSERT INTO jobs (job_type, status, priority, run_after, attempts, finished_at, dedupe_key, locked_by, lease_holder, lease_expires_at,
+                  concurrency_key, due_at, idempotency_key, debounce_key)
 SELECT CASE WHEN n % 10 < 3 THEN 'other' ELSE 'a' END,
        (CASE WHEN n <= 100 THEN 'RUNNING' WHEN n % 10 IN (4, 5, 6) THEN 'DONE' WHEN n % 10 = 7 THEN 'FAILED' ELSE 'READY' END)::job_status,
        CASE WHEN n % 10 = 8 THEN n % 3 ELSE 0 END,
-       now() + CASE WHEN n % 10 = 9 THEN interval '1 day' ELSE -interval '1 day' END,
-       1, CASE WHEN n > 100 AND n % 10 IN (4, 5, 6, 7) THEN now() - interval '1 day' END, 'k' || n,
-       CASE WHEN n <= 100 THEN 'w' END, CASE WHEN n <= 100 THEN 'w' END, CASE WHEN n <= 100 THEN now() + interval '1 day' END
+       now() + CASE WHEN n % 10 IN (2, 9) THEN interval '1 day' ELSE -interval '1 day' END,
+       CASE WHEN n % 10 = 3 AND n > 100 THEN 0 ELSE 1 END, CASE WHEN n > 100 AND n % 10 IN (4, 5, 6, 7) THEN now() - interval '1 day' END, 'k' || n,
+       CASE WHEN n <= 100 THEN 'w' END, CASE WHEN n <= 100 THEN 'w' END, CASE WHEN n <= 100 THEN now() + interval '1 day' END,
+       CASE WHEN n % 10 < 3 THEN 'c' || n % 500 END, CASE WHEN n % 10 = 2 AND n > 100 THEN now() - interval '1 day' END, 'i' || n, 'd' || n
   FROM generate_series(1, $1) n`;
 
 const fences = Array.from({ length: 100 }, (_, n) => ({ id: String(n + 1), attempts: 1, lockedBy: "w" }));
@@ -72,6 +89,20 @@ const jobs = (keyed: boolean): Parameters<typeof enqueueStatement>[1] =>
     maxAttempts: 5,
     timeoutSeconds: null,
   }));
+const keyed = (option: "idempotencyKey" | "debounce"): ReturnType<typeof jobs> =>
+  jobs(false).map((job, n) => ({
+    ...job,
+    key: { option, text: `${option[0] ?? ""}${n + 150}`, seconds: 60, delayMs: 60_000, keys: enqueueKeys },
+  }));
+/** A pick-up of the type that has keys, with limits and a look of the most jobs. */
+const limited = (limit: object): SqlStatement => {
+  const keeping = keepLimits.clauses;
+  const limits = { types: JSON.stringify([{ t: "other", ...limit }]), keyLook: 2_000, clauses: keeping };
+  return turnStatement((scope) => turnText(names, { scope, keeping }), {
+    pickUp: pickUpOf({ types: ["other", "a"], slots: 100 }),
+    limits,
+  });
+};
 const turn = (request: Parameters<typeof turnStatement>[1]): SqlStatement =>
   turnStatement((scope) => turnText(names, { scope }), request);
 
@@ -113,6 +144,20 @@ const BULK: Readonly<Record<string, SqlStatement>> = {
   runNow: bulkStatement(runNowText(names), { limit: 100 }, ["READY"], ["READY"]),
   deleteMany: bulkStatement(deleteManyText(names), { limit: 100 }, ["DONE"], ["DONE"]),
   "deleteMany by ids": bulkStatement(deleteManyText(names), { ids: ["104", "105"] }, ["DONE"], ["DONE"]),
+};
+
+/** What keeps, shows and sets limits. */
+const LIMITS: Readonly<Record<string, SqlStatement>> = {
+  "a pick-up with a bound for each key": limited({ k: 2 }),
+  "a pick-up with a bound for the type": limited({ c: 50 }),
+  "a pick-up that has no room": limited({ c: 1 }),
+  "a pick-up of keys in turns": limited({ k: 2, o: 1, f: "c100" }),
+  "a pick-up of keys in order": limited({ k: 1, o: 2 }),
+  "a pick-up with a rate": limited({ q: 50, w: 60 }),
+  limits: limitsStatement(names),
+  pauseType: pauseTypeStatement(names, "other"),
+  resumeType: resumeTypeStatement(names, "other"),
+  setLimits: setLimitsStatement(names, "other", { total: 5, rate: null }),
 };
 
 /** What a status page asks for. */
@@ -171,9 +216,17 @@ const STATEMENTS: Readonly<Record<string, SqlStatement>> = {
   "enqueue with keys, ids by default": enqueueStatement(enqueueTexts(names), jobs(true), true),
   "enqueue of one": enqueueStatement(enqueueTexts(names), jobs(false).slice(0, 1), true),
   "enqueue of one with an active key": enqueueStatement(enqueueTexts(names), jobs(true).slice(50, 51), true),
+  "enqueue with idempotency keys": enqueueStatement(enqueueTexts(names), keyed("idempotencyKey"), false),
+  "enqueue with idempotency keys, ids by default": enqueueStatement(
+    enqueueTexts(names),
+    keyed("idempotencyKey"),
+    true,
+  ),
+  "enqueue of debounced jobs": enqueueStatement(enqueueTexts(names), keyed("debounce"), false),
   get: getStatement(getText(names), "77"),
   ...LISTS,
   ...READS,
+  ...LIMITS,
   stats: statsStatement(statsText(names), names),
   cancel: cancelStatement(cancelText(names), "77"),
   retry: retryStatement(retryText(names), "107"),
@@ -219,10 +272,10 @@ test.for(SIZES.flatMap((size) => ["fresh", "stale"].map((statistics) => [size, s
         const steps = await planOf(client, statement, generic);
         const scanned = steps.filter(({ type, of }) => type.includes("Seq Scan") && of === "jobs");
         const most = Math.max(...steps.map(({ rows }) => rows));
-        // A table of a page or two is read whole, and rightly; and one of no more rows than the statement may look at.
-        const small = size <= (MOST_ROWS_OF[name] ?? 0);
+        // A table of a page or two is read whole, and rightly; and one of which the statement may look at half.
+        const small = size <= 2 * (MOST_ROWS_OF[name] ?? 0);
         expect({ name, generic, scanned: small ? [] : scanned }).toEqual({ name, generic, scanned: [] });
-        const bound = MOST_ROWS_OF[name] ?? MOST_ROWS;
+        const bound = (small ? 2 : 1) * (MOST_ROWS_OF[name] ?? MOST_ROWS);
         expect({ name, generic, most: Math.max(most, bound) }).toEqual({ name, generic, most: bound });
       }
       const most = MOST_PAGES[name] ?? Infinity;

@@ -43,6 +43,13 @@ export const EXCEPTIONS: readonly Exception[] = [
       "a statement updates a row once, and picked, which is read first, has done so; SQL does not promise the order",
   },
   {
+    part: "putting aside put_aside",
+    text: "k.id NOT IN (SELECT id FROM ranked WHERE chosen AND id IS NOT NULL)",
+    becomes: "true",
+    reason:
+      "a statement updates a row once, and picked, which is read first, has done so; SQL does not promise the order",
+  },
+  {
     part: "picking wanted_types",
     text: "LIMIT (SELECT json_array_length(:places))",
     reason: "guides the planner: there are no more than that, and without it a hundred are expected",

@@ -37,7 +37,7 @@ const TURN_TESTS: readonly string[] = [
   ...core("fast-pick-up", "isolation"),
 ];
 
-const LIMIT_TESTS = core("limits-pick-up", "limits-races", "limits-pause", "limits-acts");
+const LIMIT_TESTS = core("limits-put-aside", "limits-pick-up", "limits-races", "limits-pause", "limits-acts");
 
 const SCHEDULES = "sql/004_schedules.sql";
 const SCHEDULE_TESTS: readonly string[] = [
