@@ -58,8 +58,9 @@ export type {
   LoopErrorPolicy,
 } from "./core/delay-policies.ts";
 export type { JobToEnqueue, ProducerOptions } from "./core/producer.ts";
-export { FINISHED_STATUSES } from "./core/operations/prune.ts";
-export type { PruneOptions, Pruned } from "./core/operations/prune.ts";
+export { FINISHED_STATUSES } from "./core/operations/prune-rules.ts";
+export type { PruneOptions, PruneRule } from "./core/operations/prune-rules.ts";
+export type { Pruned } from "./core/operations/prune.ts";
 export type { JobHeaders } from "./core/values/headers.ts";
 export type { AttemptEnd, AttemptError } from "./core/values/attempt-error.ts";
 export type { RetryOptions, Retried } from "./core/operations/retry.ts";

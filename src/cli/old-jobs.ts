@@ -1,4 +1,4 @@
-import { FINISHED_STATUSES, type PruneOptions } from "../core/operations/prune.ts";
+import { isOld, pruneAges, type PruneOptions } from "../core/operations/prune-rules.ts";
 import { send } from "../core/sql/run-statement.ts";
 import type { PgJobStore } from "../core/store.ts";
 
@@ -8,13 +8,12 @@ import type { PgJobStore } from "../core/store.ts";
  */
 export async function countOldJobs(
   { connection }: PgJobStore,
-  { olderThanSeconds, statuses = FINISHED_STATUSES }: PruneOptions,
+  which: PruneOptions,
   signal: AbortSignal,
 ): Promise<number> {
   const text = `SELECT count(*)::text FROM ${connection.names.jobs} j
- WHERE j.status::text = ANY (ARRAY(SELECT value FROM json_array_elements_text($1::text::json)))
-   AND coalesce(j.finished_at, j.updated_at) < now() - $2::text::float8 * interval '1 s'`;
-  const params = [JSON.stringify(statuses), String(olderThanSeconds)];
+ WHERE ${isOld("$1", "(SELECT $2::text::jsonb)")}`;
+  const params = pruneAges(which);
   const rows = await send(connection, "prune", { text, params }, { signal, reads: true });
   return Number(Object.values(rows[0] ?? {})[0]);
 }

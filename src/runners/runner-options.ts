@@ -9,7 +9,7 @@ import type { Logger } from "../core/logger.ts";
 import { backoffPolicy } from "../core/delay-policies.ts";
 import type { BackoffPolicy } from "../core/delay-policies.ts";
 import type { QueryOptions } from "../core/executor.ts";
-import { checkPrune, type PruneOptions } from "../core/operations/prune.ts";
+import { checkPrune, type PruneOptions } from "../core/operations/prune-rules.ts";
 import type { Schedules } from "../core/schedules/schedules.ts";
 import type { PgJobStore } from "../core/store.ts";
 import type { Handlers } from "./job/handler.ts";

@@ -155,6 +155,18 @@ test("prune deletes what ended long ago, says how much, and refuses without --ye
   expect((await cli(["prune", "--older-than", "30d"], env)).stdout).toBe("0 jobs deleted\n");
 });
 
+test("prune deletes of some types alone", async () => {
+  await database.rows("UPDATE jobs SET job_type = 'b' WHERE id = 5");
+  const args = ["prune", "--older-than", "30d", "--type", "b,c"];
+  expect((await cli(args, env)).stderr).toContain(
+    "Delete 1 DONE, FAILED, CANCELLED job of type b, c of public.jobs that ended more than 30d ago?",
+  );
+  expect(await cli([...args, "--yes"], env)).toMatchObject({ code: 0, stdout: "1 job deleted\n" });
+  expect(await database.rows("SELECT id::int FROM jobs ORDER BY id")).toEqual(
+    [1, 2, 3, 4].map((id) => ({ id })),
+  );
+});
+
 test("prune leaves what a foreign key holds, and says so", async () => {
   await database.rows("CREATE TABLE held (job_id bigint REFERENCES jobs (id))");
   await database.rows("INSERT INTO held VALUES (4)");

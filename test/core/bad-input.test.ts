@@ -269,6 +269,38 @@ const CALLS: Record<string, readonly [(store: TestStore) => unknown, string]> = 
   "prune, of a negative age": [(own) => own.prune({ olderThanSeconds: -1 }), "olderThanSeconds"],
   "prune, of no age": [(own) => own.prune({} as never), "olderThanSeconds"],
   "prune, of none": [(own) => own.prune({ olderThanSeconds: 1, limit: 0 }), "limit"],
+  "prune, of a type that is none": [(own) => own.prune({ olderThanSeconds: 1, types: [""] }), "types"],
+  "prune, by a rule of no age": [
+    (own) => own.prune({ olderThanSeconds: 1, rules: [{ type: "a" } as never] }),
+    "rules[0].olderThanSeconds",
+  ],
+  "prune, by a rule of a live state": [
+    (own) => own.prune({ olderThanSeconds: 1, rules: [{ status: "READY" as never, olderThanSeconds: 1 }] }),
+    "rules[0].status",
+  ],
+  "prune, by a rule of a type that is none": [
+    (own) => own.prune({ olderThanSeconds: 1, rules: [{ type: "", olderThanSeconds: 1 }] }),
+    "rules[0].type",
+  ],
+  "prune, by a rule of nothing": [
+    (own) => own.prune({ olderThanSeconds: 1, rules: [{ olderThanSeconds: 1 }] }),
+    "rules[0]",
+  ],
+  "prune, by a misspelt rule": [
+    (own) => own.prune({ olderThanSeconds: 1, rules: [{ types: ["a"], olderThanSeconds: 1 } as never] }),
+    "rules[0].types",
+  ],
+  "prune, by two rules of one name": [
+    (own) =>
+      own.prune({
+        olderThanSeconds: 1,
+        rules: [
+          { type: "a", olderThanSeconds: 1 },
+          { type: "a", olderThanSeconds: 2 },
+        ],
+      }),
+    "rules[1]",
+  ],
   "pickup, of too many": [(own) => own.pickup({ types: ["a"], limit: 1_001 }), "limit"],
 };
 

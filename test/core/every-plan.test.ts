@@ -233,6 +233,14 @@ const STATEMENTS: Readonly<Record<string, SqlStatement>> = {
   "retry from the start": retryStatement(retryText(names, true, true), "107"),
   prune: pruneStatement(pruneText(names), { olderThanSeconds: 60, limit: 1_000 }),
   "a prune that finds nothing": pruneStatement(pruneText(names), { olderThanSeconds: 864_000 }),
+  "a prune by rules that finds nothing": pruneStatement(pruneText(names), {
+    olderThanSeconds: 864_000,
+    rules: [
+      // Of the shortest age are none, so that of each job that has ended its own is looked up.
+      { type: "none", olderThanSeconds: 0 },
+      { type: "a", status: "FAILED", olderThanSeconds: 8_640_000 },
+    ],
+  }),
   ...BULK,
 };
 
@@ -244,7 +252,10 @@ const MOST_ROWS_OF: Readonly<Record<string, number>> = {
 };
 
 /** What is asked again and again, mostly for little: the most pages that it may look at, whatever the table holds. */
-const MOST_PAGES: Readonly<Record<string, number>> = { "a prune that finds nothing": 200 };
+const MOST_PAGES: Readonly<Record<string, number>> = {
+  "a prune that finds nothing": 200,
+  "a prune by rules that finds nothing": 200,
+};
 
 /** Fills the table. Stale statistics are those of a small table whose jobs had all been due. */
 async function fill(size: number, statistics: string): Promise<void> {

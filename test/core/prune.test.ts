@@ -63,6 +63,108 @@ test("the jobs that were enqueued first are found wherever their rows are", asyn
   expect(await store.prune({ ...prune, statuses: ["DONE"] })).toEqual({ deleted: 1, more: false });
 });
 
+describe("rules", () => {
+  const day = 86_400;
+  /** Inserts a job of each type in each state, that ended one, ten and a hundred days ago. */
+  const insertAll = async (): Promise<void> => {
+    await queue.rows(
+      `INSERT INTO jobs (job_type, status, finished_at)
+       SELECT t, s::job_status, CASE WHEN s <> 'READY' THEN now() - (d || ' days')::interval END
+         FROM unnest(ARRAY['a', 'b', 'c']) t, unnest(ARRAY['DONE', 'FAILED', 'CANCELLED', 'READY']) s, unnest(ARRAY[1, 10, 100]) d`,
+    );
+  };
+  const LEFT = `SELECT job_type || ' ' || status || coalesce(' ' || (extract(epoch FROM now() - finished_at) / ${day})::int, '') AS kept
+                  FROM jobs WHERE status <> 'READY' OR job_type = 'a' ORDER BY job_type, status::text, finished_at DESC`;
+  const left = async (): Promise<unknown[]> => (await queue.rows(LEFT)).map(({ kept }) => kept);
+  const ready = ["a READY", "a READY", "a READY"];
+
+  test("keep each job for as long as the most specific one that fits it says, in whatever order they are", async () => {
+    const rules = [
+      { status: "FAILED", olderThanSeconds: 30 * day },
+      { type: "a", olderThanSeconds: 1_000 * day },
+      { type: "a", status: "DONE", olderThanSeconds: 0 },
+      { type: "b", olderThanSeconds: 5 * day },
+    ] as const;
+    const kept = [
+      ...["a CANCELLED 1", "a CANCELLED 10", "a CANCELLED 100"],
+      ...["a FAILED 1", "a FAILED 10", "a FAILED 100", ...ready],
+      // Its type's rule comes before its state's.
+      ...["b CANCELLED 1", "b DONE 1", "b FAILED 1"],
+      ...["c CANCELLED 1", "c CANCELLED 10", "c DONE 1", "c DONE 10", "c FAILED 1", "c FAILED 10"],
+    ];
+    for (const ordered of [rules, rules.toReversed()]) {
+      await queue.rows("TRUNCATE jobs");
+      await insertAll();
+      const answer = await store.prune({ olderThanSeconds: 50 * day, rules: ordered });
+      expect(answer).toEqual({ deleted: 12, more: false });
+      expect((await left()).toSorted()).toEqual(kept.toSorted());
+    }
+  });
+
+  test("delete nothing of other states and types than are asked for", async () => {
+    await insertAll();
+    const rules = [{ type: "a", olderThanSeconds: 0 }];
+    const which = { olderThanSeconds: 5 * day, rules, statuses: ["DONE"], types: ["a", "b"] } as const;
+    expect(await store.prune(which)).toEqual({ deleted: 5, more: false });
+    const others = (await left()).filter((kept) => /^(c|\w (FAILED|CANCELLED))/.test(String(kept)));
+    expect(others).toHaveLength(9 + 12);
+    expect(await store.prune({ olderThanSeconds: 0, types: [] })).toEqual({ deleted: 0, more: false });
+    expect(await store.prune({ olderThanSeconds: 0, statuses: [] })).toEqual({ deleted: 0, more: false });
+  });
+
+  test("hold for a type of any name", async () => {
+    const names = ["__proto__", 'it\'s "1"\\', "ключ", ""];
+    for (const name of names) {
+      await queue.rows(
+        "INSERT INTO jobs (job_type, status, finished_at) VALUES ($1, 'DONE', now() - interval '1 hour')",
+        [name],
+      );
+    }
+    for (const type of names.slice(0, 3)) {
+      const rules = [{ type, olderThanSeconds: 60 }];
+      expect(await store.prune({ olderThanSeconds: day, rules })).toEqual({ deleted: 1, more: false });
+    }
+    expect(await store.prune({ olderThanSeconds: 60, types: names.slice(0, 3) })).toMatchObject({
+      deleted: 0,
+    });
+    expect(await store.prune({ olderThanSeconds: 60 })).toMatchObject({ deleted: 1 });
+  });
+
+  test("don't keep what is old behind any number of jobs that are kept for longer", async () => {
+    await queue.rows(
+      "INSERT INTO jobs (job_type, status, finished_at) SELECT 'a', 'DONE', now() - interval '1 hour' FROM generate_series(1, 20000)",
+    );
+    await queue.rows(
+      "UPDATE jobs SET job_type = 'b' WHERE id IN (SELECT id FROM jobs ORDER BY id OFFSET 9000 LIMIT 2000)",
+    );
+    const rules = [{ type: "b", olderThanSeconds: 60 }];
+    let deleted = 0;
+    for (let n = 0; n < 1_000 && deleted < 2_000; n += 1)
+      deleted += (await store.prune({ olderThanSeconds: day, rules })).deleted;
+    expect(deleted).toBe(2_000);
+    expect(await queue.rows("SELECT job_type, count(*)::int AS n FROM jobs GROUP BY 1")).toEqual([
+      { job_type: "a", n: 18_000 },
+    ]);
+  });
+
+  test("leave a job that a foreign key holds, and it keeps no other", async () => {
+    await insertAll();
+    const { store: fresh } = await queue.session();
+    await queue.rows("CREATE TABLE holds (job_id bigint REFERENCES jobs)");
+    try {
+      await queue.rows("INSERT INTO holds SELECT min(id) FROM jobs WHERE job_type = 'a' AND status = 'DONE'");
+      const rules = [{ type: "a", status: "DONE", olderThanSeconds: 0 }] as const;
+      expect(await fresh.prune({ olderThanSeconds: 1_000 * day, rules })).toEqual({
+        deleted: 2,
+        more: false,
+      });
+      expect((await left()).filter((kept) => String(kept).startsWith("a DONE"))).toHaveLength(1);
+    } finally {
+      await queue.rows("DROP TABLE holds");
+    }
+  });
+});
+
 test("a job that is retried meanwhile is not deleted", async () => {
   for (let round = 0; round < 20; round += 1) {
     await queue.rows("TRUNCATE jobs");

@@ -135,6 +135,7 @@ export const STATEMENTS: readonly Statement[] = [
     file: "src/core/operations/prune.ts",
     tests: core("prune", "operations", "turn-locks", "plans"),
   },
+  { name: "prune rules", file: "src/core/operations/prune-rules.ts", tests: core("prune") },
   { name: "prune holders", file: "src/core/operations/prune-holders.ts", tests: core("prune") },
   {
     name: "enqueue",

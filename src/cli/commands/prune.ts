@@ -1,4 +1,4 @@
-import { FINISHED_STATUSES, type PruneOptions } from "../../core/operations/prune.ts";
+import { FINISHED_STATUSES, type PruneOptions } from "../../core/operations/prune-rules.ts";
 import type { PgJobStore } from "../../core/store.ts";
 import { readOptions } from "../arguments.ts";
 import { EXIT, UsageError, type CliIo, type Command } from "../command.ts";
@@ -10,7 +10,7 @@ import { CAREFUL_OPTIONS, QUEUE_OPTIONS, type CliOptions } from "../options.ts";
 import { withStore } from "../queue.ts";
 import { confirmed } from "../terminal/confirm.ts";
 import { counted } from "../terminal/counted.ts";
-import { printableJson } from "../terminal/printable.ts";
+import { printable, printableJson } from "../terminal/printable.ts";
 import { tableTitle } from "../terminal/table-title.ts";
 
 /** A prune that finds nothing has looked at a sample only: how many in a row may find nothing. */
@@ -22,6 +22,7 @@ const OPTIONS = {
     ...{ type: "string", value: "S,…", values: FINISHED_STATUSES, multiple: true },
     help: "of these states (default: done, failed, cancelled)",
   },
+  type: { type: "string", value: "T,…", multiple: true, help: "only jobs of these types" },
   ...CAREFUL_OPTIONS,
   ...QUEUE_OPTIONS,
 } as const satisfies CliOptions;
@@ -38,12 +39,14 @@ A job that a foreign key holds stays.`,
     const options = readOptions(args, OPTIONS);
     const { "older-than": span, yes, json, "dry-run": dryRun = false } = options;
     if (span === undefined) throw new UsageError("prune wants --older-than");
-    const statuses = finished(jobConditions({ status: options.status }).statuses);
-    const which = { olderThanSeconds: spanSeconds("older-than", span), statuses };
+    const { types, ...asked } = jobConditions({ status: options.status, type: options.type });
+    const statuses = finished(asked.statuses);
+    const which = { olderThanSeconds: spanSeconds("older-than", span), statuses, types };
     return await withStore(io, options, async (store) => {
       const matched = await countOldJobs(store, which, io.signal);
       const jobs = counted(matched, `${(statuses ?? FINISHED_STATUSES).join(", ")} job`);
-      const question = `Delete ${jobs} of ${tableTitle(tableOf(io, options))} that ended more than ${span} ago?`;
+      const ofTypes = types === undefined ? "" : ` of type ${types.map(printable).join(", ")}`;
+      const question = `Delete ${jobs}${ofTypes} of ${tableTitle(tableOf(io, options))} that ended more than ${span} ago?`;
       if (!dryRun && matched > 0 && !(await confirmed(io, question, yes))) return EXIT.failed;
       const deleted = dryRun ? 0 : await deleteAll(store, which, matched, io);
       const text = dryRun

@@ -1,5 +1,5 @@
 import { deleteMany } from "../../core/operations/delete-many.ts";
-import { FINISHED_STATUSES } from "../../core/operations/prune.ts";
+import { FINISHED_STATUSES } from "../../core/operations/prune-rules.ts";
 import { actOnIds, type IdAct } from "../act-on-ids.ts";
 import { readArguments } from "../arguments.ts";
 import { EXIT, type Command } from "../command.ts";

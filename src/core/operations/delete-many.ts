@@ -5,7 +5,7 @@ import type { JobFilter } from "../sql/matching-jobs.ts";
 import { send } from "../sql/run-statement.ts";
 import type { Connection } from "../sql/run-statement.ts";
 import { sqlState } from "../sql/sql-state.ts";
-import { FINISHED_STATUSES } from "./prune.ts";
+import { FINISHED_STATUSES } from "./prune-rules.ts";
 import { holdersText, readHolders } from "./prune-holders.ts";
 
 /** @param holders conditions that are true of a job `j` that a foreign key holds, as `prune-holders.ts` finds them */

@@ -1,29 +1,8 @@
 import type { QueryOptions, SqlRow, SqlStatement } from "../executor.ts";
-import { InvalidInputError } from "../errors.ts";
-import { checkWhole } from "../values/check-number.ts";
-import { checkOptions } from "../values/known-options.ts";
 import { quoteLiteral } from "../sql/table-names.ts";
 import type { TableNames } from "../sql/table-names.ts";
 import { cells } from "../job.ts";
-import type { JobStatus } from "../job.ts";
-
-/** The states that a prune may delete. */
-export const FINISHED_STATUSES = ["DONE", "FAILED", "CANCELLED"] as const satisfies readonly JobStatus[];
-
-/** Which finished jobs to delete. */
-export interface PruneOptions {
-  /** Only those that finished longer ago than this, in seconds. */
-  readonly olderThanSeconds: number;
-  /** @default all three */
-  readonly statuses?: readonly (typeof FINISHED_STATUSES)[number][] | undefined;
-  /** Most rows in this call, 1 to 10,000. @default 1,000 */
-  readonly limit?: number | undefined;
-}
-
-const PRUNE_OPTIONS = { olderThanSeconds: true, statuses: true, limit: true } as const satisfies Record<
-  keyof PruneOptions,
-  true
->;
+import { checkPrune, isOld, pruneAges, type PruneOptions } from "./prune-rules.ts";
 
 /** How a prune is to be sent. */
 export interface PruneQuery extends QueryOptions {
@@ -45,7 +24,7 @@ const FRONT_ROWS = 300;
 const SAMPLE_PAGES = 64;
 
 /**
- * `$1` seconds, `$2` statuses, a JSON list, `$3` limit.
+ * `$1` the least age in seconds, `$2` the ages, a JSON object, `$3` limit.
  *
  * Nothing is read for long where nothing is old, and no index is kept for it: one on the time of finishing costs each
  * job a twentieth more of the server's time (measured). Ids are in the order of finishing, nearly, so that what is old
@@ -61,9 +40,7 @@ const SAMPLE_PAGES = 64;
  */
 export function pruneText({ jobs }: TableNames, holders: readonly string[] = []): string {
   const held = ["false", ...holders].join(" OR ");
-  const old = `CASE WHEN j.status::text = ANY (ARRAY(SELECT value FROM json_array_elements_text($2::text::json)))
-                    -- Python's package ends a job that never ran without a time.
-                    AND coalesce(j.finished_at, j.updated_at) < now() - $1::text::float8 * interval '1 s'
+  const old = `CASE WHEN ${isOld("$1", "(SELECT $2::text::jsonb)")}
                     AND NOT (${held}) THEN true END`;
   return `
 WITH front AS MATERIALIZED (
@@ -102,24 +79,10 @@ pruned AS (
 SELECT count(*)::text AS deleted FROM pruned`;
 }
 
-/** @param at what stands before the options' names. @throws InvalidInputError naming the option. */
-export function checkPrune(options: PruneOptions, at = ""): void {
-  checkOptions(options, PRUNE_OPTIONS, at);
-  const { olderThanSeconds, statuses = FINISHED_STATUSES, limit = 1_000 } = options;
-  if (!(olderThanSeconds >= 0 && olderThanSeconds <= 3_155_760_000)) {
-    throw new InvalidInputError(`${at}olderThanSeconds`, "seconds, 0 to a hundred years", olderThanSeconds);
-  }
-  checkWhole(`${at}limit`, limit, 1, 10_000);
-  const foreign = statuses.find((status) => !FINISHED_STATUSES.includes(status));
-  if (foreign !== undefined)
-    throw new InvalidInputError(`${at}statuses`, FINISHED_STATUSES.join(", "), foreign);
-}
-
 /** @throws InvalidInputError naming the option. */
 export function pruneStatement(text: string, options: PruneOptions): SqlStatement {
   checkPrune(options);
-  const { olderThanSeconds, statuses = FINISHED_STATUSES, limit = 1_000 } = options;
-  return { text, params: [String(olderThanSeconds), JSON.stringify(statuses), String(limit)] };
+  return { text, params: [...pruneAges(options), String(options.limit ?? 1_000)] };
 }
 
 /** Reads the one row. */

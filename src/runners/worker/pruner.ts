@@ -1,5 +1,5 @@
 import { UnknownOutcomeError } from "../../core/errors.ts";
-import type { PruneOptions } from "../../core/operations/prune.ts";
+import type { PruneOptions } from "../../core/operations/prune-rules.ts";
 import type { RunnerErrors } from "../runner-error.ts";
 import { TOO_LATE, within } from "../wait.ts";
 import type { Upkeep } from "./upkeep.ts";

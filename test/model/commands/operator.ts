@@ -2,7 +2,7 @@ import { deepStrictEqual } from "node:assert/strict";
 
 import fc from "fast-check";
 
-import { FINISHED_STATUSES } from "../../../src/core/operations/prune.ts";
+import { FINISHED_STATUSES } from "../../../src/core/operations/prune-rules.ts";
 import { JOB_STATUSES } from "../../../src/core/job.ts";
 import { kind } from "../command.ts";
 import { nth } from "./inputs.ts";
