@@ -129,7 +129,11 @@ class Drain {
     for (;;) {
       this.#stopIfOver();
       this.#start();
-      if (await this.#fill()) continue;
+      // Without an await where there is none: what has just started would end before the turn that leaves now.
+      if (this.#fills.length > 0) {
+        await this.#fill();
+        continue;
+      }
       const request = this.#request();
       if (request !== undefined) {
         await this.#turn(request);
@@ -142,10 +146,10 @@ class Drain {
     }
   }
 
-  /** Fills the batch that has waited longest, where more was due. @returns whether there was one */
-  async #fill(): Promise<boolean> {
+  /** Fills the batch that has waited longest, where more was due. */
+  async #fill(): Promise<void> {
     const [next] = this.#fills.splice(0, 1);
-    if (next === undefined) return false;
+    if (next === undefined) return;
     const { type, most, filled } = next;
     const slots = Math.min(most, this.#options.maxJobs - this.#statements.picked);
     const { answer, suspectsPickUp } = this.#statements;
@@ -159,7 +163,6 @@ class Drain {
       this.#flush ||= flush;
     }
     filled();
-    return true;
   }
 
   /** Whether there is something to wait for: the end of a job, or of what somebody else has locked. */
