@@ -13,6 +13,7 @@ export const ENTRIES = {
   limits: "src/limits.ts",
   schedules: "src/schedules.ts",
   steps: "src/steps.ts",
+  batch: "src/batch.ts",
   operate: "src/operate.ts",
   runner: "src/runner.ts",
   executor: "src/executor.ts",

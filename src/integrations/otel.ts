@@ -179,7 +179,8 @@ export function instrument<C>(api: OtelApi<C>, options: InstrumentOptions = {}):
       Object.fromEntries(
         Object.entries(handlers as Record<string, AnyHandler>).map(([type, handler]) => [
           type,
-          instrumentHandler(handler),
+          // What `batch` has noted of a handler stays with it.
+          Object.assign(instrumentHandler(handler), handler),
         ]),
       ) as H,
   };

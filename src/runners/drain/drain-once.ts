@@ -4,6 +4,7 @@ import type { PickUp, TurnRequest } from "../../core/turn/turn-request.ts";
 import { Budget } from "./budget.ts";
 import { checkDrain } from "./drain-options.ts";
 import type { CheckedDrain, DrainEnd, DrainOptions, DrainReport } from "./drain-options.ts";
+import { drainPickUp } from "./drain-pick-up.ts";
 import { DrainStatements } from "./drain-statements.ts";
 import type { DrainTurn } from "./drain-statements.ts";
 import { EventCounts, eventEmitter } from "../job/job-event.ts";
@@ -19,8 +20,6 @@ const SETTLE_WITHIN_MS = 100;
 const MAX_CONTENDED_POLLS = 4;
 /** A step that takes this share of the time for handlers, or more, is not left to a later drain: that would have little more. */
 const FRESH = 0.8;
-/** A lease outlives its drain by this: an evicted isolate's jobs are soon due again. */
-const LEASE_MARGIN_MS = 10_000;
 
 /**
  * Runs what is due until nothing is, or until the budget is spent; the whole
@@ -63,6 +62,8 @@ class Drain {
   #timeUp = false;
   /** How many polls in a row have found nothing but what somebody else had locked. */
   #contendedPolls = 0;
+  /** Batches that wait in their slots for more jobs. */
+  readonly #fills: { readonly type: string; readonly most: number; readonly filled: () => void }[] = [];
   /** Whether it will poll again at that. */
   #pollsSoon = false;
 
@@ -76,6 +77,9 @@ class Drain {
       stepRoom: this.#stepRoom(),
       emit: this.#events.emit,
       mayStart: ({ type }) => this.#fits(type),
+      fill: (type, most, filled) => {
+        this.#fills.push({ type, most, filled });
+      },
       onEnd: ({ type }, ranMs) => {
         this.#ended(type, ranMs);
       },
@@ -125,6 +129,11 @@ class Drain {
     for (;;) {
       this.#stopIfOver();
       this.#start();
+      // Without an await where there is none: what has just started would end before the turn that leaves now.
+      if (this.#fills.length > 0) {
+        await this.#fill();
+        continue;
+      }
       const request = this.#request();
       if (request !== undefined) {
         await this.#turn(request);
@@ -135,6 +144,25 @@ class Drain {
         await nextTick();
       }
     }
+  }
+
+  /** Fills the batch that has waited longest, where more was due. */
+  async #fill(): Promise<void> {
+    const [next] = this.#fills.splice(0, 1);
+    if (next === undefined) return;
+    const { type, most, filled } = next;
+    const slots = Math.min(most, this.#options.maxJobs - this.#statements.picked);
+    const { answer, suspectsPickUp } = this.#statements;
+    if (slots > 0 && this.#stoppedBy === undefined && answer?.more === true && !suspectsPickUp) {
+      const flush = this.#flush;
+      await this.#turn({ pickUp: this.#pickUpOf([type], slots, 0, "skipped") });
+      // It has asked for one type, and knows nothing of what there is of others.
+      const { answer: filling = answer } = this.#statements;
+      this.#statements.answer = { ...filling, more: true, nextDueInMs: answer.nextDueInMs };
+      this.#poll = true;
+      this.#flush ||= flush;
+    }
+    filled();
   }
 
   /** Whether there is something to wait for: the end of a job, or of what somebody else has locked. */
@@ -183,7 +211,7 @@ class Drain {
   }
 
   #pickUp(): PickUp | undefined {
-    const { types, batchSize, maxJobs, workerId, defaultTimeoutSeconds } = this.#options;
+    const { types, batchSize, maxJobs } = this.#options;
     const batch = Math.min(batchSize, maxJobs - this.#statements.picked);
     const slots = Math.min(this.#slots.free, batch);
     if (this.#stoppedBy !== undefined || slots < 1) return undefined;
@@ -192,19 +220,20 @@ class Drain {
       this.#stoppedBy = "budget";
       return undefined;
     }
-    const places = { types: startable, slots, buffer: batch - slots };
-    return {
-      ...places,
-      // A share may turn out too small, which costs a statement.
-      shares: this.#options.maxStatements === Infinity ? this.#shares.of(places) : undefined,
-      // Nothing may run beside such a job: it waits outside until nothing does.
-      suspects: this.#slots.held > 0 ? "skipped" : "taken",
-      lockedBy: `${workerId}:${crypto.randomUUID()}`,
-      leaseMs: Math.max(0, this.#budget.remainingMs),
-      // A buffered job's timeout begins when it starts, which may be at any time before the deadline.
-      timeoutSeconds: batch > slots ? undefined : defaultTimeoutSeconds,
-      marginMs: LEASE_MARGIN_MS,
-    };
+    // Nothing may run beside a suspect: it waits outside until nothing does.
+    return this.#pickUpOf(startable, slots, batch - slots, this.#slots.held > 0 ? "skipped" : "taken");
+  }
+
+  #pickUpOf(
+    types: readonly string[],
+    slots: number,
+    buffer: number,
+    suspects: NonNullable<PickUp["suspects"]>,
+  ): PickUp {
+    const places = { types, slots, buffer };
+    // A share may turn out too small, which costs a statement.
+    const shares = this.#options.maxStatements === Infinity ? this.#shares.of(places) : undefined;
+    return drainPickUp(this.#options, this.#budget, { ...places, shares, suspects });
   }
 
   /** A drain reaps first, and on until nothing is left: what it reaps it runs. */

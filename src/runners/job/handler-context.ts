@@ -21,7 +21,7 @@ export interface HandlerRun {
  * The run of a context. No `#private` member, which nobody has but the very object: a library may put a Proxy before the
  * context, or make another one of it with `Object.create`.
  */
-const RUN = Symbol("pqrun.run");
+export const RUN = Symbol("pqrun.run");
 
 /**
  * One getter for all, the context's own property: code that copies a context with

@@ -3,6 +3,8 @@ import type { AbortReason } from "./handler.ts";
 import { FinishedRun } from "./finished-run.ts";
 import { jobEvent } from "./job-event.ts";
 import type { EmitJobEvent } from "./job-event.ts";
+import { gatheringTypes } from "./gathering.ts";
+import type { Gather, GatherRoom, SharedSlot } from "./gathering.ts";
 import { SettlementQueue } from "./settlement-queue.ts";
 import { JobRun } from "./run-job.ts";
 import type { RunJobOptions, RunOwner } from "./run-job.ts";
@@ -23,17 +25,22 @@ export interface JobSlotsOptions {
   readonly mayStart: (job: PickedUpJob) => boolean;
   /** How many may start before the event loop has its turn, lest a turn that is to leave waits for a whole buffer. @default Infinity */
   readonly burst?: number;
+  /** What {@link GatherRoom.fill} does. */
+  readonly fill?: GatherRoom["fill"];
   /** Called with each run's end, after the settlement queue has it. */
   readonly onEnd: (job: PickedUpJob, ranMs: number) => void;
 }
 
 /** The jobs that a runner holds: in a buffer, then in a slot, then in the settlement queue. */
-export class JobSlots implements RunOwner {
+export class JobSlots implements RunOwner, GatherRoom {
   /** What has ended and is to be settled. */
   readonly settlementQueue: SettlementQueue;
   readonly #options: JobSlotsOptions;
   readonly #running = new RunSet();
   readonly #context = new StartContext();
+  readonly #gathering: ReadonlyMap<string, Gather> | undefined;
+  /** How many runs are in the slot of another. */
+  #shared = 0;
   #buffer: PickedUpJob[] = [];
   /** Those held that nothing may run beside. */
   readonly #alone = new Set<PickedUpJob>();
@@ -43,6 +50,7 @@ export class JobSlots implements RunOwner {
   constructor(options: JobSlotsOptions) {
     this.#options = options;
     this.#burst = options.burst ?? Infinity;
+    this.#gathering = gatheringTypes(options.runJob.handlers);
     this.settlementQueue = new SettlementQueue(options.emit);
   }
 
@@ -71,14 +79,15 @@ export class JobSlots implements RunOwner {
 
   /** Slots that a job could start in: none while one is held that nothing may run beside. */
   get free(): number {
-    return this.#alone.size > 0 ? 0 : this.#options.slots - this.running;
+    return this.#alone.size > 0 ? 0 : this.#options.slots - this.#used;
   }
 
   /** How many jobs could start at once, and how many more could wait in a buffer of `size`. */
   room(size: number): { readonly slots: number; readonly buffer: number } {
     if (this.#alone.size > 0) return { slots: 0, buffer: 0 };
-    const slots = Math.max(0, this.#options.slots - this.held);
-    return { slots, buffer: Math.max(0, this.#options.slots + size - this.held - slots) };
+    const left = this.#options.slots - this.#used - this.buffered;
+    const slots = Math.max(0, left);
+    return { slots, buffer: Math.max(0, left + size - slots) };
   }
 
   /** Takes in a picked-up job; it starts with the next {@link JobSlots.start}. */
@@ -90,7 +99,7 @@ export class JobSlots implements RunOwner {
   /** Starts buffered jobs while slots are free, in their order; one that must be alone waits for all before it. */
   start(): void {
     const waiting: PickedUpJob[] = [];
-    while (this.running < this.#options.slots && this.#burst > 0 && !this.#runsAlone) {
+    while (this.#used < this.#options.slots && this.#burst > 0 && !this.#runsAlone) {
       const job = this.#buffer[0];
       if (job === undefined || (job.alone && this.running > 0)) break;
       this.#buffer.shift();
@@ -143,6 +152,11 @@ export class JobSlots implements RunOwner {
     return run?.job.alone === true;
   }
 
+  /** How many slots have a job in them. */
+  get #used(): number {
+    return this.running - this.#shared;
+  }
+
   #run(job: PickedUpJob): void {
     this.#burst -= 1;
     if (this.#burst === 0) {
@@ -150,9 +164,43 @@ export class JobSlots implements RunOwner {
         this.#rested();
       });
     }
+    const gather = this.#gathering?.get(job.type);
+    if (gather === undefined) this.begin(this.#add(job));
+    else gather(job, this);
+  }
+
+  #add(job: PickedUpJob): JobRun {
     const run = new JobRun(this.#options.runJob, job, this);
     this.#running.add(run);
+    return run;
+  }
+
+  begin(run: JobRun): void {
     this.#context.enter(run);
+  }
+
+  share(job: PickedUpJob, slot: SharedSlot): JobRun {
+    const run = this.#add(job);
+    run.shared = slot;
+    if (slot.enter(run)) this.#shared += 1;
+    return run;
+  }
+
+  take(type: string, most: number): readonly PickedUpJob[] {
+    const taken: PickedUpJob[] = [];
+    this.#buffer = this.#buffer.filter((job) => {
+      if (taken.length === most || job.type !== type || job.alone || !this.#options.mayStart(job))
+        return true;
+      taken.push(job);
+      return false;
+    });
+    return taken;
+  }
+
+  fill(type: string, most: number, filled: () => void): void {
+    const { fill } = this.#options;
+    if (fill === undefined) filled();
+    else fill(type, most, filled);
   }
 
   /** A handler is about to start. Those before it may have blocked the event loop, so it is asked again if it may. */
@@ -167,6 +215,7 @@ export class JobSlots implements RunOwner {
   ended(run: JobRun, end: FinishedRun): void {
     const { runJob, onEnd } = this.#options;
     this.#running.delete(run);
+    if (run.shared?.leave(run) === true) this.#shared -= 1;
     this.#alone.delete(end.job);
     this.settlementQueue.add(end);
     onEnd(end.job, runJob.now() - run.startedAt);

@@ -16,6 +16,7 @@ import type { HandlerRun } from "./handler-context.ts";
 import type { AbortReason, JobContext } from "./handler.ts";
 import { JobAbortedError } from "./job-aborted.ts";
 import { FinishedRun } from "./finished-run.ts";
+import type { SharedSlot } from "./gathering.ts";
 import type { RunSteps, Steps } from "./run-steps.ts";
 import type { StepRoom } from "./step-room.ts";
 import { withoutLeakWarning } from "./quiet-signal.ts";
@@ -64,7 +65,10 @@ export class JobRun {
   startedAt: number;
   /** Where it is in its {@link RunSet}. */
   place = -1;
-  readonly #timeoutMs: number;
+  /** Counted from its beginning. */
+  timeoutMs: number;
+  /** The slot that it shares with others, if it does. */
+  shared: SharedSlot | undefined = undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #begun = false;
   /** Whether it is soon given up on. */
@@ -80,7 +84,7 @@ export class JobRun {
     this.#options = options;
     this.#owner = owner;
     this.startedAt = options.now();
-    this.#timeoutMs = Math.min((job.timeoutSeconds ?? options.timeoutSeconds) * 1000, MAX_TIMER_MS);
+    this.timeoutMs = Math.min((job.timeoutSeconds ?? options.timeoutSeconds) * 1000, MAX_TIMER_MS);
   }
 
   /** Starts the handler, unless its owner refuses, or the run has ended before. */
@@ -94,7 +98,7 @@ export class JobRun {
     this.startedAt = this.#options.now();
     this.#timer = setTimeout(() => {
       this.abortSoon("timeout");
-    }, this.#timeoutMs);
+    }, this.timeoutMs);
     void this.#run();
   }
 
@@ -197,7 +201,7 @@ export class JobRun {
       aborted: this.#aborted,
       settledItself: this.#settledItself,
       remove: contractOf(this.#options.store, this.job.type)?.retain?.done === 0,
-      timeoutMs: this.#timeoutMs,
+      timeoutMs: this.timeoutMs,
       backoff,
       redact,
     });

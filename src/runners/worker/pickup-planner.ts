@@ -25,6 +25,8 @@ export class PickupPlanner {
   readonly #suspects = new SuspectTurns();
   readonly #refused: RefusedPickUps;
   readonly #now: () => number;
+  /** Whether the last pick-up left something. */
+  #leftSome = false;
   /** Whether what is due goes into a slot and not into a buffer, as what was attempted before. */
   #needsSlot = false;
 
@@ -64,6 +66,22 @@ export class PickupPlanner {
     return this.#refused.next(pickUp, now);
   }
 
+  /** A pick-up for slots alone of one type, beside the turns; undefined where there is nothing more, or a reason to wait. */
+  more(workerId: string, type: string, slots: number, now: number): PickUp | undefined {
+    const { leaseMs, fastPickup } = this.#options;
+    if (!this.#leftSome || this.#refused.suspects(now) || now < this.#suspects.pausedUntil) return undefined;
+    return this.#refused.next(
+      {
+        types: [type],
+        ...this.#turnSize.fit({ slots, buffer: 0 }),
+        suspects: "skipped",
+        lockedBy: `${workerId}:${crypto.randomUUID()}`,
+        ...{ leaseMs, withinMs: leaseMs / HELD_UP_SHARE, fast: fastPickup },
+      },
+      now,
+    );
+  }
+
   /** From when on a pick-up is to go without anything else, as {@link RefusedPickUps.suspects}. */
   get singleAt(): number {
     return this.#refused.suspects(-Infinity) ? -Infinity : this.#refused.testAt;
@@ -77,6 +95,7 @@ export class PickupPlanner {
   /** Learns from a pick-up, as {@link LaneCursor.answered}. */
   answered(pickUp: PickUp, answer: TurnAnswer, now: number): TurnAnswer {
     const taken = this.#refused.answered(pickUp, answer, now);
+    this.#leftSome = taken.more;
     if (taken !== answer) return taken;
     this.#suspects.answered(pickUp, answer.suspects, now);
     this.#needsSlot = answer.more && answer.jobs.length <= pickUp.slots && (pickUp.buffer ?? 0) > 0;

@@ -141,7 +141,7 @@ export function searchIsDue({ searchAt, wholeUnderWay, timeOver }: WorkerView, n
 /** Whether a worker that stops has nothing left to do. */
 export function isOver(view: WorkerView): boolean {
   if (!view.stopping || view.wholeUnderWay || view.settleOnlyUnderWay) return false;
-  // What a search finds is to be given back.
+  // What a search finds, or a batch is filled with, is to be given back.
   return view.timeOver || (view.running === 0 && view.unsettled === 0 && !view.searching);
 }
 

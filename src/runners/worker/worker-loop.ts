@@ -7,8 +7,10 @@ import { UNBOUNDED } from "../job/step-room.ts";
 import { momentOf, type Moment } from "../moment.ts";
 import { RunnerErrors } from "../runner-error.ts";
 import { Waiter, answerWithin } from "../wait.ts";
+import { fillBatch, type FillSources } from "./batch-fills.ts";
 import { poolHasEnded } from "./ended-pool.ts";
 import { FirstTurn } from "./first-turn.ts";
+import { holdJob } from "./hold-job.ts";
 import { LeaseKeeper, type LeaseGone } from "./lease-keeper.ts";
 import { LostPickups } from "./lost-pickups.ts";
 import { PickupPlanner } from "./pickup-planner.ts";
@@ -40,6 +42,7 @@ export class WorkerLoop {
   readonly #state: LoopState = notStarted();
   readonly #viewed: ViewedParts;
   readonly #sources: TurnSources;
+  readonly #fills: FillSources;
   readonly #waiter = new Waiter();
   readonly #events: EventCounts;
   readonly #errors: RunnerErrors;
@@ -70,6 +73,7 @@ export class WorkerLoop {
       runJob: options.runJob,
       stepRoom: { ...UNBOUNDED, leaseMs: options.leaseMs, stopping: () => this.#state.stopping },
       emit: this.#events.emit,
+      fill: (...batch) => void fillBatch(this.#fills, ...batch),
       // A process that was stopped for a while finds its buffer first, and only then its timers.
       mayStart: (job) => this.#leases.isLive(job),
       onEnd: (job, ranMs) => {
@@ -99,6 +103,8 @@ export class WorkerLoop {
     const shared = { state: this.#state, slots: this.#slots, pacing: this.#pacing, pickups: this.#pickups };
     this.#viewed = { ...shared, schedule: this.#schedule, lost: this.#lost, upkeep: this.#upkeep };
     this.#sources = { ...shared, options, leases: this.#leases, ticker: this.#ticker };
+    const told = { events: this.#events, errors: this.#errors, lost: this.#lost, waiter: this.#waiter };
+    this.#fills = { ...shared, ...told, options, leases: this.#leases };
   }
 
   /** Whether nothing is picked up any more. */
@@ -237,7 +243,7 @@ export class WorkerLoop {
     settlementQueue.answered(request.settlements ?? [], answer.settlements);
     this.#pacing.answered(settlementQueue.busyTries);
     this.#events.emitReaped(answer);
-    for (const job of answer.jobs) this.#hold(job, sentAt);
+    for (const job of answer.jobs) holdJob(this.#fills, job, sentAt);
     if (settlementQueue.ready > 0) this.#pacing.gather();
     const now = this.#options.now();
     this.#ticker.answered(answer, now);
@@ -281,19 +287,10 @@ export class WorkerLoop {
       if (this.#leases.has(job)) continue;
       // A lease that may end before it is extended is no ground to start on.
       if (isOld) this.#slots.release(job);
-      else this.#hold(job, sentAt);
+      else holdJob(this.#fills, job, sentAt);
     }
     if (this.#slots.settlementQueue.ready > 0) this.#pacing.gather();
     this.#waiter.wake();
-  }
-
-  #hold(job: PickedUpJob, grantedAt: Moment): void {
-    if (this.#state.stopping) {
-      this.#slots.release(job);
-      return;
-    }
-    this.#leases.hold(job, grantedAt);
-    this.#slots.add(job);
   }
 
   #jobEnded(job: PickedUpJob, ranMs: number): void {

@@ -14,6 +14,8 @@ export interface LoopState {
   readonly underWay: Partial<Record<TurnKind, TurnRequest | undefined>>;
   stopping: boolean;
   timeOver: boolean;
+  /** How many pick-ups are under way that fill a batch. */
+  filling: number;
   /** Empty until the worker has been started. */
   workerId: string;
   /** Absent until then. */
@@ -22,7 +24,15 @@ export interface LoopState {
 
 /** What it remembers before it is started. */
 export function notStarted(): LoopState {
-  return { underWay: {}, stopping: false, timeOver: false, workerId: "", listener: undefined };
+  return {
+    underWay: {},
+    stopping: false,
+    timeOver: false,
+
+    filling: 0,
+    workerId: "",
+    listener: undefined,
+  };
 }
 
 /** What {@link viewOf} reads. */
@@ -68,6 +78,6 @@ export function viewOf(parts: ViewedParts): WorkerView {
     markerUntil: listener?.markerUntil ?? -Infinity,
     upkeepAt: upkeep.reduce((soonest, { nextAt }) => Math.min(soonest, nextAt), Infinity),
     searchAt: lost.nextAt,
-    searching: lost.searching,
+    searching: lost.searching || state.filling > 0,
   };
 }
