@@ -62,7 +62,8 @@ export function checkPrune(options: PruneOptions, at = ""): void {
   checkWhole(`${at}limit`, limit, 1, 10_000);
   for (const status of statuses) checkStatus(`${at}statuses`, status);
   for (const type of types) checkType(`${at}types`, type);
-  if (!Array.isArray(rules) || rules.length > MAX_RULES)
+  const given: unknown = rules;
+  if (!Array.isArray(given) || given.length > MAX_RULES)
     throw new InvalidInputError(`${at}rules`, `a list of at most ${MAX_RULES} rules`, rules);
   const seen = new Set<string>();
   for (const [index, rule] of rules.entries()) checkRule(`${at}rules[${index}]`, rule, seen);
