@@ -27,7 +27,7 @@ GRANT SELECT (id, job_type, status, attempts, run_after, locked_by, created_at, 
 -- For ON CONFLICT … DO UPDATE SET updated_at = now().
 GRANT UPDATE (updated_at) ON public.jobs TO pqrun_producer;
 -- One that debounces replaces the payload of a job that waits, so it may change any job's. Where it is to, take this too:
--- GRANT UPDATE (payload, run_after) ON public.jobs TO pqrun_producer;
+-- GRANT UPDATE (payload, run_after, concurrency_key), SELECT (concurrency_key) ON public.jobs TO pqrun_producer;
 GRANT USAGE ON SEQUENCE public.jobs_id_seq TO pqrun_producer;
 
 -- A worker does everything with jobs (its handlers enqueue, its drains prune), and nothing with the table.

@@ -12,11 +12,18 @@ export interface JobDefaults {
 }
 
 /** How many jobs of a type may run at once, over all workers and drains that know the contract. */
-export interface Concurrency {
+export interface Concurrency<Input extends object = object> {
   /** Most jobs that run, from 1. @default no bound */
   readonly total?: number | undefined;
-  /** Most jobs of one key that run, from 1. The key is the column `concurrency_key`; jobs without one know only `total`. @default no bound */
+  /** Most jobs of one key that run, from 1. Jobs without a key know only `total`. @default no bound */
   readonly perKey?: number | undefined;
+  /**
+   * The key of a job, of what enqueue was given as its payload, unless that names a `concurrencyKey`: 1 to 512 characters,
+   * or undefined for none. Asked at each enqueue, which is refused where it throws; not of a schedule's jobs, which have none.
+   *
+   * @default no key
+   */
+  key?(payload: Input): string | undefined;
   /**
    * Which job is next: the one that has been `due` for longest; keys take `turns`; or, with a `perKey` of 1, in `strict`
    * order of enqueue, where a job that has begun holds its key until it is DONE, FAILED or CANCELLED. @default "due"
@@ -70,7 +77,7 @@ export interface JobContract<
   readonly payload?: StandardSchema<Input, Output> | undefined;
   readonly result?: StandardSchema<Result, unknown> | undefined;
   /** How many may run at once. @default no bound */
-  readonly concurrency?: Concurrency | undefined;
+  readonly concurrency?: Concurrency<Input> | undefined;
   /** How many may start within a time. @default no bound */
   readonly rate?: Rate | undefined;
   /** How long rows are kept. @default until they are pruned */
@@ -132,7 +139,7 @@ export function defineJob<Input extends object, Result = unknown>(
     readonly retain?: Retain | undefined;
     readonly payload?: undefined;
     readonly result?: StandardSchema<Result, unknown> | undefined;
-    readonly concurrency?: Concurrency | undefined;
+    readonly concurrency?: Concurrency<Input> | undefined;
     readonly rate?: Rate | undefined;
     readonly keepSteps?: boolean | undefined;
   },
@@ -142,7 +149,7 @@ export function defineJob<Input extends object, Output, Result = unknown>(
     readonly retain?: Retain | undefined;
     readonly payload: StandardSchema<Input, Output>;
     readonly result?: StandardSchema<Result, unknown> | undefined;
-    readonly concurrency?: Concurrency | undefined;
+    readonly concurrency?: Concurrency<Input> | undefined;
     readonly rate?: Rate | undefined;
     readonly keepSteps?: boolean | undefined;
   },

@@ -3,6 +3,7 @@ import { contractOf } from "./contract.ts";
 import type { InputOf, JobContracts, JobName, UntypedJobs } from "./contract.ts";
 import { checkJob, checkLimits, checkSchema } from "./enqueue/check-job.ts";
 import type { EnqueueOptions, PayloadLimits } from "./enqueue/check-job.ts";
+import { withConcurrencyKey } from "./enqueue/concurrency-key.ts";
 import { enqueueTexts } from "./enqueue/enqueue-text.ts";
 import type { EnqueueTexts } from "./enqueue/enqueue-text.ts";
 import { enqueueStatement, keyOf, readEnqueued } from "./enqueue/enqueue.ts";
@@ -12,7 +13,7 @@ import { checkExecutor, isExecutor } from "./executor.ts";
 import type { CallOptions, SqlExecutor, SqlStatement } from "./executor.ts";
 import { tableNames } from "./sql/table-names.ts";
 import type { TableOptions } from "./sql/table-names.ts";
-import { byteLength } from "./values/json.ts";
+import { byteLength } from "./values/utf8.ts";
 import { CALL_OPTIONS, checkOptions } from "./values/known-options.ts";
 import { loggerOf } from "./logger.ts";
 import type { Logger } from "./logger.ts";
@@ -150,7 +151,7 @@ export class JobProducer<J extends JobContracts = UntypedJobs, Tx = never> {
       const checking = this.#checked(type, payload, options, `jobs[${index}].`);
       // Ten thousand promises for nothing would be a third of the work.
       const job = checking instanceof Promise ? await checking : checking;
-      bytes += byteLength(job.payloadText + (job.headersText ?? ""));
+      bytes += byteLength(job.payloadText + (job.headers ?? ""));
       if (bytes > MAX_BYTES_PER_CALL) {
         throw new InvalidInputError("jobs", `at most ${MAX_BYTES_PER_CALL} bytes of payloads`, jobs);
       }
@@ -234,8 +235,10 @@ export class JobProducer<J extends JobContracts = UntypedJobs, Tx = never> {
   ): CheckedJob | Promise<CheckedJob> {
     const contract = contractOf(this.options.jobs, type, `${field}type`);
     const job = checkJob(type, payload, options, contract, this.options, field);
-    if (contract?.payload === undefined) return job;
-    return checkSchema(contract.payload, payload, job, `${field}payload`).then(() => job);
+    // Behind the schema: it says better what is wrong with a payload than a function that stumbles over it.
+    const keyed = (): CheckedJob => withConcurrencyKey(job, contract, payload);
+    if (contract?.payload === undefined) return keyed();
+    return checkSchema(contract.payload, payload, job, `${field}payload`).then(keyed);
   }
 
   /** One statement; null for a job whose key a rival's job had, which was committed meanwhile. */

@@ -1,5 +1,6 @@
 import { enqueuePromises } from "./enqueue-promises.ts";
 import { keyPromises } from "./key-promises.ts";
+import { limitPromises } from "./limit-promises.ts";
 import { pickUpPromises } from "./pick-up-promises.ts";
 import { queueTransactionPromises } from "./queue-transaction-promises.ts";
 import { rowPromises } from "./row-promises.ts";
@@ -15,6 +16,7 @@ export function queueSuite<Tx>(suite: Suite<Tx>): void {
   enqueuePromises(promise);
   keyPromises(promise);
   pickUpPromises(promise);
+  limitPromises(promise);
   settlePromises(promise);
   zombiePromises(promise);
   rowPromises(promise);

@@ -50,10 +50,10 @@ test("a producer enqueues with the other keys, and debounces with the right to i
   }
   const own = { debounce: { key: "d", seconds: 60 } };
   await refused(store.enqueue("a", { n: 1 }, own));
-  const [grant = ""] = /GRANT UPDATE \(payload, run_after\)[^;]*;/.exec(SCRIPT) ?? [];
+  const [grant = ""] = /GRANT UPDATE \(payload, run_after, concurrency_key\)[^;]*;/.exec(SCRIPT) ?? [];
   await queue.rows(grant);
   const { id } = await store.enqueue("a", { n: 1 }, own);
-  expect(await store.enqueue("a", { n: 2 }, own)).toEqual({ id, created: false });
+  expect(await store.enqueue("a", { n: 2 }, { ...own, concurrencyKey: "c" })).toEqual({ id, created: false });
   expect((await queue.store.get(id))?.payload).toEqual({ n: 2 });
   await refused(store.get(id));
   await queue.rows(grant.replace("GRANT", "REVOKE").replace(" TO ", " FROM "));

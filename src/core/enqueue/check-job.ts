@@ -18,6 +18,13 @@ export interface EnqueueOptions extends JobDefaults, KeyOptions {
    * characters.
    */
   readonly dedupeKey?: string | undefined;
+  /**
+   * Whose limit of `concurrency: { perKey }` the job counts against: 1 to 512 characters. It goes before what the
+   * contract's `concurrency.key` makes of the payload.
+   *
+   * @default that, or none
+   */
+  readonly concurrencyKey?: string | undefined;
   /** Not before. @default now, by the database's clock */
   readonly runAfter?: Date | undefined;
   /**
@@ -49,6 +56,7 @@ const ENQUEUE_OPTIONS = {
   maxAttempts: true,
   timeoutSeconds: true,
   dedupeKey: true,
+  concurrencyKey: true,
   idempotencyKey: true,
   throttle: true,
   debounce: true,
@@ -87,14 +95,17 @@ export function checkJob(
 ): CheckedJob {
   checkOptions(options, field === "" ? ONE_JOB_OPTIONS : ENQUEUE_OPTIONS, field);
   checkText(`${field}type`, type, MAX_TYPE_LENGTH);
-  const { dedupeKey, runAfter, delayMs, headers, idempotencyKey, throttle, debounce } = options;
+  const { dedupeKey, concurrencyKey, runAfter, delayMs, headers, idempotencyKey, throttle, debounce } =
+    options;
   let key: OtherKey | undefined;
   if (idempotencyKey !== undefined || throttle !== undefined || debounce !== undefined) {
     if (limits.keys === undefined)
       throw new InvalidInputError("keys", "enqueueKeys of pqrun/keys", undefined);
     key = limits.keys.check(options, field);
   }
-  if (dedupeKey !== undefined) checkText(`${field}dedupeKey`, dedupeKey, MAX_KEY_LENGTH);
+  for (const name of ["dedupeKey", "concurrencyKey"] as const) {
+    if (options[name] !== undefined) checkText(field + name, options[name], MAX_KEY_LENGTH);
+  }
   const priority = options.priority ?? contract?.priority ?? USUAL.priority;
   checkWhole(`${field}priority`, priority, INT4.min, INT4.max);
   const maxAttempts = options.maxAttempts ?? contract?.maxAttempts ?? USUAL.maxAttempts;
@@ -119,11 +130,12 @@ export function checkJob(
     payloadText,
     changed,
     dedupeKey: dedupeKey ?? null,
+    concurrency_key: concurrencyKey,
     key,
     priority,
     runAfter: runAfter === undefined ? null : isoOf(`${field}runAfter`, runAfter),
     delayMs: key?.delayMs ?? delayMs,
-    headersText: headers && encodePayload(headers, `${field}headers`, HEADER_LIMITS),
+    headers: headers && encodePayload(headers, `${field}headers`, HEADER_LIMITS),
     maxAttempts,
     timeoutSeconds,
   };

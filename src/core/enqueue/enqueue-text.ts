@@ -15,8 +15,8 @@ export interface EnqueueTexts {
   readonly keyedMany: string;
   /** The same for a table that has no such sequence. */
   readonly keyedManyByDefault: string;
-  /** The same texts for jobs of which some have headers. */
-  readonly headed: () => EnqueueTexts;
+  /** The same texts for jobs of which some have a value of these columns: see {@link EnqueueNames}. */
+  readonly also: (columns: string) => EnqueueTexts;
 }
 
 /**
@@ -26,23 +26,29 @@ export interface EnqueueTexts {
  */
 export const SKIPPED = "pqrun: a trigger skipped or changed some jobs; written, and undone: ";
 
-/** The names, and `", headers"` in the texts that write headers: the others have no column and no parameter for them. */
-export type EnqueueNames = TableNames & { readonly headed?: string };
+/**
+ * The names, and the columns that few jobs have a value of: `", concurrency_key, headers"`. A text without them has no
+ * parameters for them either, and goes into a table that has no such columns.
+ */
+export type EnqueueNames = TableNames & { readonly also?: string };
 
-/** The columns that an enqueue writes, but for headers. */
+/** The number of the first parameter behind those of `also`. */
+export const nextAfter = (also = ""): number => also.split(",").length + 8;
+
+/** The columns that an enqueue writes, but for the rare ones. */
 export const WRITTEN = "job_type, payload, dedupe_key, priority, run_after, max_attempts, timeout_seconds";
 
-/** `$1` – `$8` are the jobs, each a column as an array, which may be shorter where the rest has what is usual; `$9` are headers. */
+/** `$1` – `$8` are the jobs, each a column as an array, which may be shorter where the rest has what is usual; from `$9` on come the rare columns. */
 export const columns = (
-  headed: string,
+  also: string,
 ): string => `unnest($1::text::text[], $2::text::jsonb[], $3::text::text[], $4::text::int4[], $5::text::timestamptz[],
-                $6::text::int4[], $7::text::int4[], $8::text::int8[]${headed && ", $9::text::jsonb[]"}`;
+                $6::text::int4[], $7::text::int4[], $8::text::int8[]${also.replace(/\w+/g, (_, at) => `$${at > 2 ? 10 : 9}::text::text[]`)}`;
 /** Their values, of a row `x`. */
 export const input = (
-  headed: string,
+  also: string,
 ): string => `x.job_type, x.payload, nullif(x.dedupe_key, '${ABSENT.text}') AS dedupe_key, coalesce(x.priority, ${USUAL.priority}) AS priority,
          coalesce(nullif(x.run_after, '${ABSENT.moment}'), now() + x.delay * interval '1 ms', now()) AS run_after, coalesce(x.max_attempts, ${USUAL.maxAttempts}) AS max_attempts,
-         nullif(x.timeout_seconds, ${ABSENT.number}) AS timeout_seconds${headed && `, nullif(x.headers, '${ABSENT.json}') AS headers`}`;
+         nullif(x.timeout_seconds, ${ABSENT.number}) AS timeout_seconds${also.replace(/\w+/g, (c) => `nullif(x.${c}, '${ABSENT.text}')${c === "headers" ? "::jsonb" : ""} AS ${c}`)}`;
 
 const FIRST_KEY = "($3::text::text[])[1]";
 /** While a dedupe key is taken. */
@@ -51,11 +57,11 @@ export const ACTIVE = "status IN ('READY', 'RUNNING')";
 const UNLESS_ACTIVE = `ON CONFLICT (dedupe_key) WHERE dedupe_key IS NOT NULL AND ${ACTIVE} DO NOTHING`;
 
 /** Without dedupe keys nothing `unless`: a plain INSERT writes less WAL than one that looks for conflicts. */
-const insertingText = ({ jobs, headed = "" }: EnqueueNames, unless = ""): string => `
+const insertingText = ({ jobs, also = "" }: EnqueueNames, unless = ""): string => `
 WITH inserted AS (
-  INSERT INTO ${jobs} (${WRITTEN}${headed})
-  SELECT ${input(headed)}
-    FROM ${columns(headed)}) AS x(${WRITTEN}, delay${headed})
+  INSERT INTO ${jobs} (${WRITTEN}${also})
+  SELECT ${input(also)}
+    FROM ${columns(also)}) AS x(${WRITTEN}, delay${also})
   ${unless}
   RETURNING id
 )`;
@@ -74,7 +80,7 @@ SELECT id::text AS id, 'true' AS created FROM inserted`;
  */
 export const plainManyText = (names: EnqueueNames): string => `${insertingText(names)}
 SELECT string_agg(id::text, ',') AS id,
-       (CASE WHEN count(*)::text = $${names.headed ? 10 : 9}::text THEN 'true' ELSE '${SKIPPED}' || count(*) END)::bool::text AS created
+       (CASE WHEN count(*)::text = $${nextAfter(names.also)}::text THEN 'true' ELSE '${SKIPPED}' || count(*) END)::bool::text AS created
   FROM inserted`;
 
 /**
@@ -106,22 +112,23 @@ SELECT coalesce(own.id, (${activeText(names, FIRST_KEY)}))::text AS id,
  * has none: a trigger skipped or changed it.
  */
 export function keyedManyText(names: EnqueueNames, byDefault = false): string {
-  const { headed = "" } = names;
+  const { also = "" } = names;
+  const row = `${WRITTEN}${also}`;
   // The subselect looks for the sequence once, not for each row.
   const mark = byDefault ? nth("x.place") : `nextval((${sequenceText(names)}))`;
   const [id, drawn] = byDefault ? ["", ""] : ["id, ", "mark, "];
   const own = byDefault ? writtenText() : "(SELECT id, id AS mark FROM inserted)";
   return `
 WITH input AS MATERIALIZED (
-  SELECT x.place, ${input(headed)}, ${mark} AS mark
-    FROM ${columns(headed)}) WITH ORDINALITY AS x(${WRITTEN}, delay${headed}, place)
+  SELECT x.place, ${input(also)}, ${mark} AS mark
+    FROM ${columns(also)}) WITH ORDINALITY AS x(${WRITTEN}, delay${also}, place)
 ),
 clash AS MATERIALIZED (
   SELECT FROM input i JOIN ${names.jobs} j ON j.dedupe_key = i.dedupe_key AND j.${ACTIVE} AND j.job_type <> i.job_type LIMIT 1
 ),
 inserted AS (
-  INSERT INTO ${names.jobs} (${id}${WRITTEN}${headed}) OVERRIDING SYSTEM VALUE
-  SELECT ${drawn}${WRITTEN}${headed} FROM input WHERE mark IS NOT NULL AND NOT EXISTS (SELECT FROM clash) ORDER BY dedupe_key, place
+  INSERT INTO ${names.jobs} (${id}${row}) OVERRIDING SYSTEM VALUE
+  SELECT ${drawn}${row} FROM input WHERE mark IS NOT NULL AND NOT EXISTS (SELECT FROM clash) ORDER BY dedupe_key, place
   ${UNLESS_ACTIVE}
   RETURNING id, dedupe_key
 ),
@@ -162,7 +169,7 @@ export function sequenceText({ jobs }: TableNames): string {
 
 /** The texts for one table. */
 export function enqueueTexts(names: EnqueueNames): EnqueueTexts {
-  let headed: EnqueueTexts | undefined;
+  const others: Record<string, EnqueueTexts> = {};
   return {
     names,
     plain: plainText(names),
@@ -170,6 +177,6 @@ export function enqueueTexts(names: EnqueueNames): EnqueueTexts {
     keyed: keyedText(names),
     keyedMany: keyedManyText(names),
     keyedManyByDefault: keyedManyText(names, true),
-    headed: () => (headed ??= enqueueTexts({ ...names, headed: ", headers" })),
+    also: (also) => (others[also] ??= enqueueTexts({ ...names, also })),
   };
 }

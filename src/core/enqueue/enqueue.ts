@@ -45,10 +45,12 @@ export interface CheckedJob extends NewJob {
   /** JSON text of an object. */
   readonly payloadText: string;
   /** JSON text of an object. @default none */
-  readonly headersText?: string | undefined;
+  readonly headers?: string | undefined;
   /** Whether JSON gives back something else than the payload was. @default false */
   readonly changed?: boolean | undefined;
   readonly dedupeKey: string | null;
+  /** @default none */
+  readonly concurrency_key?: string | undefined;
   /** Where it has no dedupe key. @default none */
   readonly key?: OtherKey | undefined;
   readonly priority: number;
@@ -64,6 +66,9 @@ export interface Enqueued {
   readonly created: boolean;
 }
 
+/** The columns that few jobs have a value of, as they are in the row. */
+const RARE = ["concurrency_key", "headers"] as const;
+
 /** The statement that writes `jobs`; `byDefault` where the table makes its ids itself. */
 export function enqueueStatement(
   texts: EnqueueTexts,
@@ -71,8 +76,17 @@ export function enqueueStatement(
   byDefault: boolean,
 ): SqlStatement {
   const params = COLUMNS.map(([column, none]) => columnLiteral(jobs.map(column), none));
-  const own = params.at(-1) === "{}" ? texts : texts.headed();
-  if (own === texts) params.pop();
+  let also = "";
+  for (const name of RARE) {
+    const param = columnLiteral(
+      jobs.map((job) => job[name]),
+      ABSENT.text,
+    );
+    if (param === "{}") continue;
+    params.push(param);
+    also += `, ${name}`;
+  }
+  const own = also ? texts.also(also) : texts;
   const other = jobs.find(({ key }) => key)?.key;
   if (other) return other.keys.statement(own.names, jobs, params, byDefault);
   const keyed = jobs.some(({ dedupeKey }) => dedupeKey !== null);
@@ -117,7 +131,7 @@ export function keyOf(job?: CheckedJob): { readonly option: string; readonly tex
   return job?.key ?? { option: "dedupeKey", text: job?.dedupeKey ?? "" };
 }
 
-/** Each with what stands for null, where some jobs have a value and others have none; without headers the last one is not sent. */
+/** Each with what stands for null, where some jobs have a value and others have none. */
 const COLUMNS: readonly (readonly [(job: CheckedJob) => Element, none: string | number])[] = [
   [({ type }) => type, ABSENT.text],
   [({ payloadText }) => payloadText, ABSENT.json],
@@ -127,5 +141,4 @@ const COLUMNS: readonly (readonly [(job: CheckedJob) => Element, none: string | 
   [({ maxAttempts }) => (maxAttempts === USUAL.maxAttempts ? null : maxAttempts), USUAL.maxAttempts],
   [({ timeoutSeconds }) => timeoutSeconds, ABSENT.number],
   [({ delayMs }) => delayMs, 0],
-  [({ headersText }) => headersText, ABSENT.json],
 ];

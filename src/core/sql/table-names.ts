@@ -1,4 +1,5 @@
 import { InvalidInputError } from "../errors.ts";
+import { byteLength, utf8 } from "../values/utf8.ts";
 import { environmentVariable } from "./environment.ts";
 
 /**
@@ -39,8 +40,6 @@ const STATUS_TYPE = "job_status";
 
 /** PostgreSQL cuts longer names off without an error: NAMEDATALEN - 1. */
 const MAX_NAME_BYTES = 63;
-
-const utf8 = new TextEncoder();
 
 /**
  * The names for one queue, checked and quoted.
@@ -114,10 +113,6 @@ function checkName(field: string, name: unknown): void {
   if (name === "" || hostile || byteLength(name) > MAX_NAME_BYTES) {
     throw new InvalidInputError(field, expected, name);
   }
-}
-
-function byteLength(text: string): number {
-  return utf8.encode(text).length;
 }
 
 /** FNV-1a, 64 bits: short, synchronous on every runtime, and not a matter of security here. */

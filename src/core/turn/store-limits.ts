@@ -63,7 +63,7 @@ export class StoreLimits {
 
 function encode(field: string, { concurrency = {}, rate }: JobContract): Encoded {
   const { total, perKey, order = "due" } = concurrency;
-  checkOptions(concurrency, { total: true, perKey: true, order: true }, `${field}concurrency.`);
+  checkOptions(concurrency, { total: true, perKey: true, key: true, order: true }, `${field}concurrency.`);
   if (total !== undefined) checkWhole(`${field}concurrency.total`, total, 1, MAX_INT4);
   if (perKey !== undefined) checkWhole(`${field}concurrency.perKey`, perKey, 1, MAX_INT4);
   if (!["due", "turns", "strict"].includes(order) || (order === "strict" && perKey !== 1))

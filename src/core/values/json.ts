@@ -1,4 +1,5 @@
 import { InvalidInputError } from "../errors.ts";
+import { byteLength } from "./utf8.ts";
 
 /** What {@link encodeJson} accepts. */
 export interface JsonLimits {
@@ -24,13 +25,6 @@ export const RESULT_LIMITS: JsonLimits = Object.freeze({ ...PAYLOAD_LIMITS, abse
 
 /** Of one UTF-16 unit, in UTF-8. */
 const MOST_BYTES = 3;
-
-const utf8 = new TextEncoder();
-
-/** The bytes of `text` in UTF-8. */
-export function byteLength(text: string): number {
-  return utf8.encode(text).length;
-}
 
 /**
  * `value` as JSON text that jsonb takes and gives back unchanged. As with

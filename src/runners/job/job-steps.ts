@@ -11,7 +11,8 @@ import {
 import type { NewStep } from "../../core/operations/remember-step.ts";
 import { isOutage } from "../../core/sql/sql-state.ts";
 import type { Settlement } from "../../core/turn/settlement.ts";
-import { PAYLOAD_LIMITS, byteLength, encodeJson } from "../../core/values/json.ts";
+import { PAYLOAD_LIMITS, encodeJson } from "../../core/values/json.ts";
+import { byteLength } from "../../core/values/utf8.ts";
 import { setTimeout } from "../timers.ts";
 import type { RunSteps, Sleep, StepRun, Steps } from "./run-steps.ts";
 import { stepKey } from "./step-room.ts";

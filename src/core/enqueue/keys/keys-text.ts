@@ -1,6 +1,6 @@
 import type { TableNames } from "../../sql/table-names.ts";
 import { waitsUnpicked } from "../../sql/waits-unpicked.ts";
-import { ACTIVE, SKIPPED, WRITTEN, columns, input, sequenceText } from "../enqueue-text.ts";
+import { ACTIVE, SKIPPED, WRITTEN, columns, input, nextAfter, sequenceText } from "../enqueue-text.ts";
 import type { EnqueueNames } from "../enqueue-text.ts";
 
 /** By which key a job is known, and while its row is in which state. A job has one of the three at most. */
@@ -34,10 +34,12 @@ const nth = (order: string): string =>
  * @param debounces whether some of the jobs are debounced: others go without the right to change a payload
  */
 export function keysText(names: EnqueueNames, byDefault = false, debounces = true): string {
-  const { headed = "" } = names;
-  const row = `${WRITTEN}${headed}, idempotency_key, debounce_key`;
+  const { also = "" } = names;
+  const row = `${WRITTEN}${also}, idempotency_key, debounce_key`;
+  /** The key of a limit may be made of the payload, and goes with it. */
+  const follows = also.includes("concurrency_key");
   /** Of the first parameter of its own. */
-  const first = headed ? 10 : 9;
+  const first = nextAfter(also);
   const mark = byDefault
     ? nth("CASE WHEN x.debounce_key IS NULL THEN x.place ELSE -x.place END")
     : `nextval((${sequenceText(names)}))`;
@@ -54,13 +56,13 @@ export function keysText(names: EnqueueNames, byDefault = false, debounces = tru
   RETURNING id, ${keyOf("j")} AS key, dedupe_key, idempotency_key, debounce_key, ${fresh} AS fresh`;
   const debouncing = debounces
     ? `last AS MATERIALIZED (
-  SELECT jsonb_object_agg(debounce_key, jsonb_build_array(payload, seconds) ORDER BY place) AS by_key FROM input WHERE debounce_key IS NOT NULL
+  SELECT jsonb_object_agg(debounce_key, jsonb_build_array(payload, seconds${follows ? ", concurrency_key" : ""}) ORDER BY place) AS by_key FROM input WHERE debounce_key IS NOT NULL
 ),
 debounced AS (${inserting(
         "DISTINCT ON (debounce_key)",
         "IS NOT NULL ORDER BY debounce_key, place DESC",
         `(debounce_key) WHERE debounce_key IS NOT NULL AND status = 'READY' AND attempts = 0 AND locked_by IS NULL
-  DO UPDATE SET payload = ${last} -> 0, updated_at = now(),
+  DO UPDATE SET payload = ${last} -> 0, updated_at = now(),${follows ? ` concurrency_key = coalesce(${last} ->> 2, j.concurrency_key),` : ""}
      run_after = greatest(j.run_after, least(excluded.run_after, j.created_at + (${last} ->> 1)::int8 * interval '1 s'))
    WHERE j.job_type = excluded.job_type`,
         "j.xmax = 0",
@@ -70,11 +72,11 @@ debounced AS (${inserting(
   return `
 WITH input AS MATERIALIZED (
   SELECT x.*, ${keyOf("x")} AS key, ${mark} AS mark FROM (
-    SELECT x.place, ${input(headed)},
+    SELECT x.place, ${input(also)},
            nullif(x.idempotency_key, '') || coalesce(':' || floor(extract(epoch FROM now()) / nullif(x.seconds, -1))::int8, '') AS idempotency_key,
            nullif(x.debounce_key, '') AS debounce_key, x.seconds
-      FROM ${columns(headed)}, $${first}::text::text[], $${first + 1}::text::text[], $${first + 2}::text::int8[])
-             WITH ORDINALITY AS x(${WRITTEN}, delay${headed}, idempotency_key, debounce_key, seconds, place)) x
+      FROM ${columns(also)}, $${first}::text::text[], $${first + 1}::text::text[], $${first + 2}::text::int8[])
+             WITH ORDINALITY AS x(${WRITTEN}, delay${also}, idempotency_key, debounce_key, seconds, place)) x
 ),
 clash AS MATERIALIZED (
   SELECT FROM input i WHERE i.job_type <> (${activeText(names, "i", "job_type")}) LIMIT 1
