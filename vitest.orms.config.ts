@@ -15,6 +15,8 @@ export default defineConfig({
   resolve: { alias: sourceAliases() },
   test: {
     name: release,
+    // A cached module knows where its imports were found: with the first release's packages, for the second too.
+    fsModuleCache: false,
     include: ["test/orms/*.test.ts", ...(release === "newest" ? ["test/orms/recipes/*.test.ts"] : [])],
     globalSetup: ["test/support/global-setup.ts"],
     maxWorkers: 2,

@@ -9,6 +9,7 @@ import { DrainStatements } from "./drain-statements.ts";
 import type { DrainTurn } from "./drain-statements.ts";
 import { EventCounts, eventEmitter } from "../job/job-event.ts";
 import { JobSlots } from "../job/job-slots.ts";
+import type { GatherRoom } from "../job/gathering.ts";
 import type { StepRoom } from "../job/step-room.ts";
 import { RuntimeEstimates } from "./runtime-estimates.ts";
 import { TypeShares } from "../type-shares.ts";
@@ -63,7 +64,7 @@ class Drain {
   /** How many polls in a row have found nothing but what somebody else had locked. */
   #contendedPolls = 0;
   /** Batches that wait in their slots for more jobs. */
-  readonly #fills: { readonly type: string; readonly most: number; readonly filled: () => void }[] = [];
+  readonly #fills: Parameters<GatherRoom["fill"]>[] = [];
   /** Whether it will poll again at that. */
   #pollsSoon = false;
 
@@ -77,8 +78,8 @@ class Drain {
       stepRoom: this.#stepRoom(),
       emit: this.#events.emit,
       mayStart: ({ type }) => this.#fits(type),
-      fill: (type, most, filled) => {
-        this.#fills.push({ type, most, filled });
+      fill: (...asked) => {
+        this.#fills.push(asked);
       },
       onEnd: ({ type }, ranMs) => {
         this.#ended(type, ranMs);
@@ -130,8 +131,9 @@ class Drain {
       this.#stopIfOver();
       this.#start();
       // Without an await where there is none: what has just started would end before the turn that leaves now.
-      if (this.#fills.length > 0) {
-        await this.#fill();
+      const fill = this.#fills.shift();
+      if (fill !== undefined) {
+        await this.#fill(fill);
         continue;
       }
       const request = this.#request();
@@ -147,18 +149,13 @@ class Drain {
   }
 
   /** Fills the batch that has waited longest, where more was due. */
-  async #fill(): Promise<void> {
-    const [next] = this.#fills.splice(0, 1);
-    if (next === undefined) return;
-    const { type, most, filled } = next;
+  async #fill([type, most, filled]: Parameters<GatherRoom["fill"]>): Promise<void> {
     const slots = Math.min(most, this.#options.maxJobs - this.#statements.picked);
     const { answer, suspectsPickUp } = this.#statements;
     if (slots > 0 && this.#stoppedBy === undefined && answer?.more === true && !suspectsPickUp) {
       const flush = this.#flush;
       await this.#turn({ pickUp: this.#pickUpOf([type], slots, 0, "skipped") });
-      // It has asked for one type, and knows nothing of what there is of others.
-      const { answer: filling = answer } = this.#statements;
-      this.#statements.answer = { ...filling, more: true, nextDueInMs: answer.nextDueInMs };
+      this.#statements.askedForOneType(answer);
       this.#poll = true;
       this.#flush ||= flush;
     }

@@ -58,6 +58,11 @@ export class DrainStatements {
     this.#refused = new RefusedPickUps(options.logger);
   }
 
+  /** The last turn asked for one type alone and knows nothing of others: what the one before it said of these still holds. */
+  askedForOneType(before: TurnAnswer): void {
+    this.answer = { ...(this.answer ?? before), more: true, nextDueInMs: before.nextDueInMs };
+  }
+
   /**
    * Sends one turn, again with less in it where it was too much.
    *
