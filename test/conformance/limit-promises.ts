@@ -1,5 +1,6 @@
-import { PgJobStore, defineJob } from "../../src/index.ts";
-import { keepLimits } from "../../src/limits.ts";
+import { defineJob } from "../../src/core/contract.ts";
+import { PgJobStore } from "../../src/core/store.ts";
+import { keepLimits } from "../../src/core/turn/keep-limits.ts";
 import { equal } from "./assert.ts";
 import { queueOf } from "./queue.ts";
 import type { Promises } from "./subject.ts";

@@ -3,7 +3,8 @@ import { InvalidInputError, SnoozeError } from "../../core/errors.ts";
 import type { PickedUpJob } from "../../core/job.ts";
 import { checkWhole } from "../../core/values/check-number.ts";
 import { GATHER } from "./gathering.ts";
-import type { Gather, GatherRoom, SharedSlot } from "./gathering.ts";
+import type { Gather, GatherRoom } from "./gathering.ts";
+import type { SharedSlot } from "./shared-slot.ts";
 import type { AbortReason, Handler, JobContext } from "./handler.ts";
 import { RUN } from "./handler-context.ts";
 import { withoutLeakWarning } from "./quiet-signal.ts";
@@ -158,7 +159,7 @@ interface Member {
 }
 
 /** The jobs of one call of a batch handler. */
-class Batch implements SharedSlot {
+class Batch implements SharedSlot<JobRun> {
   readonly #handler: AnyBatchHandler;
   /** Those in the slot. */
   readonly #runs = new Set<JobRun>();

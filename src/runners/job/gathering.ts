@@ -1,27 +1,16 @@
 import type { PickedUpJob } from "../../core/job.ts";
-import type { JobContext } from "./handler.ts";
-import type { JobContracts } from "../../core/contract.ts";
 import type { JobRun } from "./run-job.ts";
+import type { SharedSlot } from "./shared-slot.ts";
 
 /** Where a handler has its {@link Gather}. A registered symbol, since an application may bundle pqrun twice. */
 export const GATHER = Symbol.for("pqrun.gather");
-
-/** Runs that share one slot. */
-export interface SharedSlot {
-  /** The handler of each of them. */
-  handle(ctx: JobContext<JobContracts, string>, run: JobRun | undefined): Promise<unknown>;
-  /** A run is to share the slot. @returns whether others are in it */
-  enter(run: JobRun): boolean;
-  /** A run has ended. @returns whether others are in it */
-  leave(run: JobRun): boolean;
-}
 
 /** What {@link Gather} asks of the slots. */
 export interface GatherRoom {
   /** Takes up to `most` jobs of a type out of the buffer: those that may start, and beside others. */
   take(type: string, most: number): readonly PickedUpJob[];
   /** A run in the slot, not begun. */
-  share(job: PickedUpJob, slot: SharedSlot): JobRun;
+  share(job: PickedUpJob, slot: SharedSlot<JobRun>): JobRun;
   /** Begins it soon. */
   begin(run: JobRun): void;
   /** Has up to `most` more jobs of a type picked up into the buffer, if there may be any, and calls `filled` in any case. */

@@ -4,7 +4,8 @@ import { FinishedRun } from "./finished-run.ts";
 import { jobEvent } from "./job-event.ts";
 import type { EmitJobEvent } from "./job-event.ts";
 import { gatheringTypes } from "./gathering.ts";
-import type { Gather, GatherRoom, SharedSlot } from "./gathering.ts";
+import type { Gather, GatherRoom } from "./gathering.ts";
+import type { SharedSlot } from "./shared-slot.ts";
 import { SettlementQueue } from "./settlement-queue.ts";
 import { JobRun } from "./run-job.ts";
 import type { RunJobOptions, RunOwner } from "./run-job.ts";
@@ -179,7 +180,7 @@ export class JobSlots implements RunOwner, GatherRoom {
     this.#context.enter(run);
   }
 
-  share(job: PickedUpJob, slot: SharedSlot): JobRun {
+  share(job: PickedUpJob, slot: SharedSlot<JobRun>): JobRun {
     const run = this.#add(job);
     run.shared = slot;
     if (slot.enter(run)) this.#shared += 1;

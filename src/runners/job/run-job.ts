@@ -16,8 +16,8 @@ import type { HandlerRun } from "./handler-context.ts";
 import type { AbortReason, JobContext } from "./handler.ts";
 import { JobAbortedError } from "./job-aborted.ts";
 import { FinishedRun } from "./finished-run.ts";
-import type { SharedSlot } from "./gathering.ts";
 import type { RunSteps, Steps } from "./run-steps.ts";
+import type { SharedSlot } from "./shared-slot.ts";
 import type { StepRoom } from "./step-room.ts";
 import { withoutLeakWarning } from "./quiet-signal.ts";
 import { MAX_TIMER_MS, clearTimeout, setTimeout } from "../timers.ts";
@@ -68,7 +68,7 @@ export class JobRun {
   /** Counted from its beginning. */
   timeoutMs: number;
   /** The slot that it shares with others, if it does. */
-  shared: SharedSlot | undefined = undefined;
+  shared: SharedSlot<JobRun> | undefined = undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #begun = false;
   /** Whether it is soon given up on. */

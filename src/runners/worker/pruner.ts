@@ -14,13 +14,13 @@ const AGAIN_MS = 1_000;
 /** How long one look may take: it deletes up to its limit, and what refers to the rows may have to be changed. */
 const LOOK_MS = 30_000;
 
-/** What {@link Pruner} has to know. */
+/** What a pruner has to know. */
 export interface PrunerOptions extends Pick<
   CheckedWorker,
   "store" | "logger" | "now" | "safetyPollMs" | "prune"
 > {
   readonly errors: RunnerErrors;
-  /** Called when a look has ended: {@link Pruner.nextAt} is another. */
+  /** Called when a look has ended: `nextAt` is another. */
   readonly onLooked: () => void;
 }
 
@@ -30,7 +30,7 @@ export function prunersOf(options: PrunerOptions): readonly Upkeep[] {
 }
 
 /** Deletes old finished jobs, one bounded statement at a time, beside the turns. */
-export class Pruner implements Upkeep {
+class Pruner implements Upkeep {
   readonly #options: PrunerOptions;
   readonly #prune: PruneOptions;
   readonly #stopped = new AbortController();
