@@ -32,7 +32,8 @@ SELECT c.oid::text,
 const INDEXES = `
 SELECT c.relname::text, i.indisvalid::text
   FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
- WHERE i.indrelid = pg_catalog.to_regclass($1::text)`;
+ WHERE i.indrelid = pg_catalog.to_regclass($1::text)
+ ORDER BY i.indexrelid`;
 
 /** The state of a table now, in two short statements. */
 export async function tableState(
