@@ -76,7 +76,7 @@ async function runTests(major: string, url: string): Promise<Pick<Outcome, "pass
   // Not spawnSync: the server waits when nobody reads its log, and each refused statement is a line there.
   const vitest = spawn("vitest", [...args, `--outputFile.json=${results}`], {
     cwd: root,
-    env: { ...process.env, DATABASE_URL: url, ...(plans && { PLAN_ROWS: "0,10000,1000000" }) },
+    env: { ...process.env, DATABASE_URL: url, ...(plans && { PLAN_ROWS: "0,20000,1000000" }) },
     stdio: "inherit",
     shell: process.platform === "win32",
   });
