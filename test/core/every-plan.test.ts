@@ -249,8 +249,8 @@ const MOST_ROWS_OF: Readonly<Record<string, number>> = {
   overview: 10_001,
   history: 10_000,
   "history of a type": 10_000,
-  // It looks at its lanes' jobs, and at those in front that fill the type.
-  "a pick-up with a bound for the type": 6_500,
+  // They look at their lanes' jobs, and at those that fill a type or a key.
+  ...Object.fromEntries(Object.keys(LIMITS).map((name) => [name, 6_500])),
 };
 
 /** What is asked again and again, mostly for little: the most pages that it may look at, whatever the table holds. */
