@@ -107,7 +107,7 @@ BEGIN
       USING ERRCODE = 'PQR01', HINT = 'Choose another table or schema.';
   END IF;
   IF found.prosrc IS DISTINCT FROM body THEN
-    -- With its owner's rights: whoever may delete a job need not know that it has steps.
+    -- With its owner's rights: a role that may delete a job need not know that it has steps.
     EXECUTE format('CREATE OR REPLACE FUNCTION %s() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER'
                    ' SET search_path = pg_catalog, pg_temp AS %L', forget, body);
     EXECUTE format('COMMENT ON FUNCTION %s() IS %L', forget, 'pqrun: deletes the steps of deleted jobs.');

@@ -129,7 +129,7 @@ test("nor where transactions are isolated, which are sent again", async () => {
   }
 });
 
-test("in any span of a rate's seconds no more start than it allows, whoever picks up", async () => {
+test("in any span of a rate's seconds no more start than it allows, with any number of workers", async () => {
   await queue.rows("INSERT INTO jobs (job_type) SELECT 'a' FROM generate_series(1, 300)");
   await queue.rows(JUDGE);
   await queue.rows("CREATE TRIGGER judge AFTER UPDATE ON jobs FOR EACH ROW EXECUTE FUNCTION judge(1)");

@@ -88,7 +88,7 @@ export function batch<J extends JobContracts, N extends JobName<J>, Tx = never>(
   };
   const handle = (ctx: AnyContext): Promise<unknown> => {
     const { [RUN]: run } = ctx as AnyContext & { readonly [RUN]?: JobRun };
-    // Whoever calls a handler without slots, as tests of it do, calls it with a batch of one.
+    // A caller without slots, such as a test of the handler, has a batch of one.
     return (run?.shared ?? new Batch(call)).handle(ctx, run);
   };
   return Object.assign(handle as unknown as Handler<J, N, Tx>, { [GATHER]: gather });
